@@ -1,0 +1,82 @@
+"""The event envelope: the same few facts around every domain event, whoever sends it.
+
+The contracts themselves are the JSON Schemas in `events/schemas/`; the state machines write the same envelope in JSONata.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class EventMetadata(BaseModel):
+    """What is true of every event.
+
+    Attributes:
+        event_id: derived from what happened to what, so that a retried announcement is recognisably the same event.
+        event_version: version of the shape of `data`; a breaking change is a new number.
+        occurred_at: when it happened, RFC 3339 in UTC.
+        order_id: the order that the event belongs to.
+        trace_header: X-Ray header of the request that caused it, for links between traces.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    event_id: str = Field(min_length=1, max_length=200)
+    event_version: int
+    occurred_at: datetime
+    order_id: str = Field(min_length=1, max_length=64)
+    trace_header: str
+
+
+def event_id(order_id: str, name: str, *parts: str) -> str:
+    """Name one happening for good: `ord_…:OrderPlaced`, `ord_…:PromoCodeIssued:WELCOME-7Q2M`.
+
+    Args:
+        order_id: the order it belongs to.
+        name: the event's name.
+        parts: what tells several events of one name within one order apart.
+    """
+    return ":".join((order_id, name, *parts))
+
+
+def rfc3339(moment: datetime | None = None) -> str:
+    """Format a moment (now, if none is given) in UTC with milliseconds, as Step Functions does: `2026-01-31T12:00:00.000Z`."""
+    moment = (moment or datetime.now(UTC)).astimezone(UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def detail(
+    name: str,
+    *,
+    order_id: str,
+    data: dict[str, Any],
+    trace_header: str,
+    version: int = 1,
+    occurred_at: str | None = None,
+    identity: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    """Build the `Detail` of an event.
+
+    Args:
+        name: the event's name, past tense; also its EventBridge `DetailType`.
+        order_id: the order it belongs to.
+        data: the payload, valid against `events/schemas/<name>.json`.
+        trace_header: X-Ray header to carry along.
+        version: version of the payload's shape.
+        occurred_at: RFC 3339 moment; now by default.
+        identity: further parts of the event id, see `event_id`.
+
+    Returns:
+        `{"metadata": {...}, "data": {...}}`, ready for JSON.
+    """
+    return {
+        "metadata": {
+            "event_id": event_id(order_id, name, *identity),
+            "event_version": version,
+            "occurred_at": occurred_at or rfc3339(),
+            "order_id": order_id,
+            "trace_header": trace_header,
+        },
+        "data": data,
+    }
