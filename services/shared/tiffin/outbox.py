@@ -1,0 +1,199 @@
+"""The transactional outbox: an event is written with the change that it announces, then relayed to the bus.
+
+A service puts `item(...)` into the same DynamoDB transaction as its own change, so that there is never one without the
+other. `handler` reads those items from the table's stream and announces them. It announces at least once and, per item
+collection, in the order of writing: a consumer recognises a repetition by `metadata.event_id`.
+
+Pattern: "Transactional outbox", AWS Prescriptive Guidance, Cloud design patterns.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from boto3.dynamodb.types import TypeDeserializer
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tiffin import events
+from tiffin.observability import logger, metrics, tracer
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
+
+RECORD_PREFIX = "EVENT#"
+# Long enough to announce everything again after a bad week on the bus; the stream itself forgets after a day.
+RETENTION_SECONDS = 7 * 24 * 3600
+# Both from the EventBridge API reference, PutEvents: entries per request, and bytes over all of them.
+MAX_ENTRIES = 10
+MAX_REQUEST_BYTES = 256 * 1024
+
+Record = dict[str, Any]
+_deserialize = TypeDeserializer().deserialize
+
+
+class NotAnEvent(ValueError):
+    """An outbox item that can never be announced: it is not one of ours, or is larger than the bus takes."""
+
+
+def item(
+    key: Mapping[str, str],
+    *,
+    source: str,
+    name: str,
+    order_id: str,
+    data: dict[str, Any],
+    trace_header: str,
+    identity: tuple[str, ...] = (),
+    occurred_at: str | None = None,
+) -> dict[str, str | int]:
+    """Build the outbox item of one event, to be put in the transaction that makes it true.
+
+    Args:
+        key: the table's whole key; its `record` begins with `EVENT#`.
+        source: EventBridge source, such as `tiffin.payments`.
+        name: the event's name, past tense.
+        order_id: the order that the event belongs to.
+        data: the event's payload.
+        trace_header: X-Ray header of the request that caused it.
+        identity: further parts of the event id, see `tiffin.events.event_id`.
+        occurred_at: RFC 3339 moment; now by default.
+
+    Returns:
+        The item in plain Python values; `expires_at` is the table's TTL attribute, in epoch seconds.
+
+    Raises:
+        ValueError: the key is not one that the relay would pick up.
+    """
+    if not key.get("record", "").startswith(RECORD_PREFIX):
+        raise ValueError(f"an outbox item's record begins with {RECORD_PREFIX}")
+    detail = events.detail(
+        name, order_id=order_id, data=data, trace_header=trace_header, identity=identity, occurred_at=occurred_at
+    )
+    return {
+        **key,
+        "source": source,
+        "detail_type": name,
+        "detail": json.dumps(detail, separators=(",", ":"), ensure_ascii=False),
+        "expires_at": int(time.time()) + RETENTION_SECONDS,
+    }
+
+
+@logger.inject_lambda_context(clear_state=True)
+@tracer.capture_lambda_handler(capture_response=False)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, list[dict[str, str]]]:
+    """Announce a batch of outbox items from a DynamoDB stream.
+
+    Lambda takes up the batch again from the sequence number reported here, so everything behind it is sent again as
+    well: sending stops at the first failure, and the answer names that one record.
+
+    Returns:
+        `batchItemFailures`, empty or with one entry (Lambda developer guide, "Partial batch response", streams).
+    """
+    failed = relay(_bus(), os.environ["EVENT_BUS_NAME"], event["Records"])
+    return {"batchItemFailures": [{"itemIdentifier": failed}] if failed else []}
+
+
+def relay(bus: "EventBridgeClient", bus_name: str, records: list[Record]) -> str | None:
+    """Send the records' events to the bus, in order, up to the first that fails.
+
+    Args:
+        bus: EventBridge client.
+        bus_name: name or ARN of the event bus.
+        records: records of a DynamoDB stream.
+
+    Returns:
+        The sequence number of the first record that was not announced, or None.
+    """
+    ready: list[tuple[str, PutEventsRequestEntryTypeDef]] = []
+    poison = None
+    for record in records:
+        # The event source mapping filters already; a mapping without the filter must still announce no table row.
+        if not _is_outbox_insert(record):
+            continue
+        sequence_number = record["dynamodb"]["SequenceNumber"]
+        try:
+            ready.append((sequence_number, _entry(record, bus_name)))
+        except NotAnEvent as error:
+            logger.error("An outbox item cannot be announced", extra={"reason": str(error), "at": sequence_number})
+            poison = sequence_number
+            break
+    failed = next((f for f in (_send(bus, chunk) for chunk in _chunks(ready)) if f), None) or poison
+    if failed:
+        metrics.add_metric(name="OutboxRelayFailed", unit=MetricUnit.Count, value=1)
+    return failed
+
+
+def _is_outbox_insert(record: Record) -> bool:
+    key = str(record["dynamodb"]["Keys"].get("record", {}).get("S", ""))
+    return record["eventName"] == "INSERT" and key.startswith(RECORD_PREFIX)
+
+
+def _entry(record: Record, bus_name: str) -> "PutEventsRequestEntryTypeDef":
+    image = {name: _deserialize(value) for name, value in record["dynamodb"].get("NewImage", {}).items()}
+    try:
+        metadata = events.EventMetadata.model_validate(json.loads(image["detail"])["metadata"])
+        entry: PutEventsRequestEntryTypeDef = {
+            "EventBusName": bus_name,
+            "Source": image["source"],
+            "DetailType": image["detail_type"],
+            "Detail": image["detail"],
+            "Time": metadata.occurred_at,
+            # X-Ray's context does not pass through a stream; with this header the consumers' traces are the request's.
+            "TraceHeader": metadata.trace_header,
+        }
+    except (KeyError, TypeError, ValueError) as error:
+        raise NotAnEvent(type(error).__name__) from None
+    if _size(entry) > MAX_REQUEST_BYTES:
+        raise NotAnEvent(f"{_size(entry)} bytes")
+    return entry
+
+
+def _size(entry: "PutEventsRequestEntryTypeDef") -> int:
+    """Bytes that count towards the limit (EventBridge user guide, "Calculating PutEvents event entry size")."""
+    time_bytes = 14
+    return time_bytes + sum(len(text.encode()) for text in (entry["Source"], entry["DetailType"], entry["Detail"]))
+
+
+def _chunks(
+    ready: list[tuple[str, "PutEventsRequestEntryTypeDef"]],
+) -> Iterator[list[tuple[str, "PutEventsRequestEntryTypeDef"]]]:
+    chunk: list[tuple[str, PutEventsRequestEntryTypeDef]] = []
+    size = 0
+    for numbered in ready:
+        entry_size = _size(numbered[1])
+        if chunk and (len(chunk) == MAX_ENTRIES or size + entry_size > MAX_REQUEST_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(numbered)
+        size += entry_size
+    if chunk:
+        yield chunk
+
+
+def _send(bus: "EventBridgeClient", chunk: list[tuple[str, "PutEventsRequestEntryTypeDef"]]) -> str | None:
+    try:
+        answer = bus.put_events(Entries=[entry for _, entry in chunk])
+    except (ClientError, BotoCoreError) as error:
+        logger.warning("The bus took no events", extra={"reason": type(error).__name__, "count": len(chunk)})
+        return chunk[0][0]
+    # HTTP 200 says nothing about the single entries: results come in the order of the request.
+    for (sequence_number, _), result in zip(chunk, answer["Entries"], strict=True):
+        if "ErrorCode" in result:
+            logger.warning("The bus refused an event", extra={"reason": result["ErrorCode"]})
+            return sequence_number
+    return None
+
+
+@cache
+def _bus() -> "EventBridgeClient":
+    # The stream retries for hours; a short wait here keeps one slow call from eating the function's time.
+    return boto3.client("events", config=Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 3}))
