@@ -1,0 +1,123 @@
+"""Build and deploy a template with the real SAM CLI, against the emulator."""
+
+import fcntl
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .errors import BuildFailed, DeployFailed, EmulatorError
+from .isolation import ROOT, STATE_DIR, architecture, client, runtime, sam_environment
+from .launcher import tail
+
+_ARTIFACTS = "tiffin-artifacts"
+
+
+def deploy(
+    endpoint: str,
+    template: Path = ROOT / "template.yaml",
+    stack_name: str = "tiffin",
+    parameters: Mapping[str, str] | None = None,
+    state_dir: Path = STATE_DIR,
+    progress: Any = None,
+) -> dict[str, str]:
+    """Build a template and deploy it.
+
+    Args:
+        endpoint: the emulator's.
+        template: the root template.
+        stack_name: the stack's name.
+        parameters: template parameters besides `Runtime` and `Architecture`, which are this machine's.
+        state_dir: where build and logs go. Not to `.aws-sam`: a later `sam deploy` would take this machine's build from
+            there and send it to AWS.
+        progress: called with a text before each step; it returns a context manager around the step.
+
+    Returns:
+        The stack's outputs, as CloudFormation has them.
+
+    Raises:
+        BuildFailed, DeployFailed: with the last lines of what sam said.
+    """
+    environment = sam_environment(endpoint, state_dir)
+    overrides = {"Runtime": runtime(), "Architecture": architecture(), **(parameters or {})}
+    # The key=value form takes no spaces and no quotes: this one does.
+    given = [f"ParameterKey={key},ParameterValue={value}" for key, value in overrides.items()]
+    folder = state_dir / "sam" / stack_name
+    step = progress or _silent
+    with _one_at_a_time(state_dir):
+        with step("Building the packages (sam build)"):
+            _sam(
+                ["build", "--template-file", str(template), "--build-dir", str(folder / "build"), "--cached",
+                 "--cache-dir", str(folder / "cache"), "--parallel", "--parameter-overrides", *given],
+                template.parent, environment, state_dir / "sam-build.log", BuildFailed,
+            )  # fmt: skip
+        with step("Deploying the stack (sam deploy)"):
+            client("s3", endpoint).create_bucket(
+                Bucket=_ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": environment["AWS_REGION"]}
+            )
+            # A configuration environment that samconfig.toml does not have: its values are those of a real deployment.
+            _sam(
+                ["deploy", "--template-file", str(folder / "build" / "template.yaml"), "--stack-name", stack_name,
+                 "--config-env", "laptop", "--s3-bucket", _ARTIFACTS, "--region", environment["AWS_REGION"],
+                 "--capabilities", "CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND",
+                 "--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar",
+                 "--parameter-overrides", *given],
+                template.parent, environment, state_dir / "sam-deploy.log", DeployFailed,
+            )  # fmt: skip
+    return outputs(endpoint, stack_name)
+
+
+def outputs(endpoint: str, stack_name: str) -> dict[str, str]:
+    """A deployed stack's outputs by their names."""
+    (stack,) = client("cloudformation", endpoint).describe_stacks(StackName=stack_name)["Stacks"]
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
+def _sam(
+    arguments: list[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    log: Path,
+    error: type[BuildFailed] | type[DeployFailed],
+) -> None:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as out:
+        # `-m samcli`: a console script's first line breaks when a virtual environment is moved.
+        process = subprocess.Popen(
+            [sys.executable, "-m", "samcli", *arguments],
+            cwd=folder,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            code = process.wait()
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+    if code:
+        raise error(f"`sam {arguments[0]}` failed with exit code {code}.", tail(log, 40), str(log))
+
+
+@contextmanager
+def _one_at_a_time(state_dir: Path) -> Iterator[None]:
+    """Two builds in one folder would mix; the lock goes with the process that holds it."""
+    state_dir.mkdir(parents=True, exist_ok=True)
+    lock = os.open(state_dir / "build.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    except OSError as problem:
+        raise EmulatorError(f"Cannot build here: {problem}") from problem
+    finally:
+        os.close(lock)
+
+
+@contextmanager
+def _silent(_: str) -> Iterator[None]:
+    yield

@@ -1,0 +1,63 @@
+"""What can go wrong on the laptop, each with what a person needs in order to act."""
+
+from collections.abc import Sequence
+
+
+class EmulatorError(Exception):
+    """Root of every error of the laptop's tooling."""
+
+
+class NotLoopback(EmulatorError):
+    """An endpoint was not this machine: nothing here may ever reach a real AWS account."""
+
+    def __init__(self, endpoint: str) -> None:
+        super().__init__(f"{endpoint!r} is not a loopback address; the emulator's tools talk to 127.0.0.1 only.")
+        self.endpoint = endpoint
+
+
+class NotRunning(EmulatorError):
+    """No stack is up that could be attached to."""
+
+    def __init__(self) -> None:
+        super().__init__("No stack is running here. Start one with: make up")
+
+
+class AlreadyRunning(EmulatorError):
+    """A stack was started to stay, and one is there already.
+
+    Attributes:
+        endpoint: where it listens.
+    """
+
+    def __init__(self, endpoint: str) -> None:
+        super().__init__(f"A stack is already running on {endpoint}. Stop it with: make down")
+        self.endpoint = endpoint
+
+
+class _WithTail(EmulatorError):
+    """An error that shows the last lines of what the failed program said."""
+
+    def __init__(self, message: str, tail: Sequence[str] = (), log: str | None = None) -> None:
+        self.tail = "\n".join(tail)
+        self.log = log
+        parts = [message, self.tail, f"All of it: {log}" if log else ""]
+        super().__init__("\n".join(part for part in parts if part))
+
+
+class StartFailed(_WithTail):
+    """The emulator did not come up."""
+
+
+class BuildFailed(_WithTail):
+    """`sam build` failed."""
+
+
+class DeployFailed(_WithTail):
+    """`sam deploy` failed."""
+
+
+class EventNotSeen(EmulatorError):
+    """No event that was waited for arrived on the bus in time."""
+
+    def __init__(self, timeout: float, seen: Sequence[str]) -> None:
+        super().__init__(f"No matching event within {timeout:g} s. Seen on the bus: {', '.join(seen) or 'nothing'}")

@@ -1,0 +1,161 @@
+"""Nothing that the caller has set up for a real AWS account reaches the laptop's processes, nor the other way round.
+
+Every child process gets an environment built here from a short list of harmless variables, never a copy of the caller's:
+no profile, no credentials, no endpoint, no region, no emulator setting leaks in. Clients made here read no configuration
+file and no `AWS_*` variable, use no proxy, and refuse any endpoint that is not a loopback address.
+"""
+
+import ipaddress
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+import botocore.config
+import botocore.session
+
+from .errors import NotLoopback
+
+REGION = "eu-central-1"
+HOST = "127.0.0.1"
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+
+ROOT = Path(__file__).resolve().parents[2]
+STATE_DIR = ROOT / ".tiffin"
+
+# What a program needs in order to run at all, and nothing that changes where it sends its requests.
+_HARMLESS = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "TERM", "COLUMNS", "USER", "LOGNAME", "SYSTEMROOT")
+# `sam build` fetches the layer's packages from a registry, which may be behind a proxy, a private CA or a mirror.
+_DOWNLOADS = (
+    "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy",
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "XDG_CONFIG_HOME", "XDG_CACHE_HOME",
+)  # fmt: skip
+
+
+def loopback(endpoint: str) -> str:
+    """Let an endpoint through if it is this machine.
+
+    Args:
+        endpoint: a URL. A name is refused, `localhost` too: what it means is up to the machine's resolver.
+
+    Returns:
+        The endpoint, unchanged.
+
+    Raises:
+        NotLoopback: it is anything but an `http` URL of a literal loopback address.
+    """
+    parts = urlsplit(endpoint)
+    try:
+        here = parts.scheme == "http" and ipaddress.ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        here = False
+    if not here:
+        raise NotLoopback(endpoint)
+    return endpoint
+
+
+def environment(state_dir: Path = STATE_DIR, caller: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The environment of the emulator's process: what runs, test credentials, and no way out of this machine.
+
+    Args:
+        state_dir: where things may be written; the home directory too, if the caller's cannot be.
+        caller: the caller's environment.
+    """
+    home = caller.get("HOME", "")
+    if not (home and os.access(home, os.W_OK | os.X_OK)):
+        home = str(state_dir / "home")
+        Path(home).mkdir(parents=True, exist_ok=True)
+    nowhere = os.devnull
+    return {
+        **{name: caller[name] for name in _HARMLESS if name in caller},
+        # The interpreter that runs this also runs the emulator, the functions, sam and uv.
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), caller.get("PATH", os.defpath)]),
+        "HOME": home,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        **CREDENTIALS,
+        "AWS_CONFIG_FILE": nowhere,
+        "AWS_SHARED_CREDENTIALS_FILE": nowhere,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": HOST,
+        "no_proxy": HOST,
+    }
+
+
+def sam_environment(
+    endpoint: str, state_dir: Path = STATE_DIR, caller: Mapping[str, str] = os.environ
+) -> dict[str, str]:
+    """The environment of the SAM CLI and of the layer's build: the emulator's, with the endpoint, and with downloads.
+
+    Args:
+        endpoint: the emulator's.
+        state_dir: where things may be written.
+        caller: the caller's environment; of it, proxies, certificates and uv's own settings (`UV_*`) pass.
+
+    Raises:
+        NotLoopback: the endpoint is not this machine.
+    """
+    downloads = {name: caller[name] for name in _DOWNLOADS if name in caller}
+    downloads |= {name: value for name, value in caller.items() if name.startswith("UV_")}
+    return {
+        **downloads,
+        **environment(state_dir, caller),
+        "AWS_ENDPOINT_URL": loopback(endpoint),
+        "SAM_CLI_TELEMETRY": "0",
+        "SAM_CLI_POLL_DELAY": "0.2",
+        "__SAM_CLI_APP_DIR": str(state_dir / "sam"),
+        "TIFFIN_RUNTIME": runtime(),
+        "TIFFIN_ARCHITECTURE": architecture(),
+        **({"TIFFIN_PLATFORM": f"{platform.machine()}-apple-darwin"} if sys.platform == "darwin" else {}),
+    }
+
+
+def client(service: str, endpoint: str, **config: Any) -> Any:
+    """A boto3 client that can only talk to the emulator.
+
+    Args:
+        service: boto3's name of the service.
+        endpoint: the emulator's.
+        config: settings of `botocore.config.Config`.
+
+    Raises:
+        NotLoopback: the endpoint is not this machine.
+    """
+    # botocore otherwise reads AWS_PROFILE and the files of ~/.aws before it looks at what it was given, and fails on a
+    # profile that does not exist.
+    session = botocore.session.Session(
+        session_vars={
+            "profile": (None, None, None, None),
+            "config_file": (None, None, os.devnull, None),
+            "credentials_file": (None, None, os.devnull, None),
+            "ca_bundle": (None, None, None, None),
+        }
+    )
+    settings: dict[str, Any] = {
+        "proxies": {},
+        "use_fips_endpoint": False,
+        "use_dualstack_endpoint": False,
+        "retries": {"mode": "standard", "max_attempts": 3},
+        "s3": {"addressing_style": "path"},
+        **config,
+    }
+    return boto3.Session(
+        botocore_session=session,
+        region_name=REGION,
+        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+    ).client(service, endpoint_url=loopback(endpoint), config=botocore.config.Config(**settings))
+
+
+def runtime() -> str:
+    """The Lambda runtime that is this interpreter: the emulator runs functions in the interpreter it runs in itself."""
+    return f"python{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def architecture() -> str:
+    """This machine's architecture by Lambda's name."""
+    return "arm64" if platform.machine().lower() in ("arm64", "aarch64") else "x86_64"

@@ -1,0 +1,231 @@
+"""Start and stop the emulator's process, so that nothing of it ever remains."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from . import server
+from .errors import StartFailed
+from .isolation import HOST, REGION, STATE_DIR, environment
+
+PREFERRED_PORT = 4566
+_START_SECONDS = 60.0
+_POLITE_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class Process:
+    """A running emulator, as it is remembered between `make up` and `make down`.
+
+    Attributes:
+        pid: its process, which leads a process group of its own.
+        port: where it listens, on 127.0.0.1.
+        scratch: its temporary directory, function code included.
+        log: its log file.
+    """
+
+    pid: int
+    port: int
+    scratch: str
+    log: str
+
+    @property
+    def endpoint(self) -> str:
+        """Its base URL."""
+        return f"http://{HOST}:{self.port}"
+
+    def running(self) -> bool:
+        """Whether this very process is alive and answers: a number in a file may have been given to another since."""
+        return Path(self.scratch).is_dir() and _answers(self.endpoint)
+
+    def save(self, path: Path, outputs: Mapping[str, str]) -> None:
+        """Remember it, whole or not at all."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(".new")
+        draft.write_text(json.dumps({**asdict(self), "outputs": dict(outputs)}, indent=2) + "\n")
+        draft.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> tuple["Process", dict[str, str]] | None:
+        """What was remembered, or None."""
+        try:
+            state = json.loads(path.read_text())
+            outputs = state.pop("outputs")
+            return cls(**state), outputs
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+
+class Emulator:
+    """One emulator process.
+
+    Args:
+        clock: how much faster time passes for Step Functions: 2160 makes three hours of five seconds.
+        env: further environment of the process, such as an X-Ray daemon's address; function workers inherit it.
+        state_dir: where the log goes.
+        log_name: name of the log file in it.
+    """
+
+    def __init__(
+        self,
+        clock: float = 1.0,
+        env: Mapping[str, str] | None = None,
+        state_dir: Path = STATE_DIR,
+        log_name: str = "emulator.log",
+    ) -> None:
+        self._clock, self._env, self._state_dir = clock, dict(env or {}), state_dir
+        self._log = state_dir / log_name
+        self._popen: subprocess.Popen[bytes] | None = None
+        self.process: Process | None = None
+
+    def start(self) -> Process:
+        """Start it and wait until it answers.
+
+        Raises:
+            StartFailed: it ended, or did not answer in time. Nothing of it is left.
+        """
+        self._state_dir.mkdir(parents=True, exist_ok=True)
+        scratch = tempfile.mkdtemp(prefix="tiffin-")
+        port = free_port()
+        try:
+            with self._log.open("wb") as log:
+                self._popen = subprocess.Popen(
+                    [sys.executable, server.__file__],
+                    cwd=scratch,
+                    env=self._environment(port, scratch),
+                    stdin=subprocess.PIPE,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            self.process = Process(self._popen.pid, port, scratch, str(self._log))
+            self._wait_until_up(self.process)
+        except BaseException:
+            self.stop()
+            shutil.rmtree(scratch, ignore_errors=True)
+            raise
+        return self.process
+
+    def let_stay(self) -> None:
+        """Let it outlive this process."""
+        if self._popen and self._popen.stdin:
+            self._popen.stdin.write(server.STAY)
+            self._popen.stdin.close()
+
+    def stop(self) -> None:
+        """End it with all its function workers, and remove what it left on disk. Safe to repeat."""
+        if self._popen is None or self.process is None:
+            return
+        stop(self.process, self._popen)
+        if self._popen.stdin:
+            self._popen.stdin.close()
+        self._popen = None
+
+    def _environment(self, port: int, scratch: str) -> dict[str, str]:
+        return {
+            **environment(self._state_dir),
+            "PYTHONUNBUFFERED": "1",
+            "TMPDIR": scratch,
+            "BIND_HOST": HOST,
+            "MINISTACK_HOST": HOST,
+            "GATEWAY_PORT": str(port),
+            "MINISTACK_REGION": REGION,
+            "SFN_WAIT_SCALE": repr(1 / self._clock),
+            "TIFFIN_CLOCK": repr(self._clock),
+            **self._env,
+        }
+
+    def _wait_until_up(self, process: Process) -> None:
+        assert self._popen is not None
+        deadline = time.monotonic() + _START_SECONDS
+        listening = Path(process.scratch, "listening")
+        while time.monotonic() < deadline:
+            if self._popen.poll() is not None:
+                raise StartFailed(f"The emulator ended with {self._popen.returncode}.", tail(self._log), str(self._log))
+            if listening.exists() and _answers(process.endpoint):
+                return
+            time.sleep(0.05)
+        raise StartFailed(f"The emulator did not answer within {_START_SECONDS:g} s.", tail(self._log), str(self._log))
+
+
+def stop(process: Process, popen: "subprocess.Popen[bytes] | None" = None) -> None:
+    """End an emulator with its whole process group, and remove its temporary directory.
+
+    Args:
+        process: the emulator.
+        popen: the handle, if it is a child of this process; it is reaped then.
+    """
+    deadline = time.monotonic() + _POLITE_SECONDS
+    if _signal_group(process.pid, signal.SIGTERM):
+        while _group_exists(process.pid) and time.monotonic() < deadline:
+            if popen is not None:
+                popen.poll()
+            time.sleep(0.02)
+        _signal_group(process.pid, signal.SIGKILL)
+    if popen is not None:
+        popen.wait()
+    while _group_exists(process.pid) and time.monotonic() < deadline + _POLITE_SECONDS:
+        time.sleep(0.02)
+    shutil.rmtree(process.scratch, ignore_errors=True)
+
+
+def free_port(preferred: int = PREFERRED_PORT) -> int:
+    """The preferred port if nobody has it, otherwise any free one."""
+    for candidate in (preferred, 0):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            try:
+                # Without SO_REUSEADDR an address in TIME_WAIT counts as taken; with it a listening one still does.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind((HOST, candidate))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise StartFailed("No free port on 127.0.0.1.")
+
+
+def tail(path: Path, lines: int = 25) -> list[str]:
+    """The last lines of a text file; none if it is not there."""
+    try:
+        with path.open(errors="replace") as text:
+            return [line.rstrip() for line in deque(text, maxlen=lines)]
+    except OSError:
+        return []
+
+
+def _answers(endpoint: str) -> bool:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"{endpoint}/_ministack/health", timeout=2) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False
+
+
+def _signal_group(group: int, sent: signal.Signals) -> bool:
+    try:
+        os.killpg(group, sent)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
+
+
+def _group_exists(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        # macOS says so of a group that holds nothing but zombies.
+        return False
+    return True

@@ -1,0 +1,70 @@
+"""The emulator's own process: MiniStack with its gaps filled. Started by `launcher`, never by hand.
+
+It says that it listens by writing the file `listening` into its temporary directory, after the socket is bound: a health
+check alone could be answered by somebody else's server on the same port.
+
+It ends with whoever started it, however they end: the launcher holds the other end of the standard input, and end of
+file means that it is gone, unless it said `stay` before. The whole process group ends then, the function workers too.
+"""
+
+import contextlib
+import os
+import runpy
+import shutil
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+if __name__ == "__main__":
+    # Run by path: a PYTHONPATH would reach the functions, which must see their layer and not these scripts.
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+STAY = b"stay\n"
+
+
+def end() -> None:
+    """Remove the temporary directory and end the process group, this process included."""
+    shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+def end_with_launcher() -> None:
+    """Wait for the launcher's last word."""
+    said = sys.stdin.buffer.readline()
+    if said != STAY:
+        end()
+
+
+def announce_listening() -> None:
+    """Write the file `listening` as soon as the socket is bound."""
+    from hypercorn.config import Config
+
+    bind = Config.create_sockets
+
+    def create_sockets(self: Config) -> Any:
+        sockets = bind(self)
+        Path(os.environ["TMPDIR"], "listening").touch()
+        return sockets
+
+    Config.create_sockets = create_sockets  # type: ignore[method-assign]
+
+
+def main() -> None:
+    """Fill the gaps and serve until told to stop."""
+    from emulator import gaps
+
+    threading.Thread(target=end_with_launcher, daemon=True).start()
+    announce_listening()
+    gaps.fill()
+    sys.argv = ["ministack"]
+    try:
+        with contextlib.suppress(KeyboardInterrupt, SystemExit):
+            runpy.run_module("ministack", run_name="__main__")
+    finally:
+        end()
+
+
+if __name__ == "__main__":
+    main()
