@@ -1,9 +1,10 @@
 """RFC 9457 problem details: every refused request gets a typed answer that a program can act upon."""
 
+import base64
+import binascii
 import json
-from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NoReturn
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError, ServiceError
@@ -11,6 +12,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 
 CONTENT_TYPE = "application/problem+json"
 TYPE_BASE = "https://tiffin.example/problems/"
+BODY_LIMIT = 64 * 1024
 
 
 class Problem(Exception):
@@ -27,18 +29,99 @@ class Problem(Exception):
         super().__init__(detail)
         self.status, self.slug, self.detail, self.extensions = status, slug, detail, extensions
 
-    def response(self) -> "Response[str]":
-        """The problem as an HTTP response (RFC 9457, section 3)."""
-        document = {
+    def document(self) -> str:
+        """The problem document (RFC 9457, section 3) as JSON."""
+        members = {
             "type": TYPE_BASE + self.slug,
             "title": self.slug.replace("-", " ").capitalize(),
             "status": int(self.status),
             "detail": self.detail,
             **self.extensions,
         }
-        return Response(
-            status_code=int(self.status), content_type=CONTENT_TYPE, body=json.dumps(document, ensure_ascii=False)
+        return json.dumps(members, ensure_ascii=False)
+
+    def response(self) -> "Response[str]":
+        """The problem as a route's answer."""
+        return Response(status_code=int(self.status), content_type=CONTENT_TYPE, body=self.document())
+
+    def proxy_result(self) -> dict[str, Any]:
+        """The problem as a Lambda proxy integration's answer, for refusals made before routing."""
+        return {
+            "statusCode": int(self.status),
+            "headers": {"Content-Type": CONTENT_TYPE},
+            "body": self.document(),
+            "isBase64Encoded": False,
+        }
+
+
+def refuse_body(event: dict[str, Any]) -> Problem | None:
+    """What is wrong with a request's body before anybody parses it, if anything.
+
+    Args:
+        event: an API Gateway REST proxy event.
+
+    Returns:
+        413 for a body over the limit, 415 for one that does not say it is JSON, None otherwise. The framework itself
+        would read a form where JSON is meant.
+    """
+    body = event.get("body")
+    if not body:
+        return None
+    if len(body.encode("utf-8", "surrogatepass")) > BODY_LIMIT:
+        return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body-too-large", f"The limit is {BODY_LIMIT} bytes.")
+    content_type = (header(event.get("headers"), "content-type") or "").partition(";")[0].strip().lower()
+    if content_type != "application/json":
+        return Problem(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Send the body as application/json."
         )
+    return None
+
+
+def strict_json(text: str) -> Any:
+    """Parse JSON as RFC 8259 has it: no NaN, no lone surrogates, and no nesting that exhausts the parser.
+
+    Raises:
+        json.JSONDecodeError: for all of these alike.
+    """
+
+    def not_json(constant: str) -> NoReturn:
+        raise json.JSONDecodeError(f"{constant} is not JSON", text, 0)
+
+    try:
+        value = json.loads(text, parse_constant=not_json)
+        json.dumps(value, ensure_ascii=False).encode()
+    except RecursionError as error:
+        raise json.JSONDecodeError("nested too deeply", text, 0) from error
+    except UnicodeEncodeError as error:
+        raise json.JSONDecodeError("a lone surrogate is not a character", text, 0) from error
+    return value
+
+
+def page_token(key: dict[str, Any] | None) -> str | None:
+    """A table's position as an opaque token for a client to send back, or None at the end."""
+    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode() if key else None
+
+
+def page_start(token: str | None, fields: set[str], **fixed: str) -> dict[str, str] | None:
+    """The position that a client's token stands for.
+
+    Args:
+        token: from `page_token`, or None for the first page.
+        fields: the attributes that a position here has.
+        fixed: attributes that must have these values: a token does not open another customer's list.
+
+    Raises:
+        Problem: the token is not one of ours.
+    """
+    if token is None:
+        return None
+    try:
+        key = json.loads(base64.urlsafe_b64decode(token.encode()))
+        if set(key) == fields and all(isinstance(v, str) for v in key.values()) and fixed.items() <= key.items():
+            return dict(key)
+    except (binascii.Error, ValueError, TypeError):
+        pass
+    raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-page-token", "“next” is not a token from an earlier page.")
 
 
 def install(app: APIGatewayRestResolver) -> None:
@@ -69,7 +152,7 @@ def install(app: APIGatewayRestResolver) -> None:
         return Problem(status, status.phrase.lower().replace(" ", "-"), str(error.msg)).response()
 
 
-def header(headers: Mapping[str, str] | None, name: str) -> str | None:
+def header(headers: dict[str, str] | None, name: str) -> str | None:
     """Look a request header up without regard to case (RFC 9110, section 5.1)."""
     wanted = name.lower()
     return next((value for key, value in (headers or {}).items() if key.lower() == wanted), None)

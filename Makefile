@@ -1,0 +1,60 @@
+# Everything a person types. Each target sets up what it needs: Python 3.11 or newer and make are enough.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+# The caller's AWS settings never reach these targets: what talks to AWS is `sam deploy`, typed by hand.
+export SAM_CLI_TELEMETRY := 0
+
+.PHONY: help demo up down test unit lint format lock clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/ready ## set up, deploy to the laptop, tell the story of a few orders, stop
+	@$(BIN)/python scripts/demo.py
+
+up: $(VENV)/ready ## the same, staying up: prints URLs and calls to try
+	@$(BIN)/python scripts/up.py
+
+down: $(VENV)/ready ## stop what `make up` started
+	@$(BIN)/python scripts/down.py
+
+test: $(VENV)/ready ## unit, contract, workflow and end-to-end tests
+	$(BIN)/pytest
+
+unit: $(VENV)/ready ## the tests that need no emulator
+	$(BIN)/pytest tests/unit tests/contract
+
+lint: $(VENV)/ready ## style, types, templates, state machines, contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/cfn-lint template.yaml services/*/template.yaml
+	AWS_DEFAULT_REGION=eu-central-1 sh -ec 'for t in template.yaml services/*/template.yaml; do $(BIN)/sam validate --lint --template $$t; done'
+	$(BIN)/python scripts/lint_statemachines.py
+
+format: $(VENV)/ready ## put the code in the house's shape
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+lock: $(VENV)/ready ## resolve the dependencies anew and pin them with hashes
+	UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile -q --upgrade --universal --python-version 3.11 \
+	  --generate-hashes requirements-dev.in -o requirements-dev.txt
+	UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes \
+	  $(addprefix --no-emit-package ,boto3 botocore s3transfer jmespath python-dateutil six urllib3) \
+	  -c requirements-dev.txt services/shared/requirements.in -o services/shared/requirements.txt
+
+clean: ## forget the environment and everything built
+	rm -rf $(VENV) .aws-sam .tiffin build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# uv is itself one of the locked packages: pip installs just that one, by its hash, and uv the rest.
+$(VENV)/ready: requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=.")'
+	@echo "Setting up $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements-dev.txt > $(VENV)/uv.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
+	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements-dev.txt
+	@touch $@

@@ -1,0 +1,228 @@
+"""Entry point: the REST handlers. Parse, call the domain, answer; no rules in here."""
+
+import os
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import boto3
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Path, Query
+from aws_lambda_powertools.logging import correlation_paths
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import BaseModel
+
+from orders.model import (
+    CustomerId,
+    IllegalMove,
+    Move,
+    Order,
+    PlaceOrder,
+    RejectOrder,
+    Restaurant,
+    RestaurantSummary,
+    UnknownDish,
+    order_id_for,
+    place,
+    workflow_input,
+)
+from orders.store import KeyReused, MenuStore, OrderStore, StoredOrder, UnknownOrder
+from orders.workflow import CallbackRefused, OrderWorkflow
+from tiffin import problems
+from tiffin.observability import about_order, logger, metrics, trace_header, tracer
+from tiffin.problems import Problem
+
+# Clients are made once per execution environment, outside the handler, and shared by its invocations.
+_dynamodb = boto3.resource("dynamodb")
+orders = OrderStore(_dynamodb.Table(os.environ["ORDERS_TABLE"]))
+menus = MenuStore(_dynamodb.Table(os.environ["MENUS_TABLE"]))
+workflow = OrderWorkflow(boto3.client("stepfunctions"), os.environ["ORDER_WORKFLOW_ARN"])
+
+app = APIGatewayRestResolver(enable_validation=True, json_body_deserializer=problems.strict_json)
+problems.install(app)
+
+OrderId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Limit = Annotated[int, Query(ge=1, le=100)]
+PageToken = Annotated[str | None, Query(max_length=2048)]
+
+
+class OrderPage(BaseModel):
+    """A page of a customer's orders, newest first; `next` asks for the following one."""
+
+    orders: list[Order]
+    next: str | None = None
+
+
+class RestaurantPage(BaseModel):
+    """A page of restaurants; `next` asks for the following one."""
+
+    restaurants: list[RestaurantSummary]
+    next: str | None = None
+
+
+# Placing an order: the price comes from the menu, the id from customer and key, and the workflow takes over from here.
+# A request that is repeated, by an impatient thumb or a retrying client, finds the order that it made before.
+@app.post("/orders", summary="Place an order", tags=["Customer"])
+def place_order(
+    request: Annotated[PlaceOrder, Body()],
+    idempotency_key: Annotated[
+        str, Header(alias="Idempotency-Key", min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+$")
+    ],
+) -> Response[Order]:
+    order_id = order_id_for(request.customer_id, idempotency_key)
+    about_order(order_id)
+    stored = orders.find_repeat(order_id, request)
+    created = stored is None
+    if stored is None:
+        restaurant = menus.get(request.restaurant_id)
+        if restaurant is None:
+            raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "unknown-restaurant", "There is no such restaurant.")
+        order = place(request, restaurant, order_id=order_id, now=datetime.now(UTC))
+        stored = orders.add(order, request, trace_header())
+        metrics.add_metric("OrdersPlaced", MetricUnit.Count, 1)
+        metrics.add_metric("OrderValue", MetricUnit.Count, order.total.amount)
+    _start(stored)
+    return Response(
+        status_code=HTTPStatus.CREATED if created else HTTPStatus.OK,
+        content_type="application/json",
+        headers={"Location": f"orders/{order_id}"},
+        body=stored.order,
+    )
+
+
+@app.get("/orders", summary="A customer's orders, newest first", tags=["Customer"])
+def list_orders(
+    customer_id: Annotated[CustomerId, Query()], limit: Limit = 20, next_page: Annotated[PageToken, Query(alias="next")] = None
+) -> OrderPage:
+    start = problems.page_start(next_page, {"customer_id", "placed_at", "order_id"}, customer_id=customer_id)
+    found, position = orders.by_customer(customer_id, limit, start)
+    return OrderPage(orders=found, next=problems.page_token(position))
+
+
+@app.get("/orders/<order_id>", summary="Where an order is, and why", tags=["Customer"])
+def get_order(order_id: OrderId) -> Order:
+    return orders.get(order_id).order
+
+
+# Turns. Each is claimed in one conditional write, so that of all who race exactly one wins; only then is the workflow
+# told. Should telling it fail, the claim stands, and the reconciler tells it again.
+@app.post("/orders/<order_id>/accept", summary="The restaurant accepts", tags=["Restaurant"])
+def accept(order_id: OrderId) -> Response[Order]:
+    return _take_turn(order_id, Move.ACCEPT)
+
+
+@app.post("/orders/<order_id>/reject", summary="The restaurant rejects", tags=["Restaurant"])
+def reject(order_id: OrderId, request: Annotated[RejectOrder | None, Body()] = None) -> Response[Order]:
+    return _take_turn(order_id, Move.REJECT, (request or RejectOrder()).reason)
+
+
+@app.post("/orders/<order_id>/dispatch", summary="The courier leaves with it", tags=["Courier"])
+def dispatch(order_id: OrderId) -> Response[Order]:
+    return _take_turn(order_id, Move.DISPATCH)
+
+
+@app.post("/orders/<order_id>/deliver", summary="The courier hands it over", tags=["Courier"])
+def deliver(order_id: OrderId) -> Response[Order]:
+    return _take_turn(order_id, Move.DELIVER)
+
+
+# A cancelled order's workflow is stopped rather than called back: it may be anywhere, in the middle of a payment too.
+@app.post("/orders/<order_id>/cancel", summary="The customer cancels, until the restaurant accepts", tags=["Customer"])
+def cancel(order_id: OrderId) -> Response[Order]:
+    about_order(order_id)
+    stored = orders.claim(order_id, Move.CANCEL, datetime.now(UTC))
+    try:
+        workflow.stop(order_id, "OrderCancelled", "The customer cancelled the order.")
+    except (ClientError, BotoCoreError):
+        logger.exception("The workflow could not be stopped; the reconciler will")
+    return _accepted(stored)
+
+
+@app.get("/restaurants", summary="Restaurants", tags=["Menus"])
+def list_restaurants(limit: Limit = 50, next_page: Annotated[PageToken, Query(alias="next")] = None) -> RestaurantPage:
+    found, position = menus.list(limit, problems.page_start(next_page, {"restaurant_id"}))
+    return RestaurantPage(restaurants=found, next=problems.page_token(position))
+
+
+@app.get("/restaurants/<restaurant_id>/menu", summary="A restaurant's menu", tags=["Menus"])
+def get_menu(restaurant_id: Annotated[str, Path(pattern=r"^[a-z0-9-]{1,64}$")]) -> Restaurant:
+    restaurant = menus.get(restaurant_id)
+    if restaurant is None:
+        raise Problem(HTTPStatus.NOT_FOUND, "unknown-restaurant", "There is no such restaurant.")
+    return restaurant
+
+
+@app.get("/openapi.json", include_in_schema=False)
+def openapi() -> Response[str]:
+    document = app.get_openapi_json_schema(title="Tiffin orders", version="1.0.0")
+    return Response(status_code=HTTPStatus.OK, content_type="application/json", body=document)
+
+
+@app.exception_handler(UnknownOrder)
+def unknown_order(_: UnknownOrder) -> Response[str]:
+    return Problem(HTTPStatus.NOT_FOUND, "unknown-order", "There is no such order.").response()
+
+
+@app.exception_handler(UnknownDish)
+def unknown_dish(error: UnknownDish) -> Response[str]:
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "unknown-dish", str(error), dish_id=error.dish_id).response()
+
+
+@app.exception_handler(KeyReused)
+def key_reused(_: KeyReused) -> Response[str]:
+    detail = "This Idempotency-Key was used before with another body. A new order needs a new key."
+    return Problem(HTTPStatus.CONFLICT, "idempotency-key-reused", detail).response()
+
+
+@app.exception_handler(IllegalMove)
+def illegal_move(error: IllegalMove) -> Response[str]:
+    metrics.add_metric("IllegalMoves", MetricUnit.Count, 1)
+    return Problem(
+        HTTPStatus.CONFLICT, "illegal-move", str(error), order_status=error.status, taken=error.taken
+    ).response()
+
+
+def _start(stored: StoredOrder) -> None:
+    if stored.order.status != "PLACED":
+        return
+    try:
+        workflow.start(stored.order.order_id, workflow_input(stored.order, stored.trace_header))
+    except (ClientError, BotoCoreError):
+        # The order stands, and the customer was promised an end: the reconciler starts it within minutes.
+        logger.exception("The workflow could not be started; the reconciler will")
+
+
+def _take_turn(order_id: str, move: Move, reason: str | None = None) -> Response[Order]:
+    about_order(order_id)
+    stored = orders.claim(order_id, move, datetime.now(UTC), reason)
+    try:
+        workflow.call_back(stored.task_token or "", stored.claim or {})
+    except CallbackRefused:
+        # The wait ran out between claim and callback. The workflow looks for a claim before it gives up: it will see it.
+        logger.warning("The callback came late; the claim stands")
+    except (ClientError, BotoCoreError):
+        logger.exception("The callback could not be sent; the reconciler will send it")
+    return _accepted(stored)
+
+
+def _accepted(stored: StoredOrder) -> Response[Order]:
+    return Response(status_code=HTTPStatus.ACCEPTED, content_type="application/json", body=stored.order)
+
+
+@logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_REST, clear_state=True)
+@tracer.capture_lambda_handler(capture_response=False)
+@metrics.log_metrics(capture_cold_start_metric=True)
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer one REST request.
+
+    Args:
+        event: an API Gateway REST proxy event.
+        context: the Lambda context.
+
+    Returns:
+        A Lambda proxy integration response.
+    """
+    refused = problems.refuse_body(event)
+    return refused.proxy_result() if refused else app.resolve(event, context)

@@ -1,0 +1,118 @@
+"""Entry point: the scheduled sweep that closes the gaps which no transaction closes.
+
+An order and its execution are written to two services, a turn and its callback too, and a status event is best effort.
+Whatever falls between is found here by the moment each open order carries at which somebody should look at it.
+"""
+
+import os
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import BotoCoreError, ClientError
+
+from orders.model import ENDS, GRACE, Move, OrderStatus, workflow_input
+from orders.store import OrderStore, StoredOrder
+from orders.workflow import CallbackRefused, OrderWorkflow, UnwindWorkflow
+from tiffin.observability import about_order, logger, metrics, tracer
+
+# A sweep looks at no more orders than this in each shard, with at most two calls to Step Functions for each: far below
+# its quotas (Step Functions developer guide, "Quotas related to API action throttling"). The rest is due next minute.
+PER_SHARD = 25
+# How soon a repair is looked at again: long enough for an unwind to finish.
+NEXT_LOOK = timedelta(minutes=5)
+# An order that was repaired this often and is open still needs a person: it is counted where an alarm looks.
+PATIENCE = 5
+
+_client = boto3.client("stepfunctions")
+orders = OrderStore(boto3.resource("dynamodb").Table(os.environ["ORDERS_TABLE"]))
+workflow = OrderWorkflow(_client, os.environ["ORDER_WORKFLOW_ARN"])
+unwind = UnwindWorkflow(_client, os.environ["UNWIND_WORKFLOW_ARN"])
+
+
+def repair(stored: StoredOrder, now: datetime) -> str | None:
+    """Do for an open order what somebody should have done by now.
+
+    Args:
+        stored: the order, as read just now.
+        now: the moment of this sweep, aware.
+
+    Returns:
+        What was repaired, for the metric; None if all is well and the order just takes its time.
+    """
+    order, order_id = stored.order, stored.order.order_id
+    claim = stored.claim or {}
+    if order.status in ENDS:
+        unwind.start(order_id, stored.repairs)
+        return "end-not-announced"
+    if now > order.deadline_at + GRACE:
+        if not workflow.stop(order_id, "OrderExpired", "Past its deadline, and still running."):
+            unwind.start(order_id, stored.repairs)
+        return "overdue"
+    if claim.get("move") == Move.CANCEL:
+        if not workflow.stop(order_id, "OrderCancelled", "The customer cancelled the order."):
+            unwind.start(order_id, stored.repairs)
+        return "cancel-not-done"
+    if claim:
+        try:
+            workflow.call_back(stored.task_token or "", claim)
+        except CallbackRefused:
+            # The workflow is past waiting: it reads the claim, or is dead, which its deadline will show.
+            return None
+        return "callback-lost"
+    if order.status == OrderStatus.PLACED:
+        state = workflow.start(order_id, workflow_input(order, stored.trace_header))
+        if state == "ended":
+            unwind.start(order_id, stored.repairs)
+        return None if state == "running" else f"execution-{state}"
+    return None
+
+
+def sweep(now: datetime) -> dict[str, int]:
+    """Look at every open order that is due.
+
+    Returns:
+        How often each kind of repair was made.
+    """
+    repairs: dict[str, int] = {}
+    for order_id in orders.due(now, PER_SHARD):
+        about_order(order_id)
+        try:
+            stored = orders.get(order_id)
+            done = repair(stored, now)
+            # An order whose workflow runs is next of interest when it is overdue.
+            settled = done in (None, "execution-started") and stored.order.deadline_at + GRACE > now
+            count = orders.look_again(
+                order_id, stored.order.deadline_at + GRACE if settled else now + NEXT_LOOK, repaired=done is not None
+            )
+        except (ClientError, BotoCoreError):
+            # One order's trouble is not the others'. It stays due, and the next sweep meets it again.
+            logger.exception("Could not be reconciled now")
+            continue
+        if done:
+            repairs[done] = repairs.get(done, 0) + 1
+            logger.warning("Repaired", repair=done, times=count)
+        if count >= PATIENCE:
+            logger.error("Repaired many times and still open", times=count)
+            metrics.add_metric("OrdersStuck", MetricUnit.Count, 1)
+    return repairs
+
+
+@logger.inject_lambda_context(clear_state=True)
+@tracer.capture_lambda_handler(capture_response=False)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
+    """Sweep once.
+
+    Args:
+        event: a scheduled event; nothing in it is read.
+        context: the Lambda context.
+
+    Returns:
+        How often each kind of repair was made.
+    """
+    repairs = sweep(datetime.now(UTC))
+    metrics.add_metric("ReconcilerRepairs", MetricUnit.Count, sum(repairs.values()))
+    return repairs

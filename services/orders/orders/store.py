@@ -1,0 +1,282 @@
+"""The orders and menus tables. Nothing else in Python knows their keys; the state machines update status and token."""
+
+import zlib
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from orders.model import (
+    LEGAL_IN,
+    IllegalMove,
+    Move,
+    Order,
+    OrderStatus,
+    PlaceOrder,
+    Restaurant,
+    RestaurantSummary,
+)
+from tiffin.events import rfc3339
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+
+# Open orders are spread over this many partitions of the index that the reconciler reads, so that no partition takes
+# every write. Each sweep queries each shard once.
+OPEN_SHARDS = 8
+# The reconciler looks at an order that was just placed, or whose turn was just taken, if nothing happened by then.
+FIRST_LOOK = timedelta(minutes=2)
+CALLBACK_LOOK = timedelta(minutes=1)
+
+
+class UnknownOrder(Exception):
+    """There is no such order."""
+
+
+class KeyReused(Exception):
+    """The idempotency key was used before, for another body."""
+
+
+class StoredOrder:
+    """An order with the facts that only the machinery needs.
+
+    Attributes:
+        order: the order.
+        task_token: the callback token of the state that waits, if one does.
+        trace_header: of the request that placed it.
+        claims: turns taken, by the status they were taken in.
+        open: whether anything is still owed to it: an end, or the announcement of its end.
+    """
+
+    def __init__(self, item: dict[str, Any]) -> None:
+        self._item = item
+        self.order = _order(item)
+        self.task_token: str | None = item.get("task_token")
+        self.trace_header: str = item["trace_header"]
+        self.claims: dict[str, dict[str, Any]] = item.get("claims", {})
+        self.open: bool = "open_shard" in item
+        self.repairs = int(item.get("repairs", 0))
+
+    @property
+    def claim(self) -> dict[str, Any] | None:
+        """The turn taken in the order's present status, if one was."""
+        return self.claims.get(self.order.status)
+
+
+class OrderStore:
+    """Orders by id, by customer, and by when the reconciler should look at them.
+
+    Args:
+        table: the orders table.
+    """
+
+    def __init__(self, table: "Table") -> None:
+        self._table = table
+
+    def get(self, order_id: str) -> StoredOrder:
+        """Read an order, consistently.
+
+        Raises:
+            UnknownOrder: there is none.
+        """
+        item = self._table.get_item(Key={"order_id": order_id}, ConsistentRead=True).get("Item")
+        if item is None:
+            raise UnknownOrder(order_id)
+        return StoredOrder(item)
+
+    def find_repeat(self, order_id: str, request: PlaceOrder) -> StoredOrder | None:
+        """The order that this very request made before, if it did.
+
+        Raises:
+            KeyReused: the key made an order, but from another body.
+        """
+        item = self._table.get_item(Key={"order_id": order_id}, ConsistentRead=True).get("Item")
+        if item is None:
+            return None
+        if item["request_fingerprint"] != request.fingerprint():
+            raise KeyReused(order_id)
+        return StoredOrder(item)
+
+    def add(self, order: Order, request: PlaceOrder, trace_header: str) -> StoredOrder:
+        """Write a new order, or find that a concurrent twin of this request wrote it first.
+
+        Raises:
+            KeyReused: the twin had another body.
+        """
+        item = _item(order) | {
+            "request_fingerprint": request.fingerprint(),
+            "trace_header": trace_header,
+            "claims": {},
+            "open_shard": f"open-{zlib.crc32(order.order_id.encode()) % OPEN_SHARDS}",
+            "check_at": rfc3339(order.placed_at + FIRST_LOOK),
+        }
+        try:
+            self._table.put_item(Item=item, ConditionExpression="attribute_not_exists(order_id)")
+        except self._table.meta.client.exceptions.ConditionalCheckFailedException:
+            repeat = self.find_repeat(order.order_id, request)
+            if repeat is None:  # pragma: no cover - orders are never deleted
+                raise
+            return repeat
+        return StoredOrder(item)
+
+    def claim(self, order_id: str, move: Move, now: datetime, reason: str | None = None) -> StoredOrder:
+        """Take a turn: of all that race for it, exactly one gets it.
+
+        Args:
+            order_id: the order.
+            move: the turn.
+            now: when it is taken, aware.
+            reason: why, for a rejection.
+
+        Returns:
+            The order, claimed; its `task_token` is the one to call back with.
+
+        Raises:
+            UnknownOrder: there is none.
+            IllegalMove: the order is elsewhere, or another turn was taken in this status. Nothing changed.
+        """
+        stored = self.get(order_id)
+        # Between reading and claiming the workflow may have gone one status further, where the move may still be legal.
+        for _ in OrderStatus:
+            status = stored.order.status
+            taken = stored.claims.get(status, {}).get("move")
+            if status not in LEGAL_IN[move] or taken:
+                raise IllegalMove(order_id, move, status, taken)
+            try:
+                item = self._table.update_item(
+                    Key={"order_id": order_id},
+                    UpdateExpression="SET claims.#status = :claim, check_at = :check, updated_at = :now",
+                    ConditionExpression="#s = :status AND attribute_not_exists(claims.#status)",
+                    ExpressionAttributeNames={"#s": "status", "#status": status.value},
+                    ExpressionAttributeValues={
+                        ":status": status.value,
+                        ":claim": {"move": move.value, "at": rfc3339(now)} | ({"reason": reason} if reason else {}),
+                        ":check": rfc3339(now + CALLBACK_LOOK),
+                        ":now": rfc3339(now),
+                    },
+                    ReturnValues="ALL_NEW",
+                )["Attributes"]
+                return StoredOrder(item)
+            except self._table.meta.client.exceptions.ConditionalCheckFailedException:
+                stored = self.get(order_id)
+        raise IllegalMove(order_id, move, stored.order.status)  # pragma: no cover - a status is never entered twice
+
+    def by_customer(
+        self, customer_id: str, limit: int, start: dict[str, Any] | None
+    ) -> tuple[list[Order], dict[str, Any] | None]:
+        """A customer's orders, newest first, without what is personal.
+
+        Returns:
+            The page, and the key to go on from, or None at the end.
+        """
+        query: dict[str, Any] = {
+            "IndexName": "by-customer",
+            "KeyConditionExpression": "customer_id = :c",
+            "ExpressionAttributeValues": {":c": customer_id},
+            "ScanIndexForward": False,
+            "Limit": limit,
+        }
+        if start:
+            query["ExclusiveStartKey"] = start
+        page = self._table.query(**query)
+        orders = [_order(item).model_copy(update={"delivery": None, "note": None}) for item in page["Items"]]
+        return orders, page.get("LastEvaluatedKey")
+
+    def due(self, now: datetime, limit: int) -> Iterator[str]:
+        """Ids of open orders that the reconciler should look at by now, from every shard in turn.
+
+        Args:
+            now: the moment, aware.
+            limit: how many at most per shard.
+        """
+        for shard in range(OPEN_SHARDS):
+            page = self._table.query(
+                IndexName="open-orders",
+                KeyConditionExpression="open_shard = :shard AND check_at <= :now",
+                ExpressionAttributeValues={":shard": f"open-{shard}", ":now": rfc3339(now)},
+                Limit=limit,
+            )
+            yield from (str(item["order_id"]) for item in page["Items"])
+
+    def look_again(self, order_id: str, at: datetime, repaired: bool) -> int:
+        """Set when the reconciler looks at an open order next, and count what it had to repair.
+
+        Returns:
+            How often the order has been repaired so far; 0 if it is closed by now.
+        """
+        try:
+            item = self._table.update_item(
+                Key={"order_id": order_id},
+                UpdateExpression="SET check_at = :at ADD repairs :one",
+                ConditionExpression="attribute_exists(open_shard)",
+                ExpressionAttributeValues={":at": rfc3339(at), ":one": int(repaired)},
+                ReturnValues="UPDATED_NEW",
+            )["Attributes"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+                return 0
+            raise
+        return int(str(item["repairs"]))
+
+
+class MenuStore:
+    """Restaurants with their menus, one item each.
+
+    Args:
+        table: the menus table.
+    """
+
+    def __init__(self, table: "Table") -> None:
+        self._table = table
+
+    def get(self, restaurant_id: str) -> Restaurant | None:
+        """A restaurant with its menu, or None."""
+        item = self._table.get_item(Key={"restaurant_id": restaurant_id}).get("Item")
+        return Restaurant.model_validate(_plain(item)) if item else None
+
+    def list(self, limit: int, start: dict[str, Any] | None) -> tuple[list[RestaurantSummary], dict[str, Any] | None]:
+        """A page of restaurants without their menus, and the key to go on from."""
+        scan: dict[str, Any] = {
+            "ProjectionExpression": "restaurant_id, #n, cuisine, currency, delivery_fee",
+            "ExpressionAttributeNames": {"#n": "name"},
+            "Limit": limit,
+        }
+        if start:
+            scan["ExclusiveStartKey"] = start
+        page = self._table.scan(**scan)
+        found = [RestaurantSummary.model_validate(_plain(item)) for item in page["Items"]]
+        return sorted(found, key=lambda r: r.restaurant_id), page.get("LastEvaluatedKey")
+
+
+def _plain(value: Any) -> Any:
+    """DynamoDB's Decimals as the integers they are: every number in these tables is one."""
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_plain(v) for v in value]
+    return int(value) if hasattr(value, "as_tuple") else value
+
+
+def _item(order: Order) -> dict[str, Any]:
+    item = order.model_dump(mode="json", exclude={"timeline", "pending_move"})
+    for moment in ("placed_at", "updated_at", "deadline_at"):
+        item[moment] = rfc3339(getattr(order, moment))
+    # A map by status: writing a turn twice, as a retried state does, changes nothing.
+    item["timeline"] = {turn.status.value: rfc3339(turn.at) for turn in order.timeline}
+    return item
+
+
+def _order(item: dict[str, Any]) -> Order:
+    item = _plain(item)
+    # Two turns within one millisecond keep the order of the life they belong to.
+    life = list(OrderStatus)
+    turns = sorted(item["timeline"].items(), key=lambda turn: (turn[1], life.index(OrderStatus(turn[0]))))
+    claim = item.get("claims", {}).get(item["status"])
+    return Order.model_validate(
+        item
+        | {
+            "timeline": [{"status": status, "at": at} for status, at in turns],
+            "pending_move": claim and claim["move"],
+        }
+    )

@@ -1,0 +1,106 @@
+"""The Step Functions port: start an order's workflow, pass a turn on to it, stop it."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
+
+
+class CallbackRefused(Exception):
+    """The workflow no longer waits for this callback: it timed out, ended, or heard it already."""
+
+
+class OrderWorkflow:
+    """The order workflow's executions, one per order, named by the order's id.
+
+    Args:
+        client: a Step Functions client.
+        arn: the state machine.
+    """
+
+    def __init__(self, client: "SFNClient", arn: str) -> None:
+        self._client, self._arn = client, arn
+
+    def execution_arn(self, order_id: str) -> str:
+        """The ARN of the order's execution, whether or not there is one yet."""
+        return f"{self._arn.replace(':stateMachine:', ':execution:')}:{order_id}"
+
+    def start(self, order_id: str, workflow_input: dict[str, Any]) -> Literal["started", "running", "ended"]:
+        """Start the order's execution.
+
+        Returns:
+            Whether this call started it, found it running, or found that it ended before. Starting twice is harmless:
+            the name is the order's id (Step Functions API reference, StartExecution).
+
+        Raises:
+            ClientError: Step Functions could not be asked. The order stays PLACED, and the reconciler tries again.
+        """
+        asked = datetime.now(UTC)
+        try:
+            answer = self._client.start_execution(
+                stateMachineArn=self._arn, name=order_id, input=json.dumps(workflow_input, separators=(",", ":"))
+            )
+        except self._client.exceptions.ExecutionAlreadyExists:
+            return "ended"
+        # The same name and input while it runs is answered with the first start's date.
+        return "running" if answer["startDate"] < asked - timedelta(seconds=30) else "started"
+
+    def call_back(self, task_token: str, output: dict[str, Any]) -> None:
+        """Tell the waiting workflow which turn was taken.
+
+        Raises:
+            CallbackRefused: nobody waits on this token any more.
+            ClientError: Step Functions could not be asked. The turn is recorded, and the reconciler tells it again.
+        """
+        try:
+            self._client.send_task_success(taskToken=task_token, output=json.dumps(output))
+        except ClientError as error:
+            if error.response["Error"]["Code"] in {"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"}:
+                raise CallbackRefused(error.response["Error"]["Code"]) from error
+            raise
+
+    def stop(self, order_id: str, error: str, cause: str) -> bool:
+        """Stop the order's execution; the unwind workflow does the rest.
+
+        Returns:
+            False if there is nothing to stop: the execution ended already, or never began.
+        """
+        try:
+            self._client.stop_execution(executionArn=self.execution_arn(order_id), error=error, cause=cause)
+        except ClientError as refused:
+            # An ended execution is a ValidationException; one that never was is ExecutionDoesNotExist.
+            if refused.response["Error"]["Code"] in {"ExecutionDoesNotExist", "ValidationException"}:
+                return False
+            raise
+        return True
+
+
+class UnwindWorkflow:
+    """The unwind workflow, for orders whose death nobody reported.
+
+    Args:
+        client: a Step Functions client.
+        arn: the state machine.
+    """
+
+    def __init__(self, client: "SFNClient", arn: str) -> None:
+        self._client, self._arn = client, arn
+
+    def start(self, order_id: str, attempt: int) -> None:
+        """Unwind an order as if its status event had come; harmless if it did, or comes later.
+
+        Args:
+            order_id: the order.
+            attempt: tells the repairs of one order apart in the list of executions.
+        """
+        event = {"detail": {"name": order_id, "status": "UNREPORTED"}}
+        try:
+            self._client.start_execution(
+                stateMachineArn=self._arn, name=f"{order_id}-repair-{attempt}", input=json.dumps(event)
+            )
+        except self._client.exceptions.ExecutionAlreadyExists:
+            return
