@@ -141,6 +141,9 @@ class Emulator:
             "MINISTACK_HOST": HOST,
             "GATEWAY_PORT": str(port),
             "MINISTACK_REGION": REGION,
+            # Listeners of services that nobody here uses, on ports of their own.
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
             "SFN_WAIT_SCALE": repr(1 / self._clock),
             "TIFFIN_CLOCK": repr(self._clock),
             **self._env,
