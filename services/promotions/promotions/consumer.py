@@ -1,0 +1,107 @@
+"""Entry point: what happens to orders, as this context hears of it from the bus.
+
+It reads of each event only what it needs, so that the order context may add to its events without asking. Nothing goes
+back but events: if this service is down, orders go on, and their events wait in the queue.
+"""
+
+import os
+from datetime import datetime
+from functools import cache
+from typing import Annotated, Any
+
+import boto3
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.config import Config
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from tiffin.consumer import Consumer, Event
+from tiffin.money import Money
+from tiffin.observability import logger, metrics, tracer
+
+from promotions.ledger import News
+from promotions.model import Delivery, Expiry
+from promotions.redemption import Happened
+from promotions.rules import RULES
+from promotions.store import PromotionsStore
+
+consumer = Consumer()
+
+
+class OrderEvent(BaseModel):
+    """What every order event tells this context: whose order it is, and the code spent on it, or null."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    customer_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
+    # Required, though it may be null: an end that does not say would leave a spent code unrestored in silence.
+    promo_code: Annotated[str, Field(pattern=r"^[A-Z0-9][A-Z0-9-]{3,31}$")] | None
+
+
+class DeliveredEvent(OrderEvent):
+    """A delivery also says when it was, and what it cost."""
+
+    total: Money
+    delivered_at: AwareDatetime
+
+
+@consumer.on("OrderPlaced", reads=OrderEvent)
+def placed(event: Event[OrderEvent]) -> None:
+    """An order with a promo code redeems it."""
+    record(_news(event, Happened.PLACED), event)
+
+
+@consumer.on("OrderDelivered", reads=DeliveredEvent)
+def delivered(event: Event[DeliveredEvent]) -> None:
+    """A delivered order counts for the customer, and its promo code is used up."""
+    delivery = Delivery(event.metadata.order_id, _stored(event.data.delivered_at), event.data.total)
+    record(_news(event, Happened.DELIVERED, delivery), event)
+
+
+@consumer.on("OrderExpired", reads=OrderEvent)
+def expired(event: Event[OrderEvent]) -> None:
+    """An expired order calls for an apology, and gives its promo code back."""
+    expiry = Expiry(event.metadata.order_id, _stored(event.metadata.occurred_at))
+    record(_news(event, Happened.ENDED_UNDELIVERED, expiry), event)
+
+
+@consumer.on("OrderDeclined", "OrderRejected", "OrderCancelled", "OrderFailed", reads=OrderEvent)
+def ended(event: Event[OrderEvent]) -> None:
+    """An order that ends undelivered gives its promo code back."""
+    record(_news(event, Happened.ENDED_UNDELIVERED), event)
+
+
+def record(news: News, event: Event[Any]) -> None:
+    """Take the news in, and say what came of it."""
+    if not news.matters:
+        return
+    for announcement in store().record(news, event.metadata.trace_header):
+        reason = announcement.issued.reason if announcement.issued else None
+        logger.info(announcement.name, promo_code=announcement.code, reason=reason)
+        metrics.add_metric(announcement.name, MetricUnit.Count, 1)
+
+
+@logger.inject_lambda_context(clear_state=True)
+@tracer.capture_lambda_handler(capture_response=False)
+@metrics.log_metrics
+def handler(batch: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    """Take a batch of order events from the queue."""
+    return consumer(batch, context)
+
+
+@cache
+def store() -> PromotionsStore:
+    """The promotions table, connected once per execution environment."""
+    # A batch of ten must fit into the function's timeout, also if the table is slow: what does not is tried again.
+    config = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
+    table = boto3.resource("dynamodb", config=config).Table(os.environ["PROMOTIONS_TABLE_NAME"])
+    return PromotionsStore(table, RULES)
+
+
+def _news(event: Event[Any], happened: Happened, fact: Delivery | Expiry | None = None) -> News:
+    return News(event.data.customer_id, event.metadata.order_id, happened, event.data.promo_code, fact)
+
+
+def _stored(moment: datetime) -> datetime:
+    """To the millisecond, as the table keeps it: what is decided now must not differ from what is decided later."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

@@ -1,0 +1,327 @@
+"""The domain of promo codes. Pure: no AWS, no clock.
+
+Everything here is a function of *which* events a customer's orders have sent, never of the order in which they came:
+the bus delivers at least once and unordered. That is why a code is named by what earned it (its key), why its expiry
+follows from the event that earned it, and why a rule looks at the whole history each time.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictInt
+from tiffin.money import Money
+
+CURRENCY = "EUR"
+"""The currency of the programme: in it the rules state their amounts."""
+
+
+def euros(amount: int) -> Money:
+    """An amount of the programme's currency, in whole euros."""
+    return Money(amount=amount * 100, currency=CURRENCY)
+
+
+# --- What a code takes off an order -----------------------------------------------------------------------------------
+
+
+class NotApplicable(ValueError):
+    """The code takes nothing off this order; the message says why."""
+
+
+class CodeExpired(NotApplicable):
+    """The code is past its expiry."""
+
+
+class MinimumNotReached(NotApplicable):
+    """The order is smaller than the code asks for, or in another currency."""
+
+
+class Percentage(BaseModel):
+    """A share of the subtotal.
+
+    Attributes:
+        percent: per cent, 1 to 100.
+        cap: upper limit of what is taken off.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: Literal["percentage"] = "percentage"
+    percent: Annotated[StrictInt, Field(ge=1, le=100)]
+    cap: Money | None = None
+
+    def off(self, subtotal: Money, delivery_fee: Money) -> Money:
+        """What is taken off: the share, half a minor unit rounded up (2.5 cents are 3), at most the cap."""
+        share = (subtotal.amount * self.percent + 50) // 100
+        limit = subtotal.amount if self.cap is None else min(self.cap.amount, subtotal.amount)
+        return Money(amount=min(share, limit), currency=subtotal.currency)
+
+
+class FixedAmount(BaseModel):
+    """An amount, at most the subtotal: what is left of the code is lost, an order never costs less than nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: Literal["fixed"] = "fixed"
+    amount: Money
+
+    def off(self, subtotal: Money, delivery_fee: Money) -> Money:
+        """What is taken off."""
+        return Money(amount=min(self.amount.amount, subtotal.amount), currency=subtotal.currency)
+
+
+class FreeDelivery(BaseModel):
+    """The delivery fee."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: Literal["free_delivery"] = "free_delivery"
+
+    def off(self, subtotal: Money, delivery_fee: Money) -> Money:
+        """What is taken off."""
+        return delivery_fee
+
+
+Discount = Annotated[Percentage | FixedAmount | FreeDelivery, Field(discriminator="type")]
+
+
+# --- What happened ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """An order that reached its customer.
+
+    Attributes:
+        order_id: the order.
+        at: when it was handed over.
+        total: what it cost the customer.
+    """
+
+    order_id: str
+    at: datetime
+    total: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """An order that was not delivered in time.
+
+    Attributes:
+        order_id: the order.
+        at: when it was given up.
+    """
+
+    order_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What is known of one customer, each order once, oldest first, whatever the order in which it became known.
+
+    Attributes:
+        deliveries: delivered orders.
+        expiries: expired orders.
+    """
+
+    deliveries: tuple[Delivery, ...] = ()
+    expiries: tuple[Expiry, ...] = ()
+
+    @classmethod
+    def of(cls, facts: "Iterable[Delivery | Expiry]") -> "History":
+        """Put facts in order. Of two reports of the same thing the earlier moment counts."""
+        deliveries: dict[str, Delivery] = {}
+        expiries: dict[str, Expiry] = {}
+        for fact in sorted(facts, key=lambda f: (f.at, f.order_id)):
+            if isinstance(fact, Delivery):
+                deliveries.setdefault(fact.order_id, fact)
+            else:
+                expiries.setdefault(fact.order_id, fact)
+        return cls(tuple(deliveries.values()), tuple(expiries.values()))
+
+    def with_fact(self, fact: Delivery | Expiry) -> "History":
+        """This history and one fact more; the same if it says nothing new."""
+        return History.of((*self.deliveries, *self.expiries, fact))
+
+
+# --- What a customer gets for it --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How many codes a campaign gives away in all, to whoever comes first.
+
+    Attributes:
+        campaign: id of the campaign.
+        codes: how many.
+    """
+
+    campaign: str
+    codes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The terms under which a rule gives codes away.
+
+    Attributes:
+        prefix: first part of the code, for people to tell codes apart: 2 to 20 of A-Z and 0-9.
+        discount: what a code takes off one order.
+        minimum_order: smallest subtotal that it can be spent on.
+        days: how long it is valid: to the end of that many days (UTC) after the day on which it was earned.
+    """
+
+    prefix: str
+    discount: Percentage | FixedAmount | FreeDelivery
+    minimum_order: Money
+    days: int
+
+    def grant(
+        self, reason: str, *parts: str, order_id: str, at: datetime, expires_at: datetime | None = None
+    ) -> "Grant":
+        """Entitle the customer to a code.
+
+        Args:
+            reason: name of the rule.
+            parts: what tells several codes of this rule for one customer apart. They must follow from what happened
+                alone, never from when it became known.
+            order_id: the order that earned it.
+            at: when it was earned.
+            expires_at: first moment at which it is no longer taken; by default it follows from `at` and `days`.
+        """
+        return Grant(
+            key="#".join((reason.upper(), *parts)),
+            reason=reason,
+            prefix=self.prefix,
+            discount=self.discount,
+            minimum_order=self.minimum_order,
+            order_id=order_id,
+            earned_at=at,
+            expires_at=expires_at or end_of_day(at, self.days),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A customer's entitlement to one code, as a rule sees it.
+
+    Attributes:
+        key: names what earned it, once per customer.
+        reason: name of the rule.
+        prefix: first part of the code.
+        discount: what the code takes off one order.
+        minimum_order: smallest subtotal that it can be spent on.
+        order_id: the order that earned it.
+        earned_at: when it was earned.
+        expires_at: first moment at which it is no longer taken.
+        budget: limit over all customers, if there is one.
+    """
+
+    key: str
+    reason: str
+    prefix: str
+    discount: Percentage | FixedAmount | FreeDelivery
+    minimum_order: Money
+    order_id: str
+    earned_at: datetime
+    expires_at: datetime
+    budget: Budget | None = None
+
+
+Rule = Callable[[History], Iterator[Grant]]
+"""What a history entitles to. A rule must be monotone: what it grants for a history, it grants for a longer one too."""
+
+
+def end_of_day(moment: datetime, days_later: int = 0) -> datetime:
+    """The first moment after a day (UTC) that lies some days later.
+
+    Args:
+        moment: any moment of the first day.
+        days_later: how many days later.
+    """
+    day = moment.astimezone(UTC).date() + timedelta(days=days_later + 1)
+    return datetime.combine(day, time.min, UTC)
+
+
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Crockford's base 32: no letter that is read as a digit or another letter (https://www.crockford.com/base32.html)."""
+
+
+def code_for(customer_id: str, key: str, prefix: str) -> str:
+    """The code of a customer and a reason: always the same one, and eight characters that a person can type.
+
+    It is no secret and needs none: a code is good for its own customer only, and only once it was issued.
+
+    Args:
+        customer_id: whose code it is.
+        key: what earned it.
+        prefix: first part of the code.
+    """
+    number = int.from_bytes(hashlib.sha256(f"{customer_id}\n{key}".encode()).digest()[:5], "big")
+    return f"{prefix}-" + "".join(_ALPHABET[number >> shift & 31] for shift in range(35, -1, -5))
+
+
+@dataclass(frozen=True, slots=True)
+class PromoCode:
+    """A code that a customer got.
+
+    Attributes:
+        customer_id: whose code it is.
+        code: as the customer types it.
+        key: names what earned it, once per customer.
+        reason: name of the rule.
+        discount: what it takes off one order.
+        minimum_order: smallest subtotal that it can be spent on.
+        order_id: the order that earned it.
+        earned_at: when it was earned.
+        expires_at: first moment at which it is no longer taken.
+    """
+
+    customer_id: str
+    code: str
+    key: str
+    reason: str
+    discount: Percentage | FixedAmount | FreeDelivery
+    minimum_order: Money
+    order_id: str
+    earned_at: datetime
+    expires_at: datetime
+
+    @classmethod
+    def issue(cls, customer_id: str, grant: Grant) -> "PromoCode":
+        """Make the code that a grant entitles to."""
+        return cls(
+            customer_id=customer_id,
+            code=code_for(customer_id, grant.key, grant.prefix),
+            key=grant.key,
+            reason=grant.reason,
+            discount=grant.discount,
+            minimum_order=grant.minimum_order,
+            order_id=grant.order_id,
+            earned_at=grant.earned_at,
+            expires_at=grant.expires_at,
+        )
+
+    def off(self, subtotal: Money, delivery_fee: Money, at: datetime) -> Money:
+        """What this code takes off an order.
+
+        Args:
+            subtotal: price of the dishes.
+            delivery_fee: price of the delivery.
+            at: when the order is placed.
+
+        Returns:
+            At most what the order costs, so that nothing is ever paid out.
+
+        Raises:
+            CodeExpired: the code is past its expiry.
+            MinimumNotReached: the order is too small or in another currency.
+        """
+        if at >= self.expires_at:
+            raise CodeExpired(f"{self.code} expired at {self.expires_at.isoformat()}")
+        if subtotal.currency != self.minimum_order.currency or subtotal.amount < self.minimum_order.amount:
+            raise MinimumNotReached(f"{self.code} needs an order of at least {self.minimum_order}")
+        return self.discount.off(subtotal, delivery_fee)

@@ -1,0 +1,49 @@
+"""Order much: more than an amount within a period of 30 days earns a free delivery.
+
+The periods are fixed: 30 days each (UTC), counted without a gap from the first day of the proleptic Gregorian calendar.
+A window that slid along with each order would not do. Which orders it took in would depend on which became known first,
+and so would the number of codes.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, date, timedelta
+
+from promotions.model import CURRENCY, FreeDelivery, Grant, History, Terms, end_of_day, euros
+
+PERIOD_DAYS = 30
+MORE_THAN = euros(100)
+TERMS = Terms(
+    prefix="FREE",
+    discount=FreeDelivery(),
+    minimum_order=euros(15),
+    days=PERIOD_DAYS,
+)
+
+
+def rule(history: History) -> Iterator[Grant]:
+    """Once for each period whose delivered orders come to more than the amount; valid to the end of the next period.
+
+    Orders in another currency than the programme's count for nothing here.
+    """
+    sums: defaultdict[date, int] = defaultdict(int)
+    for delivery in history.deliveries:
+        if delivery.total.currency != CURRENCY:
+            continue
+        start = _period(delivery.at.astimezone(UTC).date())
+        before = sums[start]
+        sums[start] += delivery.total.amount
+        if before <= MORE_THAN.amount < sums[start]:
+            last_day = delivery.at.replace(year=start.year, month=start.month, day=start.day)
+            yield TERMS.grant(
+                "free_delivery",
+                start.isoformat(),
+                order_id=delivery.order_id,
+                at=delivery.at,
+                expires_at=end_of_day(last_day, 2 * PERIOD_DAYS - 1),
+            )
+
+
+def _period(day: date) -> date:
+    """First day of the period that a day lies in."""
+    return day - timedelta(days=day.toordinal() % PERIOD_DAYS)

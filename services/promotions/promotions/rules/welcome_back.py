@@ -1,0 +1,18 @@
+"""Come back: the first delivered order earns a code for the next one."""
+
+from collections.abc import Iterator
+
+from promotions.model import Grant, History, Percentage, Terms, euros
+
+TERMS = Terms(
+    prefix="WELCOME",
+    discount=Percentage(percent=20, cap=euros(5)),
+    minimum_order=euros(15),
+    days=30,
+)
+
+
+def rule(history: History) -> Iterator[Grant]:
+    """Once, for the first delivered order."""
+    for first in history.deliveries[:1]:
+        yield TERMS.grant("welcome_back", order_id=first.order_id, at=first.at)

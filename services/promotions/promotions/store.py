@@ -1,0 +1,285 @@
+"""The promotions table. Nothing else knows its keys.
+
+One partition per customer: `DELIVERED#<order>` and `EXPIRED#<order>` (the history), `CODE#<what earned it>`,
+`USE#<code>#<order>`, `EVENT#<event id>` (the outbox) and `TALLY`, whose version guards all of them. A partition
+`CAMPAIGN#<id>` counts what a campaign has given away.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+from pydantic import TypeAdapter
+from tiffin import outbox
+from tiffin.events import event_id, rfc3339
+from tiffin.money import Money
+
+from promotions.ledger import Announcement, Change, Customer, News, decide
+from promotions.model import Delivery, Discount, Expiry, History, PromoCode, Rule
+from promotions.redemption import State, Use
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+
+SOURCE = "tiffin.promotions"
+ATTEMPTS = 8
+_LONGEST_PAUSE = 0.4
+_discount: TypeAdapter[Any] = TypeAdapter(Discount)
+Item = dict[str, Any]
+
+
+class TooMuchContention(Exception):
+    """Other consumers kept changing the same customer: try again later."""
+
+
+class PromotionsStore:
+    """The table, and how it is changed.
+
+    Args:
+        table: the promotions table.
+        rules: the rules in force.
+        pause: called with seconds to wait before another attempt.
+    """
+
+    def __init__(self, table: "Table", rules: Sequence[Rule], pause: Callable[[float], None] = time.sleep) -> None:
+        self._table, self._rules, self._pause = table, rules, pause
+
+    def record(self, news: News, trace_header: str) -> list[Announcement]:
+        """Take in what an event says: once, however often it is called and whoever else is at it.
+
+        History, codes, uses and the events that announce them change in one transaction, on the condition that nobody
+        changed the customer since it was read. If somebody did, it is read and decided again.
+
+        Args:
+            news: what the event says.
+            trace_header: X-Ray header of the request that caused it, carried along in what is announced.
+
+        Returns:
+            What was announced; nothing if the event says nothing new.
+
+        Raises:
+            TooMuchContention: others kept winning; nothing that was begun is left half done.
+        """
+        announced: list[Announcement] = []
+        exhausted: frozenset[str] = frozenset()
+        attempt = 0
+        while attempt < ATTEMPTS:
+            customer = self.customer(news.customer_id)
+            change = decide(customer, news, self._rules, exhausted)
+            if not change:
+                return announced
+            try:
+                self._commit(customer, change, trace_header)
+            except _Outdated:
+                attempt += 1
+                self._pause(random.uniform(0, min(_LONGEST_PAUSE, 0.02 * 2**attempt)))  # noqa: S311 - jitter
+            except _Exhausted as nothing_left:
+                exhausted |= {nothing_left.campaign}
+            else:
+                announced.extend(change.announcements)
+                if not change.partial:
+                    return announced
+        raise TooMuchContention(f"not recorded after {ATTEMPTS} attempts")
+
+    def customer(self, customer_id: str) -> Customer:
+        """Everything that is known of a customer."""
+        facts: list[Delivery | Expiry] = []
+        codes: dict[str, PromoCode] = {}
+        uses: dict[Use, State] = {}
+        version = 0
+        for item in self._items(customer_id):
+            kind, _, rest = item["record"].partition("#")
+            match kind:
+                case "TALLY":
+                    version = int(item["version"])
+                case "DELIVERED":
+                    facts.append(Delivery(rest, datetime.fromisoformat(item["at"]), _money(item["total"])))
+                case "EXPIRED":
+                    facts.append(Expiry(rest, datetime.fromisoformat(item["at"])))
+                case "CODE":
+                    codes[rest] = _code(item)
+                case "USE":
+                    use = Use(*rest.rsplit("#", 1))
+                    uses[use] = State[item["state"]]
+        return Customer(customer_id, version, History.of(facts), codes, uses)
+
+    def codes(self, customer_id: str, limit: int, after: str | None = None) -> tuple[list[PromoCode], str | None]:
+        """A page of a customer's codes.
+
+        Args:
+            customer_id: whose.
+            limit: how many at most.
+            after: what earned the last code of the page before.
+
+        Returns:
+            The codes, and what to go on after, or None at the end.
+        """
+        query: dict[str, Any] = {
+            "KeyConditionExpression": "customer_id = :c AND begins_with(#record, :code)",
+            "ExpressionAttributeNames": {"#record": "record"},
+            "ExpressionAttributeValues": {":c": customer_id, ":code": "CODE#"},
+            "Limit": limit,
+        }
+        if after is not None:
+            query["ExclusiveStartKey"] = {"customer_id": customer_id, "record": f"CODE#{after}"}
+        page = self._table.query(**query)
+        last = page.get("LastEvaluatedKey")
+        return [_code(item) for item in page["Items"]], str(last["record"]).removeprefix("CODE#") if last else None
+
+    def uses(self, customer_id: str) -> dict[Use, State]:
+        """Where each use of a customer's codes stands."""
+        return {
+            Use(*item["record"].removeprefix("USE#").rsplit("#", 1)): State[item["state"]]
+            for item in self._items(customer_id, "USE#")
+        }
+
+    def _items(self, customer_id: str, prefix: str | None = None) -> Iterator[Item]:
+        query: dict[str, Any] = {
+            "KeyConditionExpression": "customer_id = :c" + (" AND begins_with(#record, :prefix)" if prefix else ""),
+            "ExpressionAttributeValues": {":c": customer_id} | ({":prefix": prefix} if prefix else {}),
+            "ConsistentRead": True,
+        } | ({"ExpressionAttributeNames": {"#record": "record"}} if prefix else {})
+        while True:
+            page = self._table.query(**query)
+            yield from page["Items"]
+            if "LastEvaluatedKey" not in page:
+                return
+            query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def _commit(self, customer: Customer, change: Change, trace_header: str) -> None:
+        name = self._table.name
+        partition = {"customer_id": customer.customer_id}
+
+        def put(record: str, item: Item, *, new: bool = False) -> Item:
+            request: Item = {"TableName": name, "Item": {**partition, "record": record, **item}}
+            # The tally's version guards them already; a code and its announcement are worth a second lock.
+            return {"Put": request | ({"ConditionExpression": "attribute_not_exists(customer_id)"} if new else {})}
+
+        actions: list[Item] = [
+            {
+                "Update": {
+                    "TableName": name,
+                    "Key": {**partition, "record": "TALLY"},
+                    "UpdateExpression": "SET version = :next",
+                    "ConditionExpression": "version = :seen" if customer.version else "attribute_not_exists(version)",
+                    "ExpressionAttributeValues": {":next": customer.version + 1}
+                    | ({":seen": customer.version} if customer.version else {}),
+                }
+            },
+            *(
+                {
+                    "Update": {
+                        "TableName": name,
+                        "Key": {"customer_id": f"CAMPAIGN#{budget.campaign}", "record": "BUDGET"},
+                        "UpdateExpression": "ADD issued :one",
+                        "ConditionExpression": "attribute_not_exists(issued) OR issued < :codes",
+                        "ExpressionAttributeValues": {":one": 1, ":codes": budget.codes},
+                    }
+                }
+                for budget in change.spent
+            ),
+            *(put(*_fact(fact)) for fact in change.facts),
+            *(put(f"CODE#{code.key}", _code_item(code), new=True) for code in change.issued),
+            *(put(f"CODE#{code.key}", _code_item(code)) for code in change.amended),
+            *(put(f"USE#{use.code}#{use.order_id}", {"state": state.name}) for use, state in change.uses.items()),
+        ]
+        for announcement in change.announcements:
+            record = "EVENT#" + event_id(announcement.order_id, announcement.name, announcement.code)
+            event = outbox.item(
+                {**partition, "record": record},
+                source=SOURCE,
+                name=announcement.name,
+                order_id=announcement.order_id,
+                data=_data(customer.customer_id, announcement),
+                trace_header=trace_header,
+                identity=(announcement.code,),
+            )
+            actions.append(put(record, event, new=True))
+        try:
+            self._table.meta.client.transact_write_items(TransactItems=actions)  # type: ignore[arg-type]
+        except ClientError as error:
+            raise _verdict(error, change) from error
+
+
+class _Outdated(Exception):
+    """Somebody changed the customer, or is about to."""
+
+
+class _Exhausted(Exception):
+    """A campaign has nothing left to give."""
+
+    def __init__(self, campaign: str) -> None:
+        super().__init__(campaign)
+        self.campaign = campaign
+
+
+def _verdict(error: ClientError, change: Change) -> Exception:
+    """What a refused transaction means (DynamoDB API reference, TransactWriteItems, "TransactionCanceledException")."""
+    code = error.response["Error"]["Code"]
+    if code == "TransactionConflictException":
+        return _Outdated(code)
+    if code != "TransactionCanceledException":
+        return error
+    reasons = [str(reason.get("Code", "None")) for reason in error.response.get("CancellationReasons", [])]
+    if set(reasons) - {"None", "ConditionalCheckFailed", "TransactionConflict"}:
+        return error
+    # The tally comes first, the budgets right behind it. A budget's refusal counts only if the tally was up to date.
+    if reasons[0] == "None":
+        for budget, reason in zip(change.spent, reasons[1:], strict=False):
+            if reason == "ConditionalCheckFailed":
+                return _Exhausted(budget.campaign)
+    return _Outdated(", ".join(reasons))
+
+
+def _fact(fact: Delivery | Expiry) -> tuple[str, Item]:
+    if isinstance(fact, Delivery):
+        return f"DELIVERED#{fact.order_id}", {"at": rfc3339(fact.at), "total": fact.total.model_dump()}
+    return f"EXPIRED#{fact.order_id}", {"at": rfc3339(fact.at)}
+
+
+def _money(item: Item) -> Money:
+    return Money(amount=int(item["amount"]), currency=item["currency"])
+
+
+def _code_item(code: PromoCode) -> Item:
+    return {
+        "code": code.code,
+        "reason": code.reason,
+        # As JSON, as its shape differs by type and DynamoDB's numbers are not integers.
+        "discount": _discount.dump_json(code.discount, exclude_none=True).decode(),
+        "minimum_order": code.minimum_order.model_dump(),
+        "order_id": code.order_id,
+        "earned_at": rfc3339(code.earned_at),
+        # Not `expires_at`, which is the table's TTL attribute: a code is kept, it is the proof that it was issued.
+        "valid_until": rfc3339(code.expires_at),
+    }
+
+
+def _code(item: Item) -> PromoCode:
+    return PromoCode(
+        customer_id=item["customer_id"],
+        code=item["code"],
+        key=item["record"].removeprefix("CODE#"),
+        reason=item["reason"],
+        discount=_discount.validate_json(item["discount"]),
+        minimum_order=_money(item["minimum_order"]),
+        order_id=item["order_id"],
+        earned_at=datetime.fromisoformat(item["earned_at"]),
+        expires_at=datetime.fromisoformat(item["valid_until"]),
+    )
+
+
+def _data(customer_id: str, announcement: Announcement) -> dict[str, Any]:
+    """The payload of an announced event (`events/schemas/`)."""
+    data: dict[str, Any] = {"customer_id": customer_id, "code": announcement.code}
+    if code := announcement.issued:
+        data |= {
+            "reason": code.reason,
+            "discount": _discount.dump_python(code.discount, exclude_none=True),
+            "minimum_order": code.minimum_order.model_dump(),
+            "expires_at": rfc3339(code.expires_at),
+        }
+    return data

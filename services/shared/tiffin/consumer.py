@@ -1,0 +1,226 @@
+"""A consumer of events: EventBridge rule → SQS queue → Lambda, one record's trouble kept away from the others.
+
+A consumer says which events it reads and by which model, and what to do with one of them. Everything that every
+consumer must get right stands here:
+
+- An event that can never be read (no envelope, an unknown name or version, another shape) goes to the dead-letter queue
+  at once, with the reason as message attributes, instead of coming back five times and arriving there without one.
+- Whatever else goes wrong may go right on the next attempt: that record alone is reported as a batch item failure, and
+  SQS hands it out again (Lambda developer guide, "Implementing partial batch responses").
+- Each record is its own subsegment, annotated with its order and with the trace of the request that caused it: SQS
+  starts a new trace, so the join is by annotation.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import boto3
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tiffin.events import EventMetadata
+from tiffin.observability import about_order, logger, metrics, tracer
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+Data = TypeVar("Data", bound=BaseModel)
+
+
+class Unreadable(Exception):
+    """An event that no further attempt will make readable: it belongs in the dead-letter queue.
+
+    The message says what is wrong by field and rule, never by value: it is logged and stored.
+    """
+
+
+class NotAnEvent(Unreadable):
+    """The message is not an EventBridge event with Tiffin's metadata."""
+
+
+class UnknownEvent(Unreadable):
+    """Nobody here reads events of this name."""
+
+
+class UnknownVersion(Unreadable):
+    """The event's shape is of a version that this consumer does not know."""
+
+
+class UnexpectedShape(Unreadable):
+    """The event's data lacks what this consumer reads, or holds it in another form."""
+
+
+@dataclass(frozen=True)
+class Event(Generic[Data]):
+    """One event, read.
+
+    Attributes:
+        name: what happened: the EventBridge `detail-type`.
+        metadata: what is true of every event.
+        data: what this consumer reads of the payload.
+    """
+
+    name: str
+    metadata: EventMetadata
+    data: Data
+
+
+@dataclass(frozen=True)
+class _Subscription:
+    version: int
+    reads: type[BaseModel]
+    act: Callable[[Event[Any]], None]
+
+
+class _Detail(BaseModel):
+    metadata: EventMetadata
+    data: dict[str, Any]
+
+
+class _EventBridgeEvent(BaseModel):
+    """Of the envelope, what matters here (EventBridge user guide, "Event structure")."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    detail_type: str = Field(alias="detail-type", min_length=1)
+    detail: _Detail
+
+
+class Consumer:
+    """What one service reads from the bus, and what it does with it.
+
+    Environment:
+        DEAD_LETTER_QUEUE_URL: queue that unreadable events are sent to.
+
+    Example:
+        >>> consumer = Consumer()
+        >>> class Delivered(BaseModel):
+        ...     customer_id: str
+        >>> @consumer.on("OrderDelivered", reads=Delivered)
+        ... def delivered(event: Event[Delivered]) -> None: ...
+        >>> consumer({"Records": []}, LambdaContext())
+        {'batchItemFailures': []}
+    """
+
+    def __init__(self) -> None:
+        self._subscriptions: dict[str, _Subscription] = {}
+
+    def on(
+        self, *names: str, reads: type[Data], version: int = 1
+    ) -> Callable[[Callable[[Event[Data]], None]], Callable[[Event[Data]], None]]:
+        """Subscribe a function to events. It must be idempotent: events come at least once, and in any order.
+
+        Args:
+            names: `detail-type` of the events.
+            reads: model of the part of `data` that is read. Let it ignore the rest, which is not ours to judge.
+            version: the one `event_version` that `reads` fits.
+        """
+
+        def subscribe(act: Callable[[Event[Data]], None]) -> Callable[[Event[Data]], None]:
+            for name in names:
+                self._subscriptions[name] = _Subscription(version, reads, act)
+            return act
+
+        return subscribe
+
+    def __call__(self, batch: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+        """Take a batch of the queue.
+
+        Args:
+            batch: SQS event of Lambda, each body one EventBridge event.
+            context: of the invocation.
+
+        Returns:
+            The messages that SQS must hand out again; all others count as done.
+        """
+        # Raising when all records fail would add nothing: SQS then retries the same messages.
+        processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+        return process_partial_response(
+            event=batch, record_handler=self._take, processor=processor, context=context
+        )
+
+    @tracer.capture_method(capture_response=False)
+    def _take(self, record: SQSRecord) -> None:
+        known_keys = set(logger.get_current_keys())
+        try:
+            try:
+                subscription, event = self._read(record.body)
+                about_order(
+                    event.metadata.order_id,
+                    event_name=event.name,
+                    event_id=event.metadata.event_id,
+                    caused_by_trace=_root(event.metadata.trace_header),
+                )
+                subscription.act(event)
+                metrics.add_metric("EventsConsumed", MetricUnit.Count, 1)
+            except Unreadable as unreadable:
+                self._bury(record, unreadable)
+        except Exception:
+            logger.exception("Event not consumed: it will be tried again", message_id=record.message_id)
+            metrics.add_metric("EventsToRetry", MetricUnit.Count, 1)
+            raise
+        finally:
+            # The next record of the batch is about another order.
+            logger.remove_keys(set(logger.get_current_keys()) - known_keys)
+
+    def _read(self, body: str) -> tuple[_Subscription, Event[Any]]:
+        try:
+            envelope = _EventBridgeEvent.model_validate_json(body)
+        except ValidationError as error:
+            raise NotAnEvent(_summary(error)) from None
+        metadata = envelope.detail.metadata
+        subscription = self._subscriptions.get(envelope.detail_type)
+        if subscription is None:
+            raise UnknownEvent(f"nobody here reads {envelope.detail_type[:128]!r}")
+        if metadata.event_version != subscription.version:
+            raise UnknownVersion(
+                f"{envelope.detail_type} is of version {metadata.event_version}, known is {subscription.version}"
+            )
+        try:
+            data = subscription.reads.model_validate(envelope.detail.data)
+        except ValidationError as error:
+            raise UnexpectedShape(f"{envelope.detail_type}: {_summary(error)}") from None
+        return subscription, Event(envelope.detail_type, metadata, data)
+
+    def _bury(self, record: SQSRecord, unreadable: Unreadable) -> None:
+        """Send a message to the dead-letter queue; if that fails, the error makes the record a batch item failure."""
+        error_type, reason = type(unreadable).__name__, str(unreadable)
+        self._sqs.send_message(
+            QueueUrl=os.environ["DEAD_LETTER_QUEUE_URL"],
+            MessageBody=record.body,
+            MessageAttributes={
+                "reason": {"DataType": "String", "StringValue": reason},
+                "error_type": {"DataType": "String", "StringValue": error_type},
+            },
+        )
+        logger.error(
+            "Event sent to the dead-letter queue", message_id=record.message_id, error_type=error_type, reason=reason
+        )
+        metrics.add_metric("EventsDeadLettered", MetricUnit.Count, 1)
+
+    @cached_property
+    def _sqs(self) -> "SQSClient":
+        # Made when first needed, which should be never: a client costs every cold start.
+        return boto3.client("sqs")
+
+
+def _summary(error: ValidationError) -> str:
+    """Where and why, without the values: they may be personal."""
+    wrong = [
+        f"{'.'.join(str(part) for part in e['loc']) or 'message'}: {e['msg']}"
+        for e in error.errors(include_input=False, include_context=False, include_url=False)
+    ]
+    return "; ".join(wrong)[:1024]
+
+
+def _root(trace_header: str) -> str:
+    """The trace id in an X-Ray trace header, to search by; empty if there is none."""
+    parts = (part.partition("=") for part in trace_header.split(";"))
+    return next((value for name, _, value in parts if name.strip() == "Root"), "")
