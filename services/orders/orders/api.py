@@ -13,6 +13,9 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel
+from tiffin import problems
+from tiffin.observability import about_order, logger, metrics, trace_header, tracer
+from tiffin.problems import Problem
 
 from orders.model import (
     CustomerId,
@@ -30,9 +33,6 @@ from orders.model import (
 )
 from orders.store import KeyReused, MenuStore, OrderStore, StoredOrder, UnknownOrder
 from orders.workflow import CallbackRefused, OrderWorkflow
-from tiffin import problems
-from tiffin.observability import about_order, logger, metrics, trace_header, tracer
-from tiffin.problems import Problem
 
 # Clients are made once per execution environment, outside the handler, and shared by its invocations.
 _dynamodb = boto3.resource("dynamodb")
@@ -45,7 +45,7 @@ problems.install(app)
 
 OrderId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Limit = Annotated[int, Query(ge=1, le=100)]
-PageToken = Annotated[str | None, Query(max_length=2048)]
+PageToken = Annotated[str | None, Query(alias="next", max_length=2048)]
 
 
 class OrderPage(BaseModel):
@@ -94,7 +94,9 @@ def place_order(
 
 @app.get("/orders", summary="A customer's orders, newest first", tags=["Customer"])
 def list_orders(
-    customer_id: Annotated[CustomerId, Query()], limit: Limit = 20, next_page: Annotated[PageToken, Query(alias="next")] = None
+    customer_id: Annotated[CustomerId, Query()],
+    limit: Limit = 20,
+    next_page: PageToken = None,
 ) -> OrderPage:
     start = problems.page_start(next_page, {"customer_id", "placed_at", "order_id"}, customer_id=customer_id)
     found, position = orders.by_customer(customer_id, limit, start)
@@ -141,7 +143,7 @@ def cancel(order_id: OrderId) -> Response[Order]:
 
 
 @app.get("/restaurants", summary="Restaurants", tags=["Menus"])
-def list_restaurants(limit: Limit = 50, next_page: Annotated[PageToken, Query(alias="next")] = None) -> RestaurantPage:
+def list_restaurants(limit: Limit = 50, next_page: PageToken = None) -> RestaurantPage:
     found, position = menus.list(limit, problems.page_start(next_page, {"restaurant_id"}))
     return RestaurantPage(restaurants=found, next=problems.page_token(position))
 
@@ -200,7 +202,7 @@ def _take_turn(order_id: str, move: Move, reason: str | None = None) -> Response
     try:
         workflow.call_back(stored.task_token or "", stored.claim or {})
     except CallbackRefused:
-        # The wait ran out between claim and callback. The workflow looks for a claim before it gives up: it will see it.
+        # The wait ran out between claim and callback. The workflow looks for a claim before it gives up.
         logger.warning("The callback came late; the claim stands")
     except (ClientError, BotoCoreError):
         logger.exception("The callback could not be sent; the reconciler will send it")

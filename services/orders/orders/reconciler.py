@@ -12,11 +12,11 @@ import boto3
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
+from tiffin.observability import about_order, logger, metrics, tracer
 
 from orders.model import ENDS, GRACE, Move, OrderStatus, workflow_input
 from orders.store import OrderStore, StoredOrder
 from orders.workflow import CallbackRefused, OrderWorkflow, UnwindWorkflow
-from tiffin.observability import about_order, logger, metrics, tracer
 
 # A sweep looks at no more orders than this in each shard, with at most two calls to Step Functions for each: far below
 # its quotas (Step Functions developer guide, "Quotas related to API action throttling"). The rest is due next minute.

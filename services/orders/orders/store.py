@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
+from tiffin.events import rfc3339
 
 from orders.model import (
     LEGAL_IN,
@@ -17,7 +18,6 @@ from orders.model import (
     Restaurant,
     RestaurantSummary,
 )
-from tiffin.events import rfc3339
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table

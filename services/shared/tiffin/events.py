@@ -1,6 +1,6 @@
 """The event envelope: the same few facts around every domain event, whoever sends it.
 
-The contracts themselves are the JSON Schemas in `events/schemas/`; the state machines write the same envelope in JSONata.
+The contracts themselves are the JSON Schemas in `events/schemas/`; the state machines write the same envelope.
 """
 
 from datetime import UTC, datetime
@@ -41,7 +41,7 @@ def event_id(order_id: str, name: str, *parts: str) -> str:
 
 
 def rfc3339(moment: datetime | None = None) -> str:
-    """Format a moment (now, if none is given) in UTC with milliseconds, as Step Functions does: `2026-01-31T12:00:00.000Z`."""
+    """Format a moment (now, if none is given) in UTC as Step Functions does: `2026-01-31T12:00:00.000Z`."""
     moment = (moment or datetime.now(UTC)).astimezone(UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 

@@ -1,0 +1,53 @@
+"""What tests share: tables made from the templates themselves, and polling with a deadline."""
+
+import time
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import boto3
+from cfnlint.decode.cfn_yaml import load  # the template's own short forms (!Ref, !Sub) need a reader that knows them
+
+ROOT = Path(__file__).resolve().parent.parent
+T = TypeVar("T")
+
+
+@cache
+def resources(service: str) -> dict[str, Any]:
+    """The resources of a service's template, intrinsic functions unresolved."""
+    return dict(load(str(ROOT / "services" / service / "template.yaml"))["Resources"])
+
+
+def create_table(service: str, logical_id: str) -> str:
+    """Make the table of a service's template in whatever DynamoDB boto3 reaches (moto's, in unit tests).
+
+    Returns:
+        Its name, which is its logical id.
+    """
+    wanted = resources(service)[logical_id]["Properties"]
+    plain = {
+        key: wanted[key]
+        for key in ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
+        if key in wanted
+    }
+    boto3.client("dynamodb").create_table(TableName=logical_id, **plain)
+    return logical_id
+
+
+def eventually(probe: Callable[[], T | None], deadline: float = 30.0, what: str = "it") -> T:
+    """Ask until there is an answer that is not None or False, and fail with the last state if time runs out.
+
+    Args:
+        probe: what to ask.
+        deadline: seconds.
+        what: for the failure's message.
+    """
+    until = time.monotonic() + deadline
+    while True:
+        answer = probe()
+        if answer is not None and answer is not False:
+            return answer
+        if time.monotonic() > until:
+            raise AssertionError(f"{what} did not happen within {deadline:g} s")
+        time.sleep(0.05)

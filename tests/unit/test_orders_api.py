@@ -1,0 +1,396 @@
+"""The orders API over a real table (moto): every refusal is a typed problem and changes nothing."""
+
+import base64
+import importlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+from orders.store import MenuStore, OrderStore
+from support import create_table
+
+MENU_ITEM = {
+    "restaurant_id": "bella",
+    "name": "Bella",
+    "cuisine": "italian",
+    "currency": "EUR",
+    "delivery_fee": 250,
+    "dishes": [{"dish_id": "margherita", "name": "Pizza Margherita", "price": 950}],
+}
+PROBLEM = "https://tiffin.example/problems/"
+
+
+class FakeWorkflow:
+    """Stands at the Step Functions port; remembers what it was asked and can be made to fail."""
+
+    def __init__(self) -> None:
+        self.started: dict[str, dict[str, Any]] = {}
+        self.callbacks: list[tuple[str, dict[str, Any]]] = []
+        self.stopped: list[str] = []
+        self.down = False
+
+    def __contains__(self, order_id: str) -> bool:
+        return order_id in self.started
+
+    def _answer(self) -> None:
+        if self.down:
+            raise ClientError({"Error": {"Code": "ServiceUnavailable", "Message": ""}}, "any")
+
+    def start(self, order_id: str, workflow_input: dict[str, Any]) -> str:
+        self._answer()
+        self.started[order_id] = workflow_input
+        return "started"
+
+    def call_back(self, token: str, output: dict[str, Any]) -> None:
+        self._answer()
+        self.callbacks.append((token, output))
+
+    def stop(self, order_id: str, error: str, cause: str) -> bool:
+        self._answer()
+        self.stopped.append(order_id)
+        return True
+
+
+class Api:
+    """The API as a client sees it."""
+
+    def __init__(self, module: Any, workflow: FakeWorkflow) -> None:
+        self.module, self.workflow = module, workflow
+        self.table = boto3.resource("dynamodb").Table("OrdersTable")
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+        query: dict[str, str] | None = None,
+        raw: str | None = None,
+    ) -> tuple[int, dict[str, Any]]:
+        text = raw if raw is not None else (None if body is None else json.dumps(body))
+        event = {
+            "resource": "/{proxy+}",
+            "path": path,
+            "httpMethod": method,
+            "headers": {"Content-Type": "application/json"} | (headers or {}),
+            "multiValueHeaders": {},
+            "queryStringParameters": query,
+            "multiValueQueryStringParameters": {k: [v] for k, v in (query or {}).items()},
+            "pathParameters": {"proxy": path[1:]},
+            "requestContext": {"requestId": "r-1", "stage": "v1", "path": f"/v1{path}"},
+            "body": text,
+            "isBase64Encoded": False,
+        }
+        answer = self.module.handler(event, Context())
+        if answer["statusCode"] >= 400:
+            types = answer.get("multiValueHeaders", {}).get("Content-Type") or [answer["headers"]["Content-Type"]]
+            assert types == ["application/problem+json"], answer
+        return answer["statusCode"], json.loads(answer["body"])
+
+    def place(self, key: str = "key-1", **changes: Any) -> tuple[int, dict[str, Any]]:
+        return self.call("POST", "/orders", an_order() | changes, {"Idempotency-Key": key})
+
+    def put(self, order_id: str, status: str) -> None:
+        """Do to the row what the workflow does when it waits."""
+        self.table.update_item(
+            Key={"order_id": order_id},
+            UpdateExpression="SET #s = :s, task_token = :t, timeline.#s2 = :now",
+            ExpressionAttributeNames={"#s": "status", "#s2": status},
+            ExpressionAttributeValues={":s": status, ":t": f"token-{status}", ":now": "2026-05-04T18:31:00.000Z"},
+        )
+
+    def rows(self) -> list[dict[str, Any]]:
+        return self.table.scan()["Items"]
+
+
+class Context:
+    function_name = "orders"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:eu-central-1:123456789012:function:orders"
+    aws_request_id = "r-1"
+
+
+def an_order() -> dict[str, Any]:
+    return {
+        "customer_id": "cust-1",
+        "restaurant_id": "bella",
+        "lines": [{"dish_id": "margherita", "quantity": 2}],
+        "payment_method": "pm_card_visa",
+        "delivery": {"name": "Ada", "address": "1 Analytical Row"},
+    }
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+    with mock_aws():
+        create_table("orders", "OrdersTable")
+        create_table("orders", "MenusTable")
+        boto3.resource("dynamodb").Table("MenusTable").put_item(Item=MENU_ITEM)
+        monkeypatch.setenv("ORDERS_TABLE", "OrdersTable")
+        monkeypatch.setenv("MENUS_TABLE", "MenusTable")
+        monkeypatch.setenv("ORDER_WORKFLOW_ARN", "arn:aws:states:eu-central-1:123456789012:stateMachine:order")
+        module = importlib.import_module("orders.api")
+        workflow = FakeWorkflow()
+        tables = boto3.resource("dynamodb")
+        monkeypatch.setattr(module, "orders", OrderStore(tables.Table("OrdersTable")))
+        monkeypatch.setattr(module, "menus", MenuStore(tables.Table("MenusTable")))
+        monkeypatch.setattr(module, "workflow", workflow)
+        yield Api(module, workflow)
+
+
+class TestPlacing:
+    def test_an_order_is_priced_written_and_its_workflow_started(self, api: Api) -> None:
+        status, order = api.place()
+        assert status == 201
+        assert order["status"] == "PLACED"
+        assert order["total"] == {"amount": 2150, "currency": "EUR"}
+        [row] = api.rows()
+        assert row["order_id"] == order["order_id"]
+        assert row["total"] == {"amount": 2150, "currency": "EUR"}
+        assert api.workflow.started[order["order_id"]]["total"] == {"amount": 2150, "currency": "EUR"}
+
+    def test_a_repeated_request_is_the_same_order(self, api: Api) -> None:
+        _, first = api.place()
+        status, second = api.place()
+        assert status == 200
+        assert second == first
+        assert len(api.rows()) == 1
+
+    def test_the_same_key_with_another_body_is_refused(self, api: Api) -> None:
+        _, first = api.place()
+        before = api.rows()
+        status, problem = api.place(note="something else")
+        assert (status, problem["type"]) == (409, PROBLEM + "idempotency-key-reused")
+        assert api.rows() == before
+        assert list(api.workflow.started) == [first["order_id"]]
+
+    def test_the_same_body_under_another_key_is_another_order(self, api: Api) -> None:
+        api.place("key-1")
+        api.place("key-2")
+        assert len(api.rows()) == 2
+
+    def test_a_repeat_finds_its_order_though_the_dish_has_left_the_menu(self, api: Api) -> None:
+        _, first = api.place()
+        boto3.resource("dynamodb").Table("MenusTable").put_item(Item=MENU_ITEM | {"dishes": []})
+        assert api.place() == (200, first)
+
+    def test_the_order_stands_though_the_workflow_cannot_be_started(self, api: Api) -> None:
+        api.workflow.down = True
+        status, order = api.place()
+        assert status == 201
+        assert [row["status"] for row in api.rows()] == ["PLACED"]
+        assert order["order_id"] not in api.workflow
+        # The row says when the reconciler should look.
+        assert api.rows()[0]["check_at"] > api.rows()[0]["placed_at"]
+
+    def test_any_language_survives(self, api: Api) -> None:
+        note = "ohne Zwiebeln 🧅🚫 谢谢"
+        _, order = api.place(note=note)
+        assert api.call("GET", f"/orders/{order['order_id']}")[1]["note"] == note
+
+
+class TestBadInput:
+    @pytest.mark.parametrize(
+        ("changes", "status", "slug"),
+        [
+            ({"lines": [{"dish_id": "sushi", "quantity": 1}]}, 422, "unknown-dish"),
+            ({"restaurant_id": "nowhere"}, 422, "unknown-restaurant"),
+            ({"lines": []}, 422, "invalid-request"),
+            ({"lines": [{"dish_id": "margherita", "quantity": 0}]}, 422, "invalid-request"),
+            ({"lines": [{"dish_id": "margherita", "quantity": 10_000}]}, 422, "invalid-request"),
+            ({"lines": [{"dish_id": "margherita", "quantity": 1}] * 200}, 422, "invalid-request"),
+            ({"lines": [{"dish_id": "margherita", "quantity": 1, "price": -100}]}, 422, "invalid-request"),
+            ({"lines": [{"dish_id": "margherita", "quantity": 1, "price": 0.01}]}, 422, "invalid-request"),
+            ({"total": {"amount": 1, "currency": "EUR"}}, 422, "invalid-request"),
+        ],
+    )
+    def test_a_senseless_order_is_refused(self, api: Api, changes: dict[str, Any], status: int, slug: str) -> None:
+        got, problem = api.place(**changes)
+        assert (got, problem["type"], problem["status"]) == (status, PROBLEM + slug, status)
+        assert api.rows() == []
+        assert not api.workflow.started
+
+    @pytest.mark.parametrize(
+        ("raw", "headers", "status", "slug"),
+        [
+            ("{", {}, 400, "malformed-json"),
+            ('{"a": NaN}', {}, 400, "malformed-json"),
+            ('"\\ud800"', {}, 400, "malformed-json"),
+            ("[" * 30_000, {}, 400, "malformed-json"),
+            ("[]", {}, 422, "invalid-request"),
+            ("null", {}, 422, "invalid-request"),
+            ("x=1", {"Content-Type": "application/x-www-form-urlencoded"}, 415, "unsupported-media-type"),
+            ("{}", {"Content-Type": "text/plain"}, 415, "unsupported-media-type"),
+            (json.dumps({"note": "é" * 40_000}), {}, 413, "body-too-large"),
+        ],
+    )
+    def test_a_body_that_is_not_an_order_is_refused(
+        self, api: Api, raw: str, headers: dict[str, str], status: int, slug: str
+    ) -> None:
+        got, problem = api.call("POST", "/orders", raw=raw, headers={"Idempotency-Key": "k"} | headers)
+        assert (got, problem["type"]) == (status, PROBLEM + slug)
+        assert api.rows() == []
+
+    @pytest.mark.parametrize("key", [None, "", "k" * 129, "über", "a b"])
+    def test_a_key_that_is_none_is_refused(self, api: Api, key: str | None) -> None:
+        headers = {} if key is None else {"Idempotency-Key": key}
+        status, problem = api.call("POST", "/orders", an_order(), headers)
+        assert (status, problem["type"]) == (422, PROBLEM + "invalid-request")
+        assert api.rows() == []
+
+    def test_a_problem_does_not_repeat_what_was_sent(self, api: Api) -> None:
+        _, problem = api.place(delivery={"name": "Ada\x07", "address": "1 Analytical Row"})
+        assert "Ada" not in json.dumps(problem)
+        assert problem["errors"][0]["pointer"] == "/body/delivery/name"
+
+    @pytest.mark.parametrize("path", ["/orders/ord_none", "/orders/ord_none/accept"])
+    def test_an_unknown_order(self, api: Api, path: str) -> None:
+        status, problem = api.call("POST" if path.endswith("accept") else "GET", path)
+        assert (status, problem["type"]) == (404, PROBLEM + "unknown-order")
+
+    def test_an_unknown_path(self, api: Api) -> None:
+        status, problem = api.call("GET", "/nothing/here")
+        assert (status, problem["type"]) == (404, PROBLEM + "no-such-resource")
+
+
+class TestTurns:
+    def test_accepting_claims_the_turn_and_tells_the_workflow(self, api: Api) -> None:
+        _, order = api.place()
+        api.put(order["order_id"], "AWAITING_RESTAURANT")
+        status, answer = api.call("POST", f"/orders/{order['order_id']}/accept")
+        assert status == 202
+        assert answer["pending_move"] == "accept"
+        [(token, output)] = api.workflow.callbacks
+        assert token == "token-AWAITING_RESTAURANT"
+        assert output["move"] == "accept"
+
+    def test_a_rejection_carries_its_reason(self, api: Api) -> None:
+        _, order = api.place()
+        api.put(order["order_id"], "AWAITING_RESTAURANT")
+        assert api.call("POST", f"/orders/{order['order_id']}/reject", {"reason": "too_busy"})[0] == 202
+        assert api.workflow.callbacks[0][1]["reason"] == "too_busy"
+
+    def test_a_rejection_needs_no_body(self, api: Api) -> None:
+        _, order = api.place()
+        api.put(order["order_id"], "AWAITING_RESTAURANT")
+        assert api.call("POST", f"/orders/{order['order_id']}/reject")[0] == 202
+        assert api.workflow.callbacks[0][1]["reason"] == "other"
+
+    @pytest.mark.parametrize(
+        ("first", "second"),
+        [("accept", "reject"), ("reject", "accept"), ("accept", "accept"), ("accept", "cancel"), ("cancel", "accept")],
+    )
+    def test_of_two_turns_only_the_first_is_taken(self, api: Api, first: str, second: str) -> None:
+        _, order = api.place()
+        path = f"/orders/{order['order_id']}"
+        api.put(order["order_id"], "AWAITING_RESTAURANT")
+        assert api.call("POST", f"{path}/{first}")[0] == 202
+        before, told = api.rows(), (list(api.workflow.callbacks), list(api.workflow.stopped))
+        status, problem = api.call("POST", f"{path}/{second}")
+        assert (status, problem["type"], problem["taken"]) == (409, PROBLEM + "illegal-move", first)
+        assert api.rows() == before
+        assert (api.workflow.callbacks, api.workflow.stopped) == told
+
+    @pytest.mark.parametrize(
+        ("status", "legal"),
+        [
+            ("PLACED", {"cancel"}),
+            ("AWAITING_RESTAURANT", {"accept", "reject", "cancel"}),
+            ("PREPARING", {"dispatch"}),
+            ("OUT_FOR_DELIVERY", {"deliver"}),
+            ("DELIVERED", set()),
+            ("DECLINED", set()),
+            ("REJECTED", set()),
+            ("CANCELLED", set()),
+            ("EXPIRED", set()),
+            ("FAILED", set()),
+        ],
+    )
+    def test_each_turn_in_each_status(self, api: Api, status: str, legal: set[str]) -> None:
+        for move in ("accept", "reject", "cancel", "dispatch", "deliver"):
+            _, order = api.place(f"key-{move}")
+            api.put(order["order_id"], status)
+            before = api.rows()
+            got, answer = api.call("POST", f"/orders/{order['order_id']}/{move}")
+            if move in legal:
+                assert (got, answer["pending_move"]) == (202, move)
+            else:
+                assert (got, answer["type"], answer["order_status"]) == (409, PROBLEM + "illegal-move", status)
+                assert api.rows() == before
+
+    def test_the_claim_stands_though_the_callback_could_not_be_sent(self, api: Api) -> None:
+        _, order = api.place()
+        api.put(order["order_id"], "AWAITING_RESTAURANT")
+        api.workflow.down = True
+        assert api.call("POST", f"/orders/{order['order_id']}/accept")[0] == 202
+        assert api.rows()[0]["claims"]["AWAITING_RESTAURANT"]["move"] == "accept"
+
+    def test_cancelling_stops_the_workflow(self, api: Api) -> None:
+        _, order = api.place()
+        assert api.call("POST", f"/orders/{order['order_id']}/cancel")[0] == 202
+        assert api.workflow.stopped == [order["order_id"]]
+
+
+class TestReading:
+    def test_a_customers_orders_newest_first_page_by_page_without_what_is_personal(self, api: Api) -> None:
+        placed = [api.place(f"key-{n}", note="private")[1]["order_id"] for n in range(5)]
+        api.place("other", customer_id="cust-2")
+        seen: list[dict[str, Any]] = []
+        query = {"customer_id": "cust-1", "limit": "2"}
+        while True:
+            status, page = api.call("GET", "/orders", query=query)
+            assert status == 200
+            seen += page["orders"]
+            if not page["next"]:
+                break
+            query["next"] = page["next"]
+        assert sorted(o["order_id"] for o in seen) == sorted(placed)
+        assert [o["placed_at"] for o in seen] == sorted((o["placed_at"] for o in seen), reverse=True)
+        assert {o["note"] for o in seen} == {None}
+        assert {str(o["delivery"]) for o in seen} == {"None"}
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            {},
+            {"customer_id": "a b"},
+            {"customer_id": "cust-1", "limit": "0"},
+            {"customer_id": "cust-1", "limit": "1000"},
+            {"customer_id": "cust-1", "next": "!!"},
+            {"customer_id": "cust-1", "next": base64.urlsafe_b64encode(b"[1]").decode()},
+            {
+                "customer_id": "cust-1",
+                "next": base64.urlsafe_b64encode(
+                    b'{"customer_id": "cust-2", "placed_at": "2026", "order_id": "ord_1"}'
+                ).decode(),
+            },
+        ],
+    )
+    def test_a_bad_query_is_refused(self, api: Api, query: dict[str, str]) -> None:
+        status, problem = api.call("GET", "/orders", query=query)
+        assert status == 422
+        assert problem["type"].startswith(PROBLEM)
+
+    def test_menus(self, api: Api) -> None:
+        assert [r["restaurant_id"] for r in api.call("GET", "/restaurants")[1]["restaurants"]] == ["bella"]
+        assert api.call("GET", "/restaurants/bella/menu")[1]["dishes"][0]["price"] == 950
+        assert api.call("GET", "/restaurants/nowhere/menu")[0] == 404
+
+    def test_the_api_describes_itself(self, api: Api) -> None:
+        status, document = api.call("GET", "/openapi.json")
+        assert status == 200
+        assert set(document["paths"]) == {
+            "/orders",
+            "/orders/{order_id}",
+            "/orders/{order_id}/accept",
+            "/orders/{order_id}/reject",
+            "/orders/{order_id}/dispatch",
+            "/orders/{order_id}/deliver",
+            "/orders/{order_id}/cancel",
+            "/restaurants",
+            "/restaurants/{restaurant_id}/menu",
+        }
