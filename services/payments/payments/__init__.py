@@ -1,0 +1,1 @@
+"""The payment context: authorize, capture and release an order's money at a card gateway."""

@@ -1,0 +1,57 @@
+"""What callers may ask of this service. The same contract as JSON Schema: `events/commands/payments.json`."""
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from tiffin.money import Money
+
+from payments.model import InvalidPaymentRequest
+
+OrderId = Annotated[str, Field(min_length=1, max_length=64)]
+TraceHeader = Annotated[str, Field(max_length=500)]
+
+
+class _Command(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    order_id: OrderId
+    trace_header: TraceHeader
+
+
+class Authorize(_Command):
+    """Hold the order's money."""
+
+    operation: Literal["authorize"]
+    customer_id: Annotated[str, Field(min_length=1, max_length=128)]
+    amount: Money
+    payment_method: Annotated[str, Field(min_length=1, max_length=255, description="the gateway's token, not a card")]
+
+
+class Capture(_Command):
+    """Take the money that is held."""
+
+    operation: Literal["capture"]
+
+
+class Release(_Command):
+    """Let the money go, because the order ended without delivery."""
+
+    operation: Literal["release"]
+    reason: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+Command: TypeAlias = Authorize | Capture | Release
+_adapter: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="operation")])
+
+
+def parse(event: dict[str, Any]) -> Command:
+    """Read a request.
+
+    Raises:
+        InvalidPaymentRequest: names the fields at fault, never their values: the message is logged and traced.
+    """
+    try:
+        return _adapter.validate_python(event)
+    except ValidationError as error:
+        faults = ", ".join(f"{'.'.join(map(str, e['loc'])) or 'request'}: {e['type']}" for e in error.errors())
+        raise InvalidPaymentRequest(faults) from None

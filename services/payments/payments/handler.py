@@ -1,0 +1,50 @@
+"""Entry point: the order workflow calls this function, by the payment contract (`events/commands/payments.json`)."""
+
+import os
+from functools import cache
+from typing import Any
+
+import boto3
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.config import Config
+from tiffin.observability import about_order, logger, metrics, tracer
+
+from payments.commands import parse
+from payments.operations import Answer, Payments
+from payments.store import PaymentStore
+
+
+@logger.inject_lambda_context(clear_state=True)
+@tracer.capture_lambda_handler(capture_response=False)
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> Answer:
+    """Authorize, capture or release the payment of one order.
+
+    Returns:
+        An answer of the payment contract.
+
+    Raises:
+        PaymentError: Lambda reports the name of the subclass as `errorType`, which the workflow's retries match.
+    """
+    command = parse(event)
+    about_order(command.order_id, operation=command.operation)
+    answer = payments().perform(command)
+    logger.info("Payment %s answered %s", command.operation, answer["status"])
+    return answer
+
+
+@cache
+def payments() -> Payments:
+    """The use cases with the adapters that the environment names, made once per execution environment."""
+    # Well within the function's own timeout, and the SDK's retries are only for what DynamoDB throttles.
+    config = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
+    dynamodb = boto3.client("dynamodb", config=config)
+    store = PaymentStore(dynamodb, os.environ["PAYMENTS_TABLE"])
+    # Imported here because the stripe library is large, and an environment needs one of the two only.
+    if os.environ["PAYMENT_PROVIDER"] == "stripe":
+        from payments.stripe_gateway import StripeGateway
+
+        return Payments(store, StripeGateway(os.environ["STRIPE_SECRET_NAME"], os.environ["STRIPE_API_BASE"]))
+    from payments.sandbox import SandboxGateway
+
+    return Payments(store, SandboxGateway(dynamodb, os.environ["SANDBOX_LEDGER_TABLE"]))

@@ -1,0 +1,235 @@
+"""The domain: one payment per order, its states, and the legal moves between them. Pure: imports no AWS, no gateway."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from tiffin.money import Money
+
+
+class Status(StrEnum):
+    """Where a payment stands."""
+
+    AUTHORIZING = "AUTHORIZING"
+    """The gateway may hold the money, or may be about to."""
+    AUTHORIZED = "AUTHORIZED"
+    """The money is held."""
+    DECLINED = "DECLINED"
+    """The card was refused; nothing is held."""
+    CAPTURING = "CAPTURING"
+    """The gateway may have taken the money, or may be about to."""
+    CAPTURED = "CAPTURED"
+    """The money is taken: the point of no return."""
+    RELEASED = "RELEASED"
+    """Nothing is held, and nothing ever will be for this order."""
+
+
+LEGAL_MOVES: Mapping[Status, frozenset[Status]] = {
+    Status.AUTHORIZING: frozenset({Status.AUTHORIZED, Status.DECLINED, Status.RELEASED}),
+    Status.AUTHORIZED: frozenset({Status.CAPTURING, Status.RELEASED}),
+    Status.CAPTURING: frozenset({Status.CAPTURED, Status.RELEASED}),
+    Status.DECLINED: frozenset(),
+    Status.CAPTURED: frozenset(),
+    Status.RELEASED: frozenset(),
+}
+
+
+class PaymentError(Exception):
+    """Base of what this service raises. The class name is part of the contract: the workflow retries by it."""
+
+
+class InvalidPaymentRequest(PaymentError):
+    """The request does not fit the contract. Permanent."""
+
+
+class PaymentMismatch(PaymentError):
+    """The order already has a payment over another amount, or by another method. Permanent."""
+
+
+class CaptureRefused(PaymentError):
+    """There is no hold to capture: it was released, declined or never made. Permanent."""
+
+
+class PaymentContended(PaymentError):
+    """Other calls for the same order kept getting in between. Transient: nothing was decided."""
+
+
+class IllegalMove(PaymentError):
+    """A defect: the code tried to move a payment against `LEGAL_MOVES`."""
+
+
+# Stripe asks that these be shown to the customer as a generic decline: whoever holds a stolen card must not learn that
+# it is known to be stolen. Source: docs.stripe.com/declines/codes, column "Next steps".
+UNDISCLOSED_CODES = frozenset({"fraudulent", "lost_card", "merchant_blacklist", "pickup_card", "stolen_card"})
+GENERIC_DECLINE = ("generic_decline", "Your card was declined.")
+
+
+@dataclass(frozen=True)
+class Decline:
+    """Why a card was refused.
+
+    Attributes:
+        network: card network, such as `visa`; `unknown` if the gateway did not say.
+        code: Stripe's decline code, such as `insufficient_funds`.
+        message: one sentence for the customer.
+    """
+
+    network: str
+    code: str
+    message: str
+
+    def disclosed(self) -> "Decline":
+        """The decline as the customer may see it."""
+        if self.code in UNDISCLOSED_CODES:
+            return Decline(self.network, *GENERIC_DECLINE)
+        return self
+
+
+@dataclass(frozen=True)
+class Payment:
+    """The payment of one order, as read or as about to be written.
+
+    Attributes:
+        order_id: the order, and the payment's only identity.
+        status: where it stands.
+        version: number of writes so far; a write names the version that it read.
+        customer_id: whose order it is; None on a tombstone.
+        amount: what is to be paid; None on a tombstone.
+        fingerprint: hash of amount and method, to recognise a repeated request without keeping the method.
+        reference: the gateway's name for this payment; None until it has one.
+        network: card network, once known.
+        decline: why it was declined.
+        release_code: why it was released.
+    """
+
+    order_id: str
+    status: Status
+    version: int = 0
+    customer_id: str | None = None
+    amount: Money | None = None
+    fingerprint: str | None = None
+    reference: str | None = None
+    network: str | None = None
+    decline: Decline | None = None
+    release_code: str | None = None
+
+    @classmethod
+    def requested(cls, order_id: str, customer_id: str, amount: Money, payment_method: str) -> "Payment":
+        """A payment of which the gateway has not heard yet."""
+        return cls(
+            order_id=order_id,
+            status=Status.AUTHORIZING,
+            customer_id=customer_id,
+            amount=amount,
+            fingerprint=_fingerprint(customer_id, amount, payment_method),
+        )
+
+    @classmethod
+    def tombstone(cls, order_id: str, reason: str) -> "Payment":
+        """The release of a payment that was not requested yet: whoever requests it later finds it released."""
+        return cls(order_id=order_id, status=Status.RELEASED, release_code=reason_code(reason))
+
+    @property
+    def is_tombstone(self) -> bool:
+        """Whether this was released before anything was known of it."""
+        return self.fingerprint is None
+
+    @property
+    def held_as(self) -> str:
+        """The gateway's reference, where the status says that there is one."""
+        if self.reference is None:
+            raise IllegalMove(f"order {self.order_id} is {self.status} without a reference")
+        return self.reference
+
+    def must_match(self, requested: "Payment") -> None:
+        """Refuse another payment for the same order.
+
+        Raises:
+            PaymentMismatch: amount, customer or method differ.
+        """
+        if not self.is_tombstone and self.fingerprint != requested.fingerprint:
+            raise PaymentMismatch(f"order {self.order_id} already has a payment over another amount or method")
+
+    def opened(self, reference: str) -> "Payment":
+        """Remember the gateway's reference, before any money moves under it."""
+        return replace(self, reference=reference)
+
+    def authorized(self, network: str) -> "Payment":
+        """The gateway holds the money."""
+        return self._to(Status.AUTHORIZED, network=network)
+
+    def declined(self, decline: Decline) -> "Payment":
+        """The gateway refused the card."""
+        return self._to(Status.DECLINED, network=decline.network, decline=decline.disclosed())
+
+    def capturing(self) -> "Payment":
+        """From here on the money may be gone, whatever the answer."""
+        return self._to(Status.CAPTURING)
+
+    def captured(self) -> "Payment":
+        """The gateway took the money."""
+        return self._to(Status.CAPTURED)
+
+    def released(self, reason: str) -> "Payment":
+        """The gateway holds nothing any more."""
+        return self._to(Status.RELEASED, release_code=reason_code(reason))
+
+    def _to(self, status: Status, **changes: Any) -> "Payment":
+        if status not in LEGAL_MOVES[self.status]:
+            raise IllegalMove(f"{self.status} to {status}, order {self.order_id}")
+        return replace(self, status=status, **changes)
+
+
+def announcement(payment: Payment) -> tuple[str, dict[str, Any]] | None:
+    """The event that tells the world of the state a payment has just moved into.
+
+    Returns:
+        Name and data of the event; None where there is nothing to tell: the states in between, and a tombstone, under
+        which no money ever was.
+    """
+    if payment.amount is None:
+        return None
+    data: dict[str, Any] = {"customer_id": payment.customer_id, "amount": payment.amount.model_dump()}
+    match payment.status:
+        case Status.AUTHORIZED:
+            return "PaymentAuthorized", {**data, "network": payment.network}
+        case Status.DECLINED if payment.decline:
+            reason = {"network": payment.decline.network, "code": payment.decline.code}
+            return "PaymentDeclined", {**data, "reason": {**reason, "message": payment.decline.message}}
+        case Status.CAPTURED:
+            return "PaymentCaptured", data
+        case Status.RELEASED:
+            reason = {"code": payment.release_code or "unspecified", "message": "The order ended without delivery."}
+            return "PaymentReleased", {**data, "reason": reason}
+        case _:
+            return None
+
+
+def answer(payment: Payment) -> dict[str, str]:
+    """What the caller learns of a payment, by the payment contract (`events/commands/payments.json`)."""
+    match payment.status:
+        case Status.AUTHORIZED:
+            return {"status": payment.status.value, "network": payment.network or "unknown"}
+        case Status.DECLINED if payment.decline:
+            decline = payment.decline
+            return {
+                "status": payment.status.value,
+                "network": decline.network,
+                "code": decline.code,
+                "message": decline.message,
+            }
+        case _:
+            return {"status": payment.status.value}
+
+
+def reason_code(reason: str) -> str:
+    """Make a code of a caller's reason: events are kept and copied, so no free text of anybody's gets into one."""
+    return re.sub(r"[^a-z0-9]+", "_", reason.lower()).strip("_")[:64] or "unspecified"
+
+
+def _fingerprint(customer_id: str, amount: Money, payment_method: str) -> str:
+    parts = "\n".join((customer_id, str(amount.amount), amount.currency, payment_method))
+    return hashlib.sha256(parts.encode()).hexdigest()

@@ -1,0 +1,187 @@
+"""Stripe as the card gateway, by way of PaymentIntents with manual capture.
+
+Only `open` needs an idempotency key. The later calls name the PaymentIntent, whose own state lets each of them happen
+once; a key would make them worse, as Stripe answers a repeated key with the first answer again for a day: with a 500
+that has long passed, or with a hold that was voided since (docs.stripe.com/api/idempotent_requests). So wherever a call
+does not fit the PaymentIntent's state, the PaymentIntent is read, and its state is the answer.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import requests
+import stripe
+from aws_lambda_powertools.utilities.parameters import get_secret
+from stripe import PaymentIntent, PaymentIntentService
+from tiffin.money import Money
+
+from payments.gateway import (
+    Authorized,
+    Captured,
+    GatewayRefused,
+    GatewayTimeout,
+    GatewayUnavailable,
+    Opened,
+    Voided,
+)
+from payments.model import GENERIC_DECLINE, Decline, PaymentError, PaymentMismatch
+
+# Connect and read, each call. `authorize` makes two at most, and they fit into the function's own timeout.
+TIMEOUT_SECONDS = (2.0, 8.0)
+# A key that was rolled in Stripe's dashboard keeps working for as long as one says there; let that be more than this.
+KEY_CACHE_SECONDS = 300
+# Where the card network stands: with the charge, or, where there is none, with the payment method.
+EXPAND = ["latest_charge", "payment_method"]
+AUTHENTICATION_REQUIRED = (
+    "authentication_required",
+    "Your card was declined. This transaction requires authentication.",
+)
+
+
+class StripeGateway:
+    """Stripe, as a `PaymentGateway`.
+
+    Args:
+        secret_name: Secrets Manager secret whose string is Stripe's secret key.
+        api_base: where Stripe's API answers.
+    """
+
+    def __init__(self, secret_name: str, api_base: str) -> None:
+        self._secret_name, self._api_base = secret_name, api_base
+
+    def open(self, order_id: str, amount: Money, payment_method: str) -> Opened | Decline:
+        """Create an unconfirmed PaymentIntent; see `PaymentGateway.open`."""
+        for attempt in (1, 2, 3):
+            try:
+                intent = self._intents().create(
+                    {
+                        "amount": amount.amount,
+                        "currency": amount.currency.lower(),
+                        "capture_method": "manual",
+                        "payment_method": payment_method,
+                        "payment_method_types": ["card"],
+                        "metadata": {"order_id": order_id},
+                    },
+                    {"idempotency_key": f"{order_id}:open:{attempt}"},
+                )
+            except stripe.InvalidRequestError as error:
+                if error.code == "resource_missing" or error.http_status == 404:
+                    return Decline("unknown", "resource_missing", "There is no such payment method.")
+                raise _translated(error) from None
+            except stripe.APIError as error:
+                # An old failure, kept under the key: no money moves here, so a new key is safe and is the way on.
+                if (error.headers or {}).get("idempotent-replayed") != "true":
+                    raise _translated(error) from None
+            except stripe.StripeError as error:
+                raise _translated(error) from None
+            else:
+                return Opened(intent.id)
+        raise GatewayUnavailable("Stripe keeps answering with old failures")
+
+    def authorize(self, reference: str) -> Authorized | Decline | Voided:
+        """Confirm the PaymentIntent; see `PaymentGateway.authorize`."""
+        intent = self._settle(reference, lambda: self._intents().confirm(reference, {"expand": EXPAND}))
+        match intent.status:
+            case "requires_capture" | "succeeded":
+                return Authorized(_network(intent))
+            case "canceled":
+                return Voided()
+            case "requires_payment_method":
+                return _decline(intent)
+            case "requires_action":
+                # Nobody sits at the other end to pass the bank's challenge; without that, nothing is ever held.
+                return Decline(_network(intent), *AUTHENTICATION_REQUIRED)
+            case status:
+                raise _unsettled(status)
+
+    def capture(self, reference: str) -> Captured | Voided:
+        """Capture the PaymentIntent in full; see `PaymentGateway.capture`."""
+        intent = self._settle(reference, lambda: self._intents().capture(reference))
+        match intent.status:
+            case "succeeded":
+                return Captured()
+            case "canceled":
+                return Voided()
+            case status:
+                raise _unsettled(status)
+
+    def void(self, reference: str) -> Voided | Captured:
+        """Cancel the PaymentIntent; see `PaymentGateway.void`."""
+        intent = self._settle(reference, lambda: self._intents().cancel(reference))
+        match intent.status:
+            case "canceled":
+                return Voided()
+            case "succeeded":
+                return Captured()
+            case status:
+                raise _unsettled(status)
+
+    def _settle(self, reference: str, act: Callable[[], PaymentIntent]) -> PaymentIntent:
+        """Act on a PaymentIntent, and return what became of it, by this call or by an earlier one."""
+        try:
+            return act()
+        except (stripe.CardError, stripe.InvalidRequestError):
+            # Declined, or in no state to do this, which is so after every call whose answer was lost.
+            pass
+        except stripe.StripeError as error:
+            raise _translated(error) from None
+        try:
+            return self._intents().retrieve(reference, {"expand": EXPAND})
+        except stripe.StripeError as error:
+            raise _translated(error) from None
+
+    def _intents(self) -> PaymentIntentService:
+        key = get_secret(self._secret_name, max_age=KEY_CACHE_SECONDS)
+        return _client(str(key), self._api_base).v1.payment_intents
+
+
+@cache
+def _client(key: str, api_base: str) -> stripe.StripeClient:
+    return stripe.StripeClient(
+        key,
+        base_addresses={"api": api_base},
+        # The workflow retries, and nobody else: nested retries multiply.
+        max_network_retries=0,
+        http_client=stripe.RequestsClient(timeout=TIMEOUT_SECONDS),
+    )
+
+
+def _unsettled(status: str) -> PaymentError:
+    if status == "processing":
+        return GatewayUnavailable("the PaymentIntent is still processing")
+    return GatewayRefused(f"Stripe left the PaymentIntent {status}")
+
+
+def _translated(error: stripe.StripeError) -> PaymentError:
+    """Say it in the port's terms. Stripe's own message may repeat what was sent, so it goes no further."""
+    what = f"Stripe: {type(error).__name__}, code {error.code}, status {error.http_status}, request {error.request_id}"
+    match error:
+        case stripe.APIConnectionError() if isinstance(error.__cause__ or error.__context__, requests.ReadTimeout):
+            return GatewayTimeout(what)
+        # 409 and 429 are Stripe's ways to say that another call holds the object or the key; 5xx is any trouble there.
+        case stripe.APIConnectionError() | stripe.RateLimitError() | stripe.APIError():
+            return GatewayUnavailable(what)
+        case stripe.IdempotencyError():
+            return PaymentMismatch(what)
+        case _:
+            return GatewayRefused(what)
+
+
+def _network(intent: PaymentIntent) -> str:
+    card = _dig(intent, "latest_charge", "payment_method_details", "card")
+    found = _dig(card, "network") or _dig(card, "brand") or _dig(intent, "payment_method", "card", "brand")
+    return str(found or _dig(intent, "last_payment_error", "payment_method", "card", "brand") or "unknown")
+
+
+def _decline(intent: PaymentIntent) -> Decline:
+    error = intent.last_payment_error
+    code = _dig(error, "decline_code") or _dig(error, "code") or GENERIC_DECLINE[0]
+    return Decline(_network(intent), str(code), str(_dig(error, "message") or GENERIC_DECLINE[1]))
+
+
+def _dig(found: Any, *path: str) -> Any:
+    """Follow a path into an answer whose parts are missing, null or not expanded as Stripe sees fit."""
+    for name in path:
+        found = getattr(found, name, None)
+    return found
