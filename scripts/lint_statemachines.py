@@ -16,10 +16,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cfnlint.api
 import event_contracts
 import jsonata
-from cfnlint.config import ManualArgs
+from cfnlint.config import ConfigMixIn
+from cfnlint.rules import Rules
+from cfnlint.runner import Runner, run_template_by_data
 from jsonata.parser import Parser
 
 STATEMACHINES = Path(__file__).resolve().parent.parent / "statemachines"
@@ -92,23 +93,23 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _cfn_lint(machine: Any) -> Iterator[Finding]:
-    template = {
-        "AWSTemplateFormatVersion": "2010-09-09",
-        "Resources": {
-            "Machine": {
-                "Type": "AWS::StepFunctions::StateMachine",
-                "Properties": {
-                    "RoleArn": "arn:aws:iam::123456789012:role/states",
-                    "DefinitionSubstitutions": dict.fromkeys(_SUBSTITUTION.findall(json.dumps(machine)), "substituted"),
-                    "Definition": machine,
-                },
-            }
-        },
-    }
-    for match in cfnlint.api.lint(json.dumps(template), config=ManualArgs(regions=["us-east-1"])):
+    properties = {"RoleArn": "arn:aws:iam::123456789012:role/states", "Definition": machine}
+    if names := _SUBSTITUTION.findall(json.dumps(machine)):
+        properties["DefinitionSubstitutions"] = dict.fromkeys(names, "substituted")
+    resource = {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties}
+    template = {"AWSTemplateFormatVersion": "2010-09-09", "Resources": {"Machine": resource}}
+    config, rules = _cfn_rules()
+    for match in run_template_by_data(template, config, rules):
         path = [str(part) for part in getattr(match, "path", None) or []][4:]
         state = next((path[i + 1] for i in reversed(range(len(path) - 1)) if path[i] == "States"), "-")
         yield Finding(state, f"{match.message} [{match.rule.id} at /{'/'.join(path)}]")
+
+
+@lru_cache(maxsize=1)
+def _cfn_rules() -> tuple[ConfigMixIn, Rules]:
+    # Reading its 320 rules is most of what cfn-lint does; once is enough.
+    config = ConfigMixIn(regions=["us-east-1"])
+    return config, Runner(config).rules
 
 
 def _promises(machine: dict[str, Any], name: str) -> Iterator[Finding]:
