@@ -1,0 +1,113 @@
+"""The menus are sound, and they arrive in the table as the orders service reads them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import seed
+from boto3.dynamodb.types import TypeDeserializer
+from moto import mock_aws
+from orders.model import Restaurant
+from pydantic import ValidationError
+
+
+class OneTable:
+    """A stack with a menus table and nothing else."""
+
+    def __init__(self) -> None:
+        self.outputs = {"MenusTableName": "menus"}
+        self._dynamodb = boto3.client(
+            "dynamodb", region_name="eu-central-1", aws_access_key_id="test", aws_secret_access_key="test"
+        )
+        self._dynamodb.create_table(
+            TableName="menus",
+            KeySchema=[{"AttributeName": "restaurant_id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "restaurant_id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+
+    def client(self, service: str) -> Any:
+        assert service == "dynamodb"
+        return self._dynamodb
+
+    def rows(self) -> list[dict[str, Any]]:
+        from_item = TypeDeserializer().deserialize
+        return [from_item({"M": item}) for item in self._dynamodb.scan(TableName="menus")["Items"]]
+
+
+@mock_aws
+def test_seeding_twice_leaves_each_restaurant_once() -> None:
+    stack = OneTable()
+    assert seed.seed(stack) == seed.seed(stack) >= 100
+    rows = stack.rows()
+    assert len({row["restaurant_id"] for row in rows}) == len(rows) == len(seed.menus()) >= 8
+
+
+@mock_aws
+def test_seeding_mends_a_menu_that_was_changed() -> None:
+    stack = OneTable()
+    seed.seed(stack)
+    before = sorted(stack.rows(), key=lambda row: row["restaurant_id"])
+    stack.client("dynamodb").put_item(
+        TableName="menus", Item={"restaurant_id": {"S": before[0]["restaurant_id"]}, "name": {"S": "Gone wrong"}}
+    )
+    seed.seed(stack)
+    assert sorted(stack.rows(), key=lambda row: row["restaurant_id"]) == before
+
+
+@mock_aws
+def test_the_orders_service_reads_what_was_seeded() -> None:
+    stack = OneTable()
+    seed.seed(stack)
+    read = {row["restaurant_id"]: Restaurant.model_validate(plain(row)) for row in stack.rows()}
+    for written in seed.menus():
+        restaurant = read[written.restaurant_id]
+        assert (restaurant.currency, restaurant.delivery_fee) == (written.currency, written.delivery_fee)
+        assert {d.dish_id: d.price for d in restaurant.dishes} == {d.dish_id: d.price for d in written.dishes}
+
+
+@pytest.mark.parametrize(
+    ("dish", "says"),
+    [
+        ({"price": 9.5}, "price"),
+        ({"price": 0}, "price"),
+        ({"dish_id": "No Slug"}, "dish_id"),
+        ({"allergens": ["gluten", "love"]}, "allergens"),
+        ({"vegan": True, "vegetarian": False, "allergens": []}, "vegan, but not vegetarian"),
+        ({"vegan": True, "allergens": ["milk"]}, "contains ['milk']"),
+        ({"allergens": ["fish"]}, "contains ['fish']"),
+        ({"cost": 950}, "cost"),
+    ],
+    ids=["fractions", "for nothing", "no slug", "no allergen", "vegan meat", "vegan milk", "fish", "unknown"],
+)
+def test_an_unsound_dish_is_refused(dish: dict[str, Any], says: str, tmp_path: Path) -> None:
+    menus = json.loads(seed.MENUS.read_text("utf-8"))
+    assert menus[0]["dishes"][0]["vegetarian"]
+    menus[0]["dishes"][0] |= dish
+    (tmp_path / "menus.json").write_text(json.dumps(menus))
+    with pytest.raises(ValidationError) as refusal:
+        seed.menus(tmp_path / "menus.json")
+    assert says in str(refusal.value)
+
+
+def test_a_dish_or_a_restaurant_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    menus = json.loads(seed.MENUS.read_text("utf-8"))
+    menus[0]["dishes"].append(menus[0]["dishes"][0])
+    (tmp_path / "menus.json").write_text(json.dumps(menus))
+    with pytest.raises(ValidationError, match="dish ids used twice"):
+        seed.menus(tmp_path / "menus.json")
+    menus[0]["dishes"].pop()
+    (tmp_path / "menus.json").write_text(json.dumps([*menus, menus[0]]))
+    with pytest.raises(ValueError, match="restaurant ids used twice"):
+        seed.menus(tmp_path / "menus.json")
+
+
+def plain(value: Any) -> Any:
+    """DynamoDB's numbers as integers."""
+    if isinstance(value, dict):
+        return {key: plain(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [plain(member) for member in value]
+    return value if isinstance(value, (str, bool)) else int(value)
