@@ -7,8 +7,10 @@ from tiffin.money import Money
 
 from payments.model import InvalidPaymentRequest
 
-OrderId = Annotated[str, Field(min_length=1, max_length=64)]
-TraceHeader = Annotated[str, Field(max_length=500)]
+# As in `events/schemas/common.json`: what comes in here goes out again in events.
+OrderId = Annotated[str, Field(pattern=r"^ord_[a-z2-7]{26}$")]
+CustomerId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+TraceHeader = Annotated[str, Field(pattern=r"(^|;)Root=1-[0-9a-f]{8}-[0-9a-f]{24}(;|$)", max_length=512)]
 
 
 class _Command(BaseModel):
@@ -22,9 +24,9 @@ class Authorize(_Command):
     """Hold the order's money."""
 
     operation: Literal["authorize"]
-    customer_id: Annotated[str, Field(min_length=1, max_length=128)]
+    customer_id: CustomerId
     amount: Money
-    payment_method: Annotated[str, Field(min_length=1, max_length=255, description="the gateway's token, not a card")]
+    payment_method: Annotated[str, Field(min_length=1, max_length=255, description="the gateway's token for a card")]
 
 
 class Capture(_Command):

@@ -27,9 +27,11 @@ class Status(StrEnum):
     """Nothing is held, and nothing ever will be for this order."""
 
 
+# CAPTURED and RELEASED can be reached from every open state: the gateway says what is so, and may say it to a call that
+# read the payment before the others moved it.
 LEGAL_MOVES: Mapping[Status, frozenset[Status]] = {
-    Status.AUTHORIZING: frozenset({Status.AUTHORIZED, Status.DECLINED, Status.RELEASED}),
-    Status.AUTHORIZED: frozenset({Status.CAPTURING, Status.RELEASED}),
+    Status.AUTHORIZING: frozenset({Status.AUTHORIZED, Status.DECLINED, Status.CAPTURED, Status.RELEASED}),
+    Status.AUTHORIZED: frozenset({Status.CAPTURING, Status.CAPTURED, Status.RELEASED}),
     Status.CAPTURING: frozenset({Status.CAPTURED, Status.RELEASED}),
     Status.DECLINED: frozenset(),
     Status.CAPTURED: frozenset(),

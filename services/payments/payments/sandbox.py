@@ -4,14 +4,17 @@ It stands for the remote side, so it shares nothing with the payments table. It 
 payment methods (docs.stripe.com/testing), keeps Stripe's promises on idempotency keys (docs.stripe.com/api/
 idempotent_requests), and books each movement of money in a ledger that can be summed.
 
-Ledger: PK `intent_id`, SK `entry`. Under a payment's reference, `INTENT` holds its state, and `HOLD`, `CAPTURE` and
-`VOID` one movement each. `KEY` under `key:<idempotency key>` holds what was asked with that key, and the answer.
+Ledger: PK `intent_id`, SK `entry`. Under a payment's reference, `INTENT` holds its state, and `HOLD#…`, `CAPTURE#…`
+and `VOID#…` are one movement each, never overwritten. Under `key:<idempotency key>`, `KEY` holds what was asked with
+that key, and the answer.
 """
 
 import hashlib
 import json
 import re
+import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -194,8 +197,10 @@ class SandboxGateway:
             ExpressionAttributeValues={":intent_id": {"S": _reference(order_id)}},
             ConsistentRead=True,
         )["Items"]
-        sums = {entry["entry"]["S"]: int(entry["amount"]["M"]["amount"]["N"]) for entry in entries}
-        return Balance(sums.get("HOLD", 0), sums.get("CAPTURE", 0), sums.get("VOID", 0))
+        sums: Counter[str] = Counter()
+        for entry in entries:
+            sums[entry["entry"]["S"].partition("#")[0]] += int(entry["amount"]["M"]["amount"]["N"])
+        return Balance(sums["HOLD"], sums["CAPTURE"], sums["VOID"])
 
     def _trouble(self, reference: str, card: _Card) -> None:
         if card.suffix == SLOW:
@@ -226,13 +231,18 @@ class SandboxGateway:
         if movement is None:
             return self._write(change)
         booked = {name: intent[name] for name in ("intent_id", "order_id", "amount")}
-        return self._write(change, _put(self._table, {**booked, "entry": movement, "booked_at": events.rfc3339()}))
+        entry = f"{movement}#{secrets.token_hex(8)}"
+        return self._write(change, _put(self._table, {**booked, "entry": entry, "booked_at": events.rfc3339()}))
 
     def _write(self, *writes: "TransactWriteItemTypeDef") -> bool:
         try:
             self._client.transact_write_items(TransactItems=writes)
-        except self._client.exceptions.TransactionCanceledException:
-            return False
+        except self._client.exceptions.TransactionCanceledException as error:
+            reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
+            if "ConditionalCheckFailed" in reasons:
+                return False
+            # As Stripe answers 429, lock_timeout, while another call holds the same object.
+            raise GatewayUnavailable("another call holds this payment") from error
         return True
 
     def _read(self, reference: str, entry: str) -> dict[str, Any]:

@@ -60,7 +60,7 @@ class StripeGateway:
                         "currency": amount.currency.lower(),
                         "capture_method": "manual",
                         "payment_method": payment_method,
-                        "payment_method_types": ["card"],
+                        "allowed_payment_method_types": ["card"],
                         "metadata": {"order_id": order_id},
                     },
                     {"idempotency_key": f"{order_id}:open:{attempt}"},
