@@ -95,7 +95,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def store() -> PromotionsStore:
     """The promotions table, connected once per execution environment."""
     config = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 3})
-    table = boto3.resource("dynamodb", config=config).Table(os.environ["PROMOTIONS_TABLE_NAME"])
+    table = boto3.resource("dynamodb", config=config).Table(os.environ["PROMOTIONS_TABLE"])
     return PromotionsStore(table, RULES)
 
 

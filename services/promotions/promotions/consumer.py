@@ -94,7 +94,7 @@ def store() -> PromotionsStore:
     """The promotions table, connected once per execution environment."""
     # A batch of ten must fit into the function's timeout, also if the table is slow: what does not is tried again.
     config = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
-    table = boto3.resource("dynamodb", config=config).Table(os.environ["PROMOTIONS_TABLE_NAME"])
+    table = boto3.resource("dynamodb", config=config).Table(os.environ["PROMOTIONS_TABLE"])
     return PromotionsStore(table, RULES)
 
 

@@ -171,26 +171,21 @@ class Terms:
         prefix: first part of the code, for people to tell codes apart: 2 to 20 of A-Z and 0-9.
         discount: what a code takes off one order.
         minimum_order: smallest subtotal that it can be spent on.
-        days: how long it is valid: to the end of that many days (UTC) after the day on which it was earned.
     """
 
     prefix: str
     discount: Percentage | FixedAmount | FreeDelivery
     minimum_order: Money
-    days: int
 
-    def grant(
-        self, reason: str, *parts: str, order_id: str, at: datetime, expires_at: datetime | None = None
-    ) -> "Grant":
+    def grant(self, reason: str, *parts: str, by: "Delivery | Expiry", expires_at: datetime) -> "Grant":
         """Entitle the customer to a code.
 
         Args:
             reason: name of the rule.
             parts: what tells several codes of this rule for one customer apart. They must follow from what happened
                 alone, never from when it became known.
-            order_id: the order that earned it.
-            at: when it was earned.
-            expires_at: first moment at which it is no longer taken; by default it follows from `at` and `days`.
+            by: what earned it.
+            expires_at: first moment at which it is no longer taken. It, too, must follow from what happened.
         """
         return Grant(
             key="#".join((reason.upper(), *parts)),
@@ -198,9 +193,9 @@ class Terms:
             prefix=self.prefix,
             discount=self.discount,
             minimum_order=self.minimum_order,
-            order_id=order_id,
-            earned_at=at,
-            expires_at=expires_at or end_of_day(at, self.days),
+            order_id=by.order_id,
+            earned_at=by.at,
+            expires_at=expires_at,
         )
 
 

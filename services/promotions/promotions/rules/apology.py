@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator
 
-from promotions.model import FixedAmount, Grant, History, Terms, euros
+from promotions.model import FixedAmount, Grant, History, Terms, end_of_day, euros
 
+VALID_DAYS = 90
 TERMS = Terms(
     prefix="SORRY",
     discount=FixedAmount(amount=euros(5)),
     minimum_order=euros(10),
-    days=90,
 )
 
 
 def rule(history: History) -> Iterator[Grant]:
     """Once for each expired order."""
     for expiry in history.expiries:
-        yield TERMS.grant("apology", expiry.order_id, order_id=expiry.order_id, at=expiry.at)
+        yield TERMS.grant("apology", expiry.order_id, by=expiry, expires_at=end_of_day(expiry.at, VALID_DAYS))

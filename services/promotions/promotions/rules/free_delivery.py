@@ -1,15 +1,15 @@
 """Order much: more than an amount within a period of 30 days earns a free delivery.
 
-The periods are fixed: 30 days each (UTC), counted without a gap from the first day of the proleptic Gregorian calendar.
-A window that slid along with each order would not do. Which orders it took in would depend on which became known first,
-and so would the number of codes.
+The periods are fixed: 30 days each (UTC), one after the other, a new one on each day whose ordinal (`date.toordinal`)
+is a multiple of 30. A window that slid along with each order would not do: which orders it took in would depend on
+which became known first, and so would the number of codes.
 """
 
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import UTC, date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
-from promotions.model import CURRENCY, FreeDelivery, Grant, History, Terms, end_of_day, euros
+from promotions.model import CURRENCY, FreeDelivery, Grant, History, Terms, euros
 
 PERIOD_DAYS = 30
 MORE_THAN = euros(100)
@@ -17,7 +17,6 @@ TERMS = Terms(
     prefix="FREE",
     discount=FreeDelivery(),
     minimum_order=euros(15),
-    days=PERIOD_DAYS,
 )
 
 
@@ -34,13 +33,11 @@ def rule(history: History) -> Iterator[Grant]:
         before = sums[start]
         sums[start] += delivery.total.amount
         if before <= MORE_THAN.amount < sums[start]:
-            last_day = delivery.at.replace(year=start.year, month=start.month, day=start.day)
             yield TERMS.grant(
                 "free_delivery",
                 start.isoformat(),
-                order_id=delivery.order_id,
-                at=delivery.at,
-                expires_at=end_of_day(last_day, 2 * PERIOD_DAYS - 1),
+                by=delivery,
+                expires_at=datetime.combine(start + timedelta(days=2 * PERIOD_DAYS), time.min, UTC),
             )
 
 

@@ -2,18 +2,18 @@
 
 from collections.abc import Iterator
 
-from promotions.model import Grant, History, Percentage, Terms, euros
+from promotions.model import Grant, History, Percentage, Terms, end_of_day, euros
 
 EVERY = 5
+VALID_DAYS = 60
 TERMS = Terms(
     prefix="LOYAL",
     discount=Percentage(percent=25, cap=euros(10)),
     minimum_order=euros(15),
-    days=60,
 )
 
 
 def rule(history: History) -> Iterator[Grant]:
     """Once for each full five delivered orders."""
     for number, fifth in enumerate(history.deliveries[EVERY - 1 :: EVERY], start=1):
-        yield TERMS.grant("loyalty", str(number), order_id=fifth.order_id, at=fifth.at)
+        yield TERMS.grant("loyalty", str(number), by=fifth, expires_at=end_of_day(fifth.at, VALID_DAYS))

@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator
 
-from promotions.model import Grant, History, Percentage, Terms, euros
+from promotions.model import Grant, History, Percentage, Terms, end_of_day, euros
 
+VALID_DAYS = 30
 TERMS = Terms(
     prefix="WELCOME",
     discount=Percentage(percent=20, cap=euros(5)),
     minimum_order=euros(15),
-    days=30,
 )
 
 
 def rule(history: History) -> Iterator[Grant]:
     """Once, for the first delivered order."""
     for first in history.deliveries[:1]:
-        yield TERMS.grant("welcome_back", order_id=first.order_id, at=first.at)
+        yield TERMS.grant("welcome_back", by=first, expires_at=end_of_day(first.at, VALID_DAYS))
