@@ -1,9 +1,13 @@
 """Build and deploy a template with the real SAM CLI, against the emulator."""
 
 import fcntl
+import hashlib
 import os
+import re
+import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,14 +54,15 @@ def deploy(
     with _one_at_a_time(state_dir):
         with step("Building the packages (sam build)"):
             _sam(
-                ["build", "--template-file", str(template), "--build-dir", str(folder / "build"), "--cached",
-                 "--cache-dir", str(folder / "cache"), "--parallel", "--parameter-overrides", *given],
+                ["build", "--template-file", str(template), "--build-dir", str(folder / "build"),
+                 "--parameter-overrides", *given],
                 template.parent, environment, state_dir / "sam-build.log", BuildFailed,
             )  # fmt: skip
         with step("Deploying the stack (sam deploy)"):
             client("s3", endpoint).create_bucket(
                 Bucket=_ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": environment["AWS_REGION"]}
             )
+            _upload_layers_once(endpoint, folder)
             # A configuration environment that samconfig.toml does not have: its values are those of a real deployment.
             _sam(
                 ["deploy", "--template-file", str(folder / "build" / "template.yaml"), "--stack-name", stack_name,
@@ -74,6 +79,48 @@ def outputs(endpoint: str, stack_name: str) -> dict[str, str]:
     """A deployed stack's outputs by their names."""
     (stack,) = client("cloudformation", endpoint).describe_stacks(StackName=stack_name)["Stacks"]
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
+def _upload_layers_once(endpoint: str, folder: Path) -> None:
+    """Upload each different layer once, and point the built templates at it.
+
+    Every service declares the layer, so that it can be deployed alone; `sam deploy` would pack and upload the same content
+    once per service.
+    """
+    s3 = client("s3", endpoint)
+    uploaded: set[str] = set()
+    for template in (folder / "build").rglob("template.yaml"):
+
+        def uri(match: re.Match[str], base: Path = template.parent) -> str:
+            content = base / match["path"]
+            if not content.is_dir():
+                return match[0]
+            archive = _packed(content, folder / "layers")
+            if archive.name not in uploaded:
+                s3.upload_file(str(archive), _ARTIFACTS, archive.name)
+                uploaded.add(archive.name)
+            return f"{match['key']}s3://{_ARTIFACTS}/{archive.name}"
+
+        text = template.read_text()
+        template.write_text(re.sub(r"(?m)^(?P<key> +ContentUri: )(?P<path>\S+)$", uri, text))
+
+
+def _packed(content: Path, cache: Path) -> Path:
+    """A zip file of a directory, named by its content and packed only if it is new."""
+    files = sorted(path for path in content.rglob("*") if path.is_file())
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(f"{path.relative_to(content)}\0{path.stat().st_size}\0".encode() + path.read_bytes())
+    archive = cache / f"{digest.hexdigest()}.zip"
+    if not archive.exists():
+        shutil.rmtree(cache, ignore_errors=True)
+        cache.mkdir(parents=True)
+        draft = archive.with_suffix(".new")
+        with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as out:
+            for path in files:
+                out.write(path, path.relative_to(content))
+        draft.replace(archive)
+    return archive
 
 
 def _sam(

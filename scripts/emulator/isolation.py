@@ -110,6 +110,7 @@ def sam_environment(
         "__SAM_CLI_APP_DIR": str(state_dir / "sam"),
         "TIFFIN_RUNTIME": runtime(),
         "TIFFIN_ARCHITECTURE": architecture(),
+        "TIFFIN_LAYER_CACHE": str(state_dir / "packages"),
         **({"TIFFIN_PLATFORM": f"{platform.machine()}-apple-darwin"} if sys.platform == "darwin" else {}),
     }
 

@@ -13,6 +13,7 @@ from . import (
     nested_sam,
     put_events,
     retry_delays,
+    shared_layers,
     start_execution,
     stream_failures,
     task_tokens,
@@ -29,6 +30,7 @@ ALL = (
     put_events,
     retry_delays,
     stream_failures,
+    shared_layers,
 )
 
 LEFT_OPEN = "TIFFIN_GAPS_LEFT_OPEN"
