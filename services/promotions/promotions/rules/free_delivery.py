@@ -1,8 +1,8 @@
 """Order much: more than an amount within a period of 30 days earns a free delivery.
 
-The periods are fixed: 30 days each (UTC), one after the other, a new one on each day whose ordinal (`date.toordinal`)
-is a multiple of 30. A window that slid along with each order would not do: which orders it took in would depend on
-which became known first, and so would the number of codes.
+The periods are fixed: 30 days each (UTC), one after the other, before and after `FIRST_DAY`. A window that slid along
+with each order would not do: which orders it took in would depend on which became known first, and so would the number
+of codes.
 """
 
 from collections import defaultdict
@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from promotions.model import CURRENCY, FreeDelivery, Grant, History, Terms, euros
 
+FIRST_DAY = date(2026, 1, 1)
 PERIOD_DAYS = 30
 MORE_THAN = euros(100)
 TERMS = Terms(
@@ -43,4 +44,4 @@ def rule(history: History) -> Iterator[Grant]:
 
 def _period(day: date) -> date:
     """First day of the period that a day lies in."""
-    return day - timedelta(days=day.toordinal() % PERIOD_DAYS)
+    return day - timedelta(days=(day - FIRST_DAY).days % PERIOD_DAYS)

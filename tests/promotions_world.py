@@ -1,0 +1,94 @@
+"""A customer's orders as the promo-code context hears of them, and the ledger kept in memory."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from promotions.ledger import Announcement, Change, Customer, News, decide
+from promotions.model import Delivery, Expiry, History, Rule, euros
+from promotions.redemption import Happened
+from promotions.rules import RULES
+from tiffin.money import Money
+
+ANNA = "5f1c7a52-8f0b-4f43-9b1e-2c6f2d0f7a11"
+BORIS = "0d6b1b0e-31c5-4b3a-8d5a-6a1f5f6f4c22"
+NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
+TRACE = "Root=1-6926e5b0-4c1d2f3a5b6c7d8e9f0a1b2c;Parent=53995c3f42cd8ad8;Sampled=1"
+
+
+def order(number: int) -> str:
+    """A well-formed order id for a small number."""
+    digits = "".join("abcdefghijklmnopqrstuvwxyz234567"[number >> shift & 31] for shift in (10, 5, 0))
+    return "ord_" + digits.rjust(26, "o")
+
+
+def delivery(number: int, *, days: float = 0, total: Money | None = None) -> Delivery:
+    """An order delivered some days after noon."""
+    return Delivery(order(number), NOON + timedelta(days=days), total or euros(21))
+
+
+def placed(number: int, code: str | None = None, *, customer: str = ANNA) -> News:
+    """An order was placed."""
+    return News(customer, order(number), Happened.PLACED, code)
+
+
+def delivered(
+    number: int, code: str | None = None, *, days: float | None = None, customer: str = ANNA, total: Money | None = None
+) -> News:
+    """An order was delivered: unless said otherwise, one per day."""
+    fact = delivery(number, days=number if days is None else days, total=total)
+    return News(customer, order(number), Happened.DELIVERED, code, fact)
+
+
+def expired(number: int, code: str | None = None, *, customer: str = ANNA) -> News:
+    """An order was not delivered in time."""
+    fact = Expiry(order(number), NOON + timedelta(days=number))
+    return News(customer, order(number), Happened.ENDED_UNDELIVERED, code, fact)
+
+
+def ended(number: int, code: str | None = None, *, customer: str = ANNA) -> News:
+    """An order was declined, rejected or cancelled, or it failed."""
+    return News(customer, order(number), Happened.ENDED_UNDELIVERED, code)
+
+
+@dataclass
+class Ledger:
+    """A customer's record in memory: what the store does with a change, without a table.
+
+    Attributes:
+        rules: the rules in force.
+        customer: what is known.
+        announced: what was announced.
+    """
+
+    rules: Sequence[Rule] = RULES
+    customer: Customer = field(default_factory=lambda: Customer(ANNA))
+    announced: list[Announcement] = field(default_factory=list)
+
+    def take(self, *news: News) -> "Ledger":
+        """Take events in, one after the other."""
+        for one in news:
+            while change := decide(self.customer, one, self.rules):
+                self._apply(change)
+                if not change.partial:
+                    break
+        return self
+
+    def _apply(self, change: Change) -> None:
+        history = self.customer.history
+        self.customer = replace(
+            self.customer,
+            history=History.of((*history.deliveries, *history.expiries, *change.facts)),
+            codes={**self.customer.codes, **{code.key: code for code in (*change.issued, *change.amended)}},
+            uses={**self.customer.uses, **change.uses},
+        )
+        self.announced.extend(change.announcements)
+
+
+def said(announcements: Iterable[Announcement]) -> list[tuple[str, ...]]:
+    """What was announced, sorted, without what depends on the order of arrival: which order is named as the cause.
+
+    A use belongs to an order; a code belongs to a customer, and which of the orders known by then earned it may be told
+    only from what was known by then.
+    """
+    return sorted((a.name, a.code) if a.issued else (a.name, a.code, a.order_id) for a in announcements)
