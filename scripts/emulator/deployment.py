@@ -67,7 +67,7 @@ def deploy(
             _sam(
                 ["deploy", "--template-file", str(folder / "build" / "template.yaml"), "--stack-name", stack_name,
                  "--config-env", "laptop", "--s3-bucket", _ARTIFACTS, "--region", environment["AWS_REGION"],
-                 "--capabilities", "CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND",
+                 "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND",
                  "--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar",
                  "--parameter-overrides", *given],
                 template.parent, environment, state_dir / "sam-deploy.log", DeployFailed,

@@ -1,0 +1,91 @@
+"""What `make up` runs: start the stack on this machine, and leave it running.
+
+    python scripts/up.py [--clock N]
+
+It prints where everything is, and requests to try, and ends. `make down` stops the stack.
+"""
+
+import argparse
+import sys
+from typing import Any
+
+from emulator import AlreadyRunning, EmulatorError, Stack
+from rich.console import Console
+from rich.markup import escape
+
+
+def requests_to_try(stack: Stack) -> str:
+    """Shell commands that take one order through its life, with ids from the seeded menu.
+
+    Args:
+        stack: a stack with menus.
+    """
+    restaurant, dish = _something_to_eat(stack)
+    order = (
+        f'{{"customer_id": "c-ada", "restaurant_id": "{restaurant}", "payment_method": "pm_card_visa", '
+        f'"lines": [{{"dish_id": "{dish}", "quantity": 2}}], '
+        f'"delivery": {{"name": "Ada", "address": "Harbour Street 1"}}}}'
+    )
+    return f"""\
+API={stack.outputs["ApiUrl"]}
+PROMOTIONS={stack.outputs["PromotionsApiUrl"]}
+
+# the menu, an order, and its id
+curl -s $API/restaurants/{restaurant}/menu
+curl -s $API/orders -H 'Content-Type: application/json' -H "Idempotency-Key: $(date +%s)" \\
+  -d '{order}' | tee order.json
+ORDER=$(grep -o 'ord_[a-z2-7]*' order.json | head -1)
+
+# where it is; then the restaurant accepts, the courier leaves and hands it over
+curl -s $API/orders/$ORDER
+curl -s -X POST $API/orders/$ORDER/accept
+curl -s -X POST $API/orders/$ORDER/dispatch
+curl -s -X POST $API/orders/$ORDER/deliver
+
+# a customer's promo codes
+curl -s "$PROMOTIONS/promo-codes?customer_id=c-ada"
+"""
+
+
+def _something_to_eat(stack: Stack) -> tuple[str, str]:
+    """A restaurant of the menus table and a dish of it."""
+    items = stack.client("dynamodb").scan(TableName=stack.outputs["MenusTableName"])["Items"]
+    item: dict[str, Any] = min(items, key=lambda each: str(each["restaurant_id"]["S"]))
+    return item["restaurant_id"]["S"], item["dishes"]["L"][0]["M"]["dish_id"]["S"]
+
+
+def show(stack: Stack, console: Console) -> None:
+    """Print where everything is and what to try."""
+    console.print()
+    for name, value in stack.outputs.items():
+        console.print(f"[bold]{name:<24}[/bold] {escape(value)}", soft_wrap=True, highlight=False)
+    console.print()
+    console.print(escape(requests_to_try(stack)), soft_wrap=True, highlight=False)
+    console.print(f"It runs on {stack.endpoint}, reachable from this machine only. Stop it with: make down", soft_wrap=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(description="Start the stack on this machine and leave it running.")
+    parser.add_argument(
+        "--clock", type=float, default=1.0, help="how much faster time passes for workflows; 2160 makes 3 h of 5 s"
+    )
+    options = parser.parse_args(arguments)
+    console = Console()
+    try:
+        stack = Stack.up(console, options.clock, stays=True)
+    except AlreadyRunning:
+        stack = Stack.attach()
+        console.print("It is running already.")
+    except EmulatorError as error:
+        console.print(f"[red]✗[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
+        return 1
+    except KeyboardInterrupt:
+        console.print("Stopped; nothing is left running.")
+        return 130
+    show(stack, console)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
