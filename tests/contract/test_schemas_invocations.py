@@ -1,0 +1,145 @@
+"""The sample invocations do what their names say, against the real handlers and the real menus."""
+
+import importlib
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+import seed
+from event_contracts import EVENTS
+from moto import mock_aws
+from orders.model import order_id_for
+from orders.store import MenuStore, OrderStore
+from support import create_table, resources
+
+INVOCATIONS = EVENTS / "invocations"
+Invoke = Callable[[str], dict[str, Any]]
+
+
+class SilentWorkflow:
+    """Takes everything and does nothing: an order stays where it is."""
+
+    def start(self, order_id: str, workflow_input: dict[str, Any]) -> str:
+        return "started"
+
+    def stop(self, order_id: str, error: str, cause: str) -> bool:
+        return True
+
+
+class Context:
+    function_name = "sample"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:eu-central-1:123456789012:function:sample"
+    aws_request_id = "r-1"
+
+
+def sample(name: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((INVOCATIONS / f"{name}.json").read_text("utf-8"))
+    return document
+
+
+@pytest.fixture
+def invoke(monkeypatch: pytest.MonkeyPatch) -> Iterator[Invoke]:
+    for name, value in {
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "POWERTOOLS_SERVICE_NAME": "test",
+        "POWERTOOLS_TRACE_DISABLED": "true",
+        "POWERTOOLS_METRICS_DISABLED": "true",
+        "ORDERS_TABLE": "OrdersTable",
+        "MENUS_TABLE": "MenusTable",
+        "ORDER_WORKFLOW_ARN": "arn:aws:states:eu-central-1:123456789012:stateMachine:order",
+        "UNWIND_WORKFLOW_ARN": "arn:aws:states:eu-central-1:123456789012:stateMachine:unwind",
+    }.items():
+        monkeypatch.setenv(name, value)
+    with mock_aws():
+        create_table("orders", "OrdersTable")
+        create_table("orders", "MenusTable")
+        seed.load(boto3.client("dynamodb"), "MenusTable", seed.menus())
+        api, reconciler = importlib.import_module("orders.api"), importlib.import_module("orders.reconciler")
+        tables = boto3.resource("dynamodb")
+        monkeypatch.setattr(api, "orders", OrderStore(tables.Table("OrdersTable")))
+        monkeypatch.setattr(api, "menus", MenuStore(tables.Table("MenusTable")))
+        monkeypatch.setattr(api, "workflow", SilentWorkflow())
+        monkeypatch.setattr(reconciler, "orders", OrderStore(tables.Table("OrdersTable")))
+        handlers = {"OrdersApiFunction": api.handler, "OrdersReconcilerFunction": reconciler.handler}
+
+        def call(name: str) -> dict[str, Any]:
+            answer: dict[str, Any] = handlers[name.split("-")[0]](sample(name), Context())
+            return answer
+
+        yield call
+
+
+def orders_samples() -> list[str]:
+    return sorted(path.stem for path in INVOCATIONS.glob("OrdersApiFunction-*.json"))
+
+
+@pytest.mark.parametrize("name", orders_samples())
+def test_a_sample_is_routed_by_the_template(name: str) -> None:
+    event = sample(name)
+    routes = {
+        (route["Properties"]["Method"].upper(), route["Properties"]["Path"])
+        for route in resources("orders")["ApiFunction"]["Properties"]["Events"].values()
+        if route["Type"] == "Api"
+    }
+    assert (event["httpMethod"], event["resource"]) in routes
+    assert event["path"] == event["resource"].format(**event["pathParameters"] or {})
+    assert event["requestContext"]["resourcePath"] == event["resource"]
+    assert {name: [value] for name, value in event["headers"].items()} == event["multiValueHeaders"]
+
+
+def test_every_route_has_a_sample() -> None:
+    routes = resources("orders")["ApiFunction"]["Properties"]["Events"].values()
+    wanted = {(route["Properties"]["Method"].upper(), route["Properties"]["Path"]) for route in routes}
+    assert {(sample(name)["httpMethod"], sample(name)["resource"]) for name in orders_samples()} == wanted
+
+
+@pytest.mark.filterwarnings("ignore:No application metrics")  # most requests count nothing
+def test_the_samples_tell_one_story(invoke: Invoke) -> None:
+    answers = [
+        ("list-restaurants", 200),
+        ("get-menu", 200),
+        ("openapi", 200),
+        ("get-order", 404),
+        ("place-order", 201),
+        ("place-order", 200),  # the same key and body: the same order
+        ("place-order-declined", 201),  # it is the card that declines, later
+        ("place-order-with-price", 422),
+        ("get-order", 200),
+        ("list-orders", 200),
+        # The workflow does nothing here, so nobody is waited for yet; but a customer may always change their mind.
+        ("accept", 409),
+        ("reject", 409),
+        ("dispatch", 409),
+        ("deliver", 409),
+        ("cancel", 202),
+    ]
+    assert {f"OrdersApiFunction-{name}" for name, _ in answers} == set(orders_samples())
+    got = [(name, invoke(f"OrdersApiFunction-{name}")["statusCode"]) for name, _ in answers]
+    assert got == answers
+
+
+def test_the_samples_agree_on_the_order(invoke: Invoke) -> None:
+    placed = json.loads(invoke("OrdersApiFunction-place-order")["body"])
+    request = sample("OrdersApiFunction-place-order")
+    key, body = request["headers"]["Idempotency-Key"], json.loads(request["body"])
+    assert placed["order_id"] == order_id_for(body["customer_id"], key)
+    assert placed["total"] == {"amount": 2390, "currency": "EUR"}
+    delivered = json.loads((EVENTS / "examples" / "OrderDelivered.json").read_text("utf-8"))
+    assert delivered["detail"]["metadata"]["order_id"] == placed["order_id"]
+    assert delivered["detail"]["data"]["total"] == placed["total"]
+
+
+def test_the_reconciler_has_nothing_to_do_on_an_empty_table(invoke: Invoke) -> None:
+    assert invoke("OrdersReconcilerFunction-each-minute") == {}
+
+
+def test_no_sample_holds_a_real_address() -> None:
+    for path in INVOCATIONS.glob("*.json"):
+        text = path.read_text("utf-8")
+        assert "@" not in text, path.name
+        assert "123456789012" in text or "accountId" not in text, path.name
