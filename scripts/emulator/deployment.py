@@ -18,6 +18,8 @@ from .isolation import ROOT, STATE_DIR, architecture, client, runtime, sam_envir
 from .launcher import tail
 
 _ARTIFACTS = "tiffin-artifacts"
+# An environment that samconfig.toml does not have: what is in the file is meant for a real deployment.
+_NO_CONFIGURATION = ("--config-env", "laptop")
 
 
 def deploy(
@@ -54,7 +56,7 @@ def deploy(
     with _one_at_a_time(state_dir):
         with step("Building the packages (sam build)"):
             _sam(
-                ["build", "--template-file", str(template), "--build-dir", str(folder / "build"),
+                ["build", *_NO_CONFIGURATION, "--template-file", str(template), "--build-dir", str(folder / "build"),
                  "--parameter-overrides", *given],
                 template.parent, environment, state_dir / "sam-build.log", BuildFailed,
             )  # fmt: skip
@@ -63,10 +65,9 @@ def deploy(
                 Bucket=_ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": environment["AWS_REGION"]}
             )
             _upload_layers_once(endpoint, folder)
-            # A configuration environment that samconfig.toml does not have: its values are those of a real deployment.
             _sam(
                 ["deploy", "--template-file", str(folder / "build" / "template.yaml"), "--stack-name", stack_name,
-                 "--config-env", "laptop", "--s3-bucket", _ARTIFACTS, "--region", environment["AWS_REGION"],
+                 *_NO_CONFIGURATION, "--s3-bucket", _ARTIFACTS, "--region", environment["AWS_REGION"],
                  "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND",
                  "--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar",
                  "--parameter-overrides", *given],
