@@ -1,49 +1,32 @@
 """The promotions table, against moto's DynamoDB: what is written, once, whoever else writes."""
 
 import json
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
+from event_contracts import validate
 from moto import mock_aws
-from promotions.ledger import News
-from promotions.model import Delivery, euros
-from promotions.redemption import Happened
+from promotions.ledger import MAX_CODES, News
+from promotions.model import Budget, FixedAmount, Grant, History, Terms, code_for, euros
+from promotions.redemption import State, Use
 from promotions.rules import RULES
-from promotions.store import PromotionsStore
+from promotions.store import PromotionsStore, TooMuchContention
+from promotions_world import ANNA, BORIS, NOON, TRACE, Ledger, delivered, ended, expired, order, placed, said
+from support import create_table
 
-ANNA = "5f1c7a52-8f0b-4f43-9b1e-2c6f2d0f7a11"
-NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
-TRACE = "Root=1-6926e5b0-4c1d2f3a5b6c7d8e9f0a1b2c;Parent=53995c3f42cd8ad8;Sampled=1"
-
-
-def order(number: int) -> str:
-    return f"ord_{chr(ord('a') + number) * 26}"
-
-
-def delivered(number: int, promo_code: str | None = None) -> News:
-    fact = Delivery(order(number), NOON + timedelta(hours=number), euros(21))
-    return News(ANNA, order(number), Happened.DELIVERED, promo_code, fact)
+WELCOME = code_for(ANNA, "WELCOME_BACK", "WELCOME")
 
 
 @pytest.fixture
-def table(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+def table() -> Iterator[Any]:
     with mock_aws():
-        yield boto3.resource("dynamodb").create_table(
-            TableName="promotions",
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[
-                {"AttributeName": "customer_id", "AttributeType": "S"},
-                {"AttributeName": "record", "AttributeType": "S"},
-            ],
-            KeySchema=[
-                {"AttributeName": "customer_id", "KeyType": "HASH"},
-                {"AttributeName": "record", "KeyType": "RANGE"},
-            ],
-        )
+        yield boto3.resource("dynamodb").Table(create_table("promotions", "PromotionsTable"))
 
 
 @pytest.fixture
@@ -51,26 +34,271 @@ def store(table: Any) -> PromotionsStore:
     return PromotionsStore(table, RULES, pause=lambda _: None)
 
 
-def events(table: Any) -> list[dict[str, Any]]:
-    return [json.loads(item["detail"]) for item in table.scan()["Items"] if item["record"].startswith("EVENT#")]
+def announced(table: Any) -> list[dict[str, Any]]:
+    """The outbox, as complete EventBridge events."""
+    return [
+        {
+            "version": "0",
+            "id": "1",
+            "detail-type": item["detail_type"],
+            "source": item["source"],
+            "account": "123456789012",
+            "time": "2026-11-26T12:00:00Z",
+            "region": "eu-central-1",
+            "resources": [],
+            "detail": json.loads(item["detail"]),
+        }
+        for item in table.scan()["Items"]
+        if item["record"].startswith("EVENT#")
+    ]
+
+
+def before_writing(table: Any, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object], times: int = 1) -> None:
+    """Let something happen between a consumer's reading and its writing."""
+    client = table.meta.client
+    write, left = client.transact_write_items, [times]
+
+    def interrupted(**request: Any) -> Any:
+        if left[0]:
+            left[0] -= 1
+            act()
+        return write(**request)
+
+    monkeypatch.setattr(client, "transact_write_items", interrupted)
 
 
 def test_a_first_delivery_is_recorded_with_its_code_and_its_announcement(store: PromotionsStore, table: Any) -> None:
-    store.record(delivered(0), TRACE)
+    store.record(delivered(1), TRACE)
 
     anna = store.customer(ANNA)
-    assert [d.order_id for d in anna.history.deliveries] == [order(0)]
+    assert [d.order_id for d in anna.history.deliveries] == [order(1)]
     [code] = anna.codes.values()
-    assert code.reason == "welcome_back"
-    [event] = events(table)
-    assert event["data"]["code"] == code.code
-    assert event["metadata"]["trace_header"] == TRACE
+    [event] = announced(table)
+    assert event["detail"]["metadata"]["event_id"] == f"{order(1)}:PromoCodeIssued:{code.code}"
+    assert event["detail"]["metadata"]["trace_header"] == TRACE
+    assert event["detail"]["data"] == {
+        "customer_id": ANNA,
+        "code": WELCOME,
+        "reason": "welcome_back",
+        "discount": {"type": "percentage", "percent": 20, "cap": {"amount": 500, "currency": "EUR"}},
+        "minimum_order": {"amount": 1500, "currency": "EUR"},
+        "expires_at": "2026-12-28T00:00:00.000Z",
+    }
 
 
-def test_the_same_event_again_changes_nothing(store: PromotionsStore, table: Any) -> None:
-    store.record(delivered(0), TRACE)
-    before = table.scan()["Items"]
+def test_whatever_is_announced_keeps_its_contract(store: PromotionsStore, table: Any) -> None:
+    story = [*(delivered(n, total=euros(30)) for n in range(5)), expired(7, WELCOME), placed(8, WELCOME)]
+    for news in story:
+        store.record(news, TRACE)
 
-    assert store.record(delivered(0), TRACE) == []
+    events = announced(table)
+    assert {e["detail-type"] for e in events} == {"PromoCodeIssued", "PromoCodeRedeemed", "PromoCodeRestored"}
+    assert {e["detail"]["data"]["discount"]["type"] for e in events if "discount" in e["detail"]["data"]} == {
+        "percentage",
+        "fixed",
+        "free_delivery",
+    }
+    for event in events:
+        validate(event)
 
-    assert table.scan()["Items"] == before
+
+def test_the_same_event_again_writes_nothing(store: PromotionsStore, table: Any) -> None:
+    for news in (delivered(1), placed(2, WELCOME), ended(2, WELCOME), expired(3)):
+        store.record(news, TRACE)
+        before = table.scan()["Items"]
+        assert store.record(news, TRACE) == []
+        assert table.scan()["Items"] == before
+
+
+def test_what_is_read_is_what_was_decided(store: PromotionsStore) -> None:
+    story = [*(delivered(n, total=euros(30)) for n in range(12)), expired(13, WELCOME), delivered(14, WELCOME)]
+    story += [delivered(15, total=euros(30), days=-3)]  # an old one, known late: codes are put right
+    random.Random(7).shuffle(story)
+    for news in story:
+        store.record(news, TRACE)
+
+    read, decided = store.customer(ANNA), Ledger().take(*story).customer
+    assert (read.history, read.codes, read.uses) == (decided.history, decided.codes, decided.uses)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_any_order_of_arrival_leaves_the_same_table(table: Any, store: PromotionsStore, seed: int) -> None:
+    story = [*(delivered(n, days=n / 2, total=euros(25)) for n in range(7)), placed(8, WELCOME), ended(8, WELCOME)]
+    story += [placed(9, WELCOME), delivered(9, WELCOME), expired(10)]
+    arrivals = [*story, *story]
+    random.Random(seed).shuffle(arrivals)
+
+    announcements = [one for news in arrivals for one in store.record(news, TRACE)]
+
+    expected = Ledger().take(*story)
+    customer = store.customer(ANNA)
+    assert customer.codes == expected.customer.codes
+    assert customer.uses == expected.customer.uses
+    assert said(announcements) == said(expected.announced)
+    assert len(announced(table)) == len(expected.announced)
+
+
+def test_two_consumers_at_once_issue_one_code(
+    store: PromotionsStore, table: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both read an empty record; the one that writes second reads again and finds the code there."""
+    other = PromotionsStore(boto3.resource("dynamodb").Table(table.name), RULES)
+    before_writing(table, monkeypatch, lambda: other.record(delivered(1), TRACE))
+
+    assert store.record(delivered(2), TRACE) == []
+
+    anna = store.customer(ANNA)
+    assert [d.order_id for d in anna.history.deliveries] == [order(1), order(2)]
+    assert list(anna.codes) == ["WELCOME_BACK"]
+    assert len(announced(table)) == 1
+
+
+def test_two_consumers_with_the_same_event_at_once_redeem_once(
+    store: PromotionsStore, table: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = PromotionsStore(boto3.resource("dynamodb").Table(table.name), RULES)
+    before_writing(table, monkeypatch, lambda: other.record(placed(1, WELCOME), TRACE))
+
+    assert store.record(placed(1, WELCOME), TRACE) == []
+
+    assert store.customer(ANNA).uses == {Use(WELCOME, order(1)): State.REDEEMED}
+    assert len(announced(table)) == 1
+
+
+def test_a_customer_that_never_comes_to_rest_is_tried_again_later(
+    store: PromotionsStore, table: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = PromotionsStore(boto3.resource("dynamodb").Table(table.name), RULES)
+    more = iter(range(100, 200))
+    before_writing(table, monkeypatch, lambda: other.record(delivered(next(more)), TRACE), times=99)
+
+    with pytest.raises(TooMuchContention):
+        store.record(placed(1, WELCOME), TRACE)
+
+    assert store.customer(ANNA).uses == {}
+
+
+def cancelled(*codes: str) -> ClientError:
+    reasons = [{"Code": code} for code in codes]
+    response: Any = {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": reasons}
+    return ClientError(response, "TransactWriteItems")
+
+
+def test_a_conflict_with_a_transaction_under_way_is_tried_again(
+    store: PromotionsStore, table: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def conflict() -> None:
+        raise cancelled("TransactionConflict", "None", "None", "None")
+
+    before_writing(table, monkeypatch, conflict)
+    assert [a.name for a in store.record(delivered(1), TRACE)] == ["PromoCodeIssued"]
+
+
+@pytest.mark.parametrize("reason", ["ThrottlingError", "ValidationError", "ItemCollectionSizeLimitExceeded"])
+def test_another_refusal_is_no_conflict(
+    store: PromotionsStore, table: Any, monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    def refuse() -> None:
+        raise cancelled("ConditionalCheckFailed", reason, "None", "None")
+
+    before_writing(table, monkeypatch, refuse)
+    with pytest.raises(ClientError):
+        store.record(delivered(1), TRACE)
+
+
+def test_a_lost_tally_lets_no_code_be_issued_twice(store: PromotionsStore, table: Any) -> None:
+    """A code is the proof that it was issued, should ever anyone tidy up in the table by hand."""
+    store.record(delivered(1), TRACE)
+    table.delete_item(Key={"customer_id": ANNA, "record": "TALLY"})
+    table.delete_item(Key={"customer_id": ANNA, "record": f"DELIVERED#{order(1)}"})
+
+    assert store.record(delivered(1), TRACE) == []
+    assert len(announced(table)) == 1
+
+
+def test_customers_do_not_touch_each_other(store: PromotionsStore) -> None:
+    store.record(delivered(1), TRACE)
+    store.record(delivered(2, customer=BORIS), TRACE)
+    assert store.customer(ANNA).codes["WELCOME_BACK"].code != store.customer(BORIS).codes["WELCOME_BACK"].code
+
+
+def test_only_the_outbox_expires(store: PromotionsStore, table: Any) -> None:
+    """A code is the proof that it was issued, a use the tombstone of its order: both must outlive every late event."""
+    for news in (delivered(1), ended(2, WELCOME), expired(3)):
+        store.record(news, TRACE)
+    for item in table.scan()["Items"]:
+        assert ("expires_at" in item) == item["record"].startswith("EVENT#")
+
+
+def for_each(history: History) -> Iterator[Grant]:
+    terms = Terms("EACH", FixedAmount(amount=euros(1)), euros(1))
+    for each in history.deliveries:
+        yield terms.grant("each", each.order_id, by=each, expires_at=NOON + timedelta(days=30))
+
+
+def tiny(budget: int) -> Callable[[History], Iterator[Grant]]:
+    def rule(history: History) -> Iterator[Grant]:
+        for grant in for_each(history):
+            yield replace(grant, budget=Budget("tiny", budget))
+
+    return rule
+
+
+def test_a_new_rule_gives_what_is_owed_for_a_long_past_in_several_transactions(table: Any) -> None:
+    many = 2 * MAX_CODES + 5
+    for n in range(many):
+        PromotionsStore(table, []).record(delivered(n), TRACE)
+
+    announcements = PromotionsStore(table, [for_each]).record(delivered(0), TRACE)
+
+    assert len(announcements) == len(announced(table)) == many
+    assert len(PromotionsStore(table, []).customer(ANNA).codes) == many
+
+
+def test_a_budget_is_spent_to_the_last_code_and_not_one_further(table: Any) -> None:
+    store = PromotionsStore(table, [tiny(3), *RULES])
+    people = [f"customer-{n}" for n in range(5)]
+    for person in people:
+        store.record(delivered(1, customer=person), TRACE)
+
+    got = [person for person in people if f"EACH#{order(1)}" in store.customer(person).codes]
+    assert got == people[:3]
+    assert all("WELCOME_BACK" in store.customer(person).codes for person in people)
+    assert table.get_item(Key={"customer_id": "CAMPAIGN#tiny", "record": "BUDGET"})["Item"]["issued"] == 3
+
+
+def test_a_raised_budget_gives_again(table: Any) -> None:
+    PromotionsStore(table, [tiny(1)]).record(delivered(1), TRACE)
+    PromotionsStore(table, [tiny(1)]).record(delivered(2), TRACE)
+    PromotionsStore(table, [tiny(2)]).record(delivered(2), TRACE)
+    assert len(PromotionsStore(table, []).customer(ANNA).codes) == 2
+
+
+def test_pages_hold_every_code_once(store: PromotionsStore) -> None:
+    for n in range(1, 8):
+        store.record(expired(n), TRACE)
+    pages: list[list[str]] = []
+    after: str | None = None
+    while not pages or after:
+        codes, after = store.codes(ANNA, limit=3, after=after)
+        pages.append([code.key for code in codes])
+    assert [len(page) for page in pages] == [3, 3, 1]
+    assert [key for page in pages for key in page] == sorted(store.customer(ANNA).codes)
+
+
+def test_a_partition_longer_than_a_page_is_read_to_its_end(
+    store: PromotionsStore, table: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(5):
+        store.record(delivered(n), TRACE)
+    query = table.query
+    monkeypatch.setattr(table, "query", lambda **request: query(**{**request, "Limit": 2}))
+    assert len(store.customer(ANNA).history.deliveries) == 5
+
+
+def test_what_is_told_of_uses_is_what_is_known(store: PromotionsStore) -> None:
+    news: News
+    for news in (placed(1, WELCOME), ended(1, WELCOME), placed(2, WELCOME)):
+        store.record(news, TRACE)
+    assert store.uses(ANNA) == store.customer(ANNA).uses
+    assert store.uses(BORIS) == {}

@@ -92,7 +92,7 @@ def handler(batch: dict[str, Any], context: LambdaContext) -> PartialItemFailure
 @cache
 def store() -> PromotionsStore:
     """The promotions table, connected once per execution environment."""
-    # A batch of ten must fit into the function's timeout, also if the table is slow: what does not is tried again.
+    # What the table does not answer soon is better tried again later than waited for, with nine more behind it.
     config = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
     table = boto3.resource("dynamodb", config=config).Table(os.environ["PROMOTIONS_TABLE"])
     return PromotionsStore(table, RULES)

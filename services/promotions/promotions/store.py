@@ -155,7 +155,7 @@ class PromotionsStore:
 
         def put(record: str, item: Item, *, new: bool = False) -> Item:
             request: Item = {"TableName": name, "Item": {**partition, "record": record, **item}}
-            # The tally's version guards them already; a code and its announcement are worth a second lock.
+            # The tally's version guards everything already; a code is worth a lock of its own.
             return {"Put": request | ({"ConditionExpression": "attribute_not_exists(customer_id)"} if new else {})}
 
         actions: list[Item] = [
@@ -197,7 +197,7 @@ class PromotionsStore:
                 trace_header=trace_header,
                 identity=(announcement.code,),
             )
-            actions.append(put(record, event, new=True))
+            actions.append(put(record, event))
         try:
             self._table.meta.client.transact_write_items(TransactItems=actions)  # type: ignore[arg-type]
         except ClientError as error:

@@ -112,6 +112,11 @@ class Consumer:
     def __init__(self) -> None:
         self._subscriptions: dict[str, _Subscription] = {}
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Names of the events that are read."""
+        return frozenset(self._subscriptions)
+
     def on(
         self, *names: str, reads: type[Data], version: int = 1
     ) -> Callable[[Callable[[Event[Data]], None]], Callable[[Event[Data]], None]]:

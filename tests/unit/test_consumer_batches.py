@@ -1,0 +1,228 @@
+"""The shared consumer: what cannot be read is set aside with its reason, what may yet succeed comes back, alone."""
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Annotated, Any
+
+import boto3
+import pytest
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import ClientError
+from event_contracts import example
+from moto import mock_aws
+from pydantic import BaseModel, Field
+from tiffin import consumer as module
+from tiffin.consumer import Consumer, Event
+from tiffin.observability import logger, tracer
+
+Message = dict[str, Any]
+
+
+class Delivered(BaseModel):
+    """What the consumer under test reads."""
+
+    customer_id: Annotated[str, Field(max_length=40)]
+
+
+class Busy(Exception):
+    """Trouble that passes."""
+
+
+@pytest.fixture
+def dead_letters(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[Message]]]:
+    with mock_aws():
+        sqs = boto3.client("sqs")
+        url = sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
+        monkeypatch.setenv("DEAD_LETTER_QUEUE_URL", url)
+
+        def read() -> list[Message]:
+            found: list[Message] = []
+            while True:
+                answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
+                if not answer.get("Messages"):
+                    return found
+                found += answer["Messages"]  # type: ignore[arg-type]
+
+        yield read
+
+
+@pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    out = io.StringIO()
+    monkeypatch.setattr(logger.registered_handler, "stream", out)
+    return out
+
+
+@pytest.fixture
+def taken() -> list[Event[Delivered]]:
+    return []
+
+
+@pytest.fixture
+def consumer(taken: list[Event[Delivered]]) -> Consumer:
+    made = Consumer()
+
+    @made.on("OrderDelivered", reads=Delivered)
+    def delivered(event: Event[Delivered]) -> None:
+        if event.metadata.order_id == "ord_busy":
+            raise Busy
+        logger.info("taken")
+        taken.append(event)
+
+    return made
+
+
+def delivered(order_id: str = "ord_1", **data: Any) -> dict[str, Any]:
+    event = example("OrderDelivered")
+    event["detail"]["metadata"]["order_id"] = order_id
+    event["detail"]["data"] |= data
+    return event
+
+
+def record(number: int, body: Any) -> dict[str, Any]:
+    text = body if isinstance(body, str) else json.dumps(body)
+    return {"messageId": f"message-{number}", "body": text, "eventSource": "aws:sqs", "attributes": {}}
+
+
+def run(consumer: Consumer, *bodies: Any) -> list[str]:
+    """Give the consumer a batch; the ids of the messages that it wants to see again."""
+    records = [record(number, body) for number, body in enumerate(bodies)]
+    answer = consumer({"Records": records}, LambdaContext())
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+def with_version(version: Any) -> dict[str, Any]:
+    event = delivered()
+    event["detail"]["metadata"]["event_version"] = version
+    return event
+
+
+def without(*path: str) -> dict[str, Any]:
+    event = delivered()
+    parent = event
+    for key in path[:-1]:
+        parent = parent[key]
+    del parent[path[-1]]
+    return event
+
+
+POISON = [
+    ("this is no JSON", "NotAnEvent", "Invalid JSON"),
+    ("[]", "NotAnEvent", "message"),
+    ("", "NotAnEvent", "Invalid JSON"),
+    (without("detail-type"), "NotAnEvent", "detail-type: Field required"),
+    (without("detail", "metadata"), "NotAnEvent", "detail.metadata: Field required"),
+    (without("detail", "metadata", "order_id"), "NotAnEvent", "detail.metadata.order_id: Field required"),
+    (with_version("one"), "NotAnEvent", "detail.metadata.event_version"),
+    (delivered() | {"detail-type": "OrderAte"}, "UnknownEvent", "'OrderAte'"),
+    (with_version(2), "UnknownVersion", "version 2, known is 1"),
+    (without("detail", "data", "customer_id"), "UnexpectedShape", "OrderDelivered: customer_id: Field required"),
+    (delivered(customer_id=["anna"]), "UnexpectedShape", "customer_id: Input should be a valid string"),
+]
+
+
+@pytest.mark.parametrize(("poison", "error_type", "reason"), POISON)
+def test_a_poisonous_message_is_set_aside_with_its_reason_and_the_others_are_taken(
+    consumer: Consumer,
+    taken: list[Event[Delivered]],
+    dead_letters: Callable[[], list[Message]],
+    poison: Any,
+    error_type: str,
+    reason: str,
+) -> None:
+    assert run(consumer, delivered("ord_1"), poison, delivered("ord_2")) == []
+
+    assert [event.metadata.order_id for event in taken] == ["ord_1", "ord_2"]
+    [letter] = dead_letters()
+    assert letter["Body"] == (poison if isinstance(poison, str) else json.dumps(poison))
+    assert letter["MessageAttributes"]["error_type"]["StringValue"] == error_type
+    assert reason in letter["MessageAttributes"]["reason"]["StringValue"]
+
+
+def test_trouble_that_may_pass_brings_back_that_message_alone(
+    consumer: Consumer, taken: list[Event[Delivered]], dead_letters: Callable[[], list[Message]]
+) -> None:
+    assert run(consumer, delivered("ord_1"), delivered("ord_busy"), delivered("ord_2")) == ["message-1"]
+    assert [event.metadata.order_id for event in taken] == ["ord_1", "ord_2"]
+    assert dead_letters() == []
+
+
+def test_when_everything_fails_everything_comes_back(consumer: Consumer) -> None:
+    assert run(consumer, delivered("ord_busy"), delivered("ord_busy")) == ["message-0", "message-1"]
+
+
+def test_a_dead_letter_that_cannot_be_sent_comes_back_instead_of_being_lost(
+    consumer: Consumer, taken: list[Event[Delivered]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "ServiceUnavailable"}}, "SendMessage")
+
+    monkeypatch.setattr(module.boto3, "client", lambda *_: SimpleNamespace(send_message=refuse))
+    monkeypatch.setenv("DEAD_LETTER_QUEUE_URL", "https://sqs.eu-central-1.amazonaws.com/123456789012/dead")
+
+    assert run(consumer, "poison", delivered("ord_1")) == ["message-0"]
+    assert len(taken) == 1
+
+
+def test_a_consumer_may_find_an_event_unreadable_itself(dead_letters: Callable[[], list[Message]]) -> None:
+    class NoSuchCustomer(module.Unreadable):
+        pass
+
+    consumer = Consumer()
+
+    @consumer.on("OrderDelivered", reads=Delivered)
+    def picky(event: Event[Delivered]) -> None:
+        raise NoSuchCustomer("nobody of that id")
+
+    assert run(consumer, delivered()) == []
+    [letter] = dead_letters()
+    assert letter["MessageAttributes"]["error_type"]["StringValue"] == "NoSuchCustomer"
+
+
+def test_an_event_that_has_grown_is_still_read(consumer: Consumer, taken: list[Event[Delivered]]) -> None:
+    event = delivered(tip={"amount": 200, "currency": "EUR"})
+    event["replay-name"] = "after-the-outage"
+    event["detail"]["metadata"]["caused_by"] = "a producer of tomorrow"
+    assert run(consumer, event) == []
+    assert len(taken) == 1
+
+
+def test_log_lines_name_their_own_order_and_the_trace_that_caused_it(
+    consumer: Consumer, logged: io.StringIO, dead_letters: Callable[[], list[Message]]
+) -> None:
+    run(consumer, delivered("ord_1"), "poison", delivered("ord_busy"), delivered("ord_2"))
+
+    lines = [json.loads(line) for line in logged.getvalue().splitlines()]
+    told = [(line["message"].split(":")[0], line.get("order_id")) for line in lines]
+    assert told == [
+        ("taken", "ord_1"),
+        ("Event sent to the dead-letter queue", None),
+        ("Event not consumed", "ord_busy"),
+        ("taken", "ord_2"),
+    ]
+    assert lines[0]["caused_by_trace"] == "1-6926e5b0-4c1d2f3a5b6c7d8e9f0a1b2c"
+
+
+def test_nothing_personal_is_logged_or_given_as_a_reason(
+    consumer: Consumer, logged: io.StringIO, dead_letters: Callable[[], list[Message]]
+) -> None:
+    name = "anna.example@tiffin.example, Karlsplatz 1, 1010 Wien"
+    run(consumer, delivered(customer_id=name), delivered(customer_id=[name]), f'{{"detail": "{name}')
+
+    letters = dead_letters()
+    assert len(letters) == 3
+    assert logged.getvalue().count("Event sent to the dead-letter queue") == 3
+    assert not any("anna" in json.dumps(letter["MessageAttributes"]) for letter in letters)
+    assert "anna" not in logged.getvalue()
+
+
+def test_each_record_is_searchable_by_its_order_in_the_traces(
+    consumer: Consumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    annotated: list[tuple[str, str]] = []
+    monkeypatch.setattr(tracer, "put_annotation", lambda key, value: annotated.append((key, value)))
+    run(consumer, delivered("ord_1"), delivered("ord_2"))
+    assert [value for key, value in annotated if key == "order_id"] == ["ord_1", "ord_2"]
+    assert {value for key, value in annotated if key == "caused_by_trace"} == {"1-6926e5b0-4c1d2f3a5b6c7d8e9f0a1b2c"}

@@ -1,0 +1,189 @@
+"""The promo-code API as API Gateway calls it."""
+
+import base64
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from event_contracts import EVENTS
+from moto import mock_aws
+from promotions import api
+from promotions.ledger import News
+from promotions.model import Delivery, Expiry, code_for, euros
+from promotions.redemption import Happened
+from promotions.rules import RULES
+from promotions.store import PromotionsStore
+from promotions_world import ANNA, BORIS, TRACE, delivered, ended, expired, order, placed
+from support import create_table
+from tiffin.problems import CONTENT_TYPE, TYPE_BASE
+
+NOW = datetime.now(UTC)
+WELCOME = code_for(ANNA, "WELCOME_BACK", "WELCOME")
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[PromotionsStore]:
+    with mock_aws():
+        table = boto3.resource("dynamodb").Table(create_table("promotions", "PromotionsTable"))
+        monkeypatch.setenv("PROMOTIONS_TABLE", table.name)
+        api.store.cache_clear()
+        yield PromotionsStore(table, RULES)
+    api.store.cache_clear()
+
+
+class Context(LambdaContext):
+    """What Lambda tells an invocation of itself."""
+
+    def __init__(self) -> None:
+        self._function_name = "api"
+        self._memory_limit_in_mb = 512
+        self._invoked_function_arn = "arn:aws:lambda:eu-central-1:123456789012:function:api"
+        self._aws_request_id = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
+
+
+def get(path: str = "/promo-codes", method: str = "GET", **query: str) -> tuple[int, str, Any]:
+    """Ask as API Gateway's Lambda proxy integration does: status, content type, document."""
+    answer = api.handler(
+        {
+            "resource": path,
+            "path": path,
+            "httpMethod": method,
+            "headers": {"accept": "application/json"},
+            "multiValueHeaders": {"accept": ["application/json"]},
+            "queryStringParameters": query or None,
+            "multiValueQueryStringParameters": {name: [value] for name, value in query.items()} or None,
+            "pathParameters": None,
+            "stageVariables": None,
+            "requestContext": {"requestId": "request-1", "stage": "v1", "path": "/v1" + path, "httpMethod": method},
+            "body": None,
+            "isBase64Encoded": False,
+        },
+        Context(),
+    )
+    headers = {**answer.get("headers", {}), **answer.get("multiValueHeaders", {})}
+    [content_type] = headers["Content-Type"] if isinstance(headers["Content-Type"], list) else [headers["Content-Type"]]
+    return answer["statusCode"], content_type, json.loads(answer["body"])
+
+
+def lately(number: int, code: str | None = None, days_ago: float = 1) -> News:
+    """An order delivered lately: its codes are still good."""
+    fact = Delivery(order(number), NOW - timedelta(days=days_ago), euros(21))
+    return News(ANNA, order(number), Happened.DELIVERED, code, fact)
+
+
+def test_a_code_is_shown_with_its_terms(store: PromotionsStore) -> None:
+    store.record(lately(1), TRACE)
+
+    status, content_type, document = get(customer_id=ANNA)
+
+    assert (status, content_type) == (200, "application/json")
+    [code] = document["promo_codes"]
+    expires_at = datetime.fromisoformat(code.pop("expires_at"))
+    assert timedelta(days=29) < expires_at - NOW <= timedelta(days=30)
+    assert code == {
+        "code": WELCOME,
+        "status": "available",
+        "reason": "welcome_back",
+        "discount": {"type": "percentage", "percent": 20, "cap": {"amount": 500, "currency": "EUR"}},
+        "minimum_order": {"amount": 1500, "currency": "EUR"},
+    }
+    assert document["next"] is None
+
+
+def status_of(code: str) -> str:
+    _, _, document = get(customer_id=ANNA)
+    return str(next(shown["status"] for shown in document["promo_codes"] if shown["code"] == code))
+
+
+def test_the_status_follows_the_life_of_the_code(store: PromotionsStore) -> None:
+    store.record(lately(1), TRACE)
+    assert status_of(WELCOME) == "available"
+    store.record(placed(2, WELCOME), TRACE)
+    assert status_of(WELCOME) == "redeemed"
+    store.record(placed(3, WELCOME), TRACE)
+    store.record(ended(2, WELCOME), TRACE)
+    assert status_of(WELCOME) == "redeemed"
+    store.record(ended(3, WELCOME), TRACE)
+    assert status_of(WELCOME) == "available"
+    store.record(lately(4, WELCOME), TRACE)
+    assert status_of(WELCOME) == "redeemed"
+
+
+def test_a_code_past_its_expiry_says_so(store: PromotionsStore) -> None:
+    store.record(lately(1, days_ago=40), TRACE)
+    assert status_of(WELCOME) == "expired"
+
+
+def test_a_customer_without_codes_gets_none(store: PromotionsStore) -> None:
+    store.record(delivered(1, customer=BORIS), TRACE)
+    assert get(customer_id=ANNA) == (200, "application/json", {"promo_codes": [], "next": None})
+
+
+def test_pages_hold_every_code_once(store: PromotionsStore) -> None:
+    for number in range(1, 8):
+        news = expired(number)
+        assert isinstance(news.fact, Expiry)
+        store.record(news, TRACE)
+    shown: list[str] = []
+    query = {"customer_id": ANNA, "limit": "3"}
+    while True:
+        _, _, document = get(**query)
+        assert len(document["promo_codes"]) <= 3
+        shown += [code["code"] for code in document["promo_codes"]]
+        if document["next"] is None:
+            break
+        query["next"] = document["next"]
+    assert len(shown) == len(set(shown)) == 7
+
+
+def test_a_page_token_leads_to_no_other_customer(store: PromotionsStore) -> None:
+    for number in (1, 2, 3):
+        store.record(expired(number, customer=BORIS), TRACE)
+    _, _, document = get(customer_id=BORIS, limit="1")
+    assert get(customer_id=ANNA, next=document["next"])[2]["promo_codes"] == []
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [
+        ({}, "/query/customer_id"),
+        ({"customer_id": ""}, "/query/customer_id"),
+        ({"customer_id": "anna.example@tiffin.example"}, "/query/customer_id"),
+        ({"customer_id": "a" * 129}, "/query/customer_id"),
+        ({"customer_id": "CAMPAIGN#tiny"}, "/query/customer_id"),
+        ({"customer_id": ANNA, "limit": "0"}, "/query/limit"),
+        ({"customer_id": ANNA, "limit": "101"}, "/query/limit"),
+        ({"customer_id": ANNA, "limit": "many"}, "/query/limit"),
+        ({"customer_id": ANNA, "next": "x" * 513}, "/query/next"),
+    ],
+)
+def test_a_question_that_does_not_fit_is_refused_with_the_place(
+    store: PromotionsStore, query: dict[str, str], pointer: str
+) -> None:
+    status, content_type, problem = get(**query)
+    assert (status, content_type) == (422, CONTENT_TYPE)
+    assert problem["type"] == TYPE_BASE + "invalid-request"
+    assert [error["pointer"] for error in problem["errors"]] == [pointer]
+    assert "anna.example" not in json.dumps(problem)
+
+
+@pytest.mark.parametrize("token", ["%%%", "abc", "_w==", base64.urlsafe_b64encode(b"\x00" * 8).decode() + "!"])
+def test_a_page_token_that_is_none_is_refused(store: PromotionsStore, token: str) -> None:
+    status, content_type, problem = get(customer_id=ANNA, next=token)
+    assert (status, content_type) == (422, CONTENT_TYPE)
+    assert problem["type"] == TYPE_BASE + "invalid-request"
+
+
+def test_there_is_nothing_at_another_path(store: PromotionsStore) -> None:
+    status, content_type, problem = get("/promo-code")
+    assert (status, content_type, problem["type"]) == (404, CONTENT_TYPE, TYPE_BASE + "no-such-resource")
+
+
+def test_the_sample_invocations_are_answered(store: PromotionsStore) -> None:
+    samples = {path.stem: json.loads(path.read_text()) for path in (EVENTS / "invocations").glob("PromotionsApi*.json")}
+    answers = {name: api.handler(sample, Context())["statusCode"] for name, sample in samples.items()}
+    assert answers == {"PromotionsApiFunction-list": 200, "PromotionsApiFunction-no-customer": 422}
