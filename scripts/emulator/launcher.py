@@ -146,6 +146,8 @@ class Emulator:
             "SFTP_ENABLED": "0",
             "SFN_WAIT_SCALE": repr(1 / self._clock),
             "TIFFIN_CLOCK": repr(self._clock),
+            # Functions run with the permissions of their roles, and with no others.
+            "AUTH": "true",
             **self._env,
         }
 

@@ -7,6 +7,7 @@ behaviour of AWS it stands for, and where AWS documents it. `fill` fails loudly 
 import os
 
 from . import (
+    callback_permissions,
     execution_ends,
     execution_timeouts,
     lambda_errors,
@@ -26,6 +27,7 @@ ALL = (
     execution_ends,
     execution_timeouts,
     task_tokens,
+    callback_permissions,
     start_execution,
     put_events,
     retry_delays,

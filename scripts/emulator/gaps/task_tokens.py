@@ -26,12 +26,18 @@ class Tokens(AccountRegionScopedDict):
     def __init__(self) -> None:
         super().__init__()
         self.spent: set[str] = set()
+        self._machines: dict[str, str] = {}
+
+    def machine_of(self, token: str) -> str | None:
+        """ARN of the state machine that a token was made for, spent or not."""
+        return self._machines.get(token)
 
     def __setitem__(self, token: str, task: dict[str, Any]) -> None:
         execution = current.get()
         task["execution"] = execution
         super().__setitem__(token, task)
         if execution is not None:
+            self._machines[token] = execution["stateMachineArn"]
             execution.wait_with(token, task["event"])
 
     def pop(self, token: str, *default: Any) -> Any:
