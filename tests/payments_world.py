@@ -4,9 +4,11 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import boto3
+from botocore.exceptions import ClientError
 from payments import commands, sandbox
 from payments.gateway import Authorized, Captured, GatewayTimeout, Opened, PaymentGateway, Voided
 from payments.model import Decline, Payment
@@ -113,19 +115,80 @@ def _client() -> "DynamoDBClient":
     return boto3.client("dynamodb", region_name="eu-central-1")
 
 
-def _table(client: "DynamoDBClient", name: str) -> str:
-    wanted = resources("payments")[name]["Properties"]
-    shape = {key: wanted[key] for key in ("AttributeDefinitions", "KeySchema", "BillingMode")}
-    client.create_table(TableName=name, **shape)
-    return name
+def _make_tables(client: "DynamoDBClient", *names: str) -> None:
+    for name in names:
+        wanted = resources("payments")[name]["Properties"]
+        shape = {key: wanted[key] for key in ("AttributeDefinitions", "KeySchema", "BillingMode")}
+        client.create_table(TableName=name, **shape)
+
+
+class MemoryDynamo:
+    """As much of a DynamoDB client as the payment service needs, two hundred times as fast as moto.
+
+    For tests that make many thousand calls; that it behaves as moto does is for the same tests to show, on both.
+    """
+
+    class Canceled(ClientError):
+        """TransactionCanceledException, with one reason for each action."""
+
+    exceptions = SimpleNamespace(TransactionCanceledException=Canceled)
+
+    def __init__(self) -> None:
+        self._items: dict[tuple[str, ...], dict[str, Any]] = {}
+
+    def get_item(self, TableName: str, Key: dict[str, Any], **_: Any) -> dict[str, Any]:  # noqa: N803
+        found = self._items.get(self._key(TableName, Key))
+        return {"Item": dict(found)} if found else {}
+
+    def query(self, TableName: str, ExpressionAttributeValues: dict[str, Any], **_: Any) -> dict[str, Any]:  # noqa: N803
+        (partition,) = (value["S"] for value in ExpressionAttributeValues.values())
+        return {"Items": [dict(item) for key, item in self._items.items() if key[:2] == (TableName, partition)]}
+
+    def transact_write_items(self, TransactItems: list[dict[str, Any]]) -> None:  # noqa: N803
+        actions = [(next(iter(action)), next(iter(action.values()))) for action in TransactItems]
+        reasons = [{"Code": "None" if self._holds(action) else "ConditionalCheckFailed"} for _, action in actions]
+        if any(reason["Code"] != "None" for reason in reasons):
+            response: Any = {"CancellationReasons": reasons}
+            raise self.Canceled(response, "TransactWriteItems")
+        for kind, action in actions:
+            if kind == "Put":
+                self._items[self._key(action["TableName"], action["Item"])] = dict(action["Item"])
+            else:
+                assert action["UpdateExpression"] == "SET #status = :to"
+                item = self._items[self._key(action["TableName"], action["Key"])]
+                item["status"] = action["ExpressionAttributeValues"][":to"]
+
+    def _holds(self, action: dict[str, Any]) -> bool:
+        there = self._items.get(self._key(action["TableName"], action.get("Item") or action["Key"]), {})
+        match action.get("ConditionExpression", "").replace("(", " ").replace(")", " ").split():
+            case []:
+                return True
+            case ["attribute_not_exists", name]:
+                return name not in there
+            case [name, "=", value]:
+                name = action.get("ExpressionAttributeNames", {}).get(name, name)
+                return bool(there.get(name) == action["ExpressionAttributeValues"][value])
+            case other:
+                raise NotImplementedError(other)
+
+    def _key(self, table: str, item: dict[str, Any]) -> tuple[str, ...]:
+        schema = resources("payments")[table]["Properties"]["KeySchema"]
+        return (table, *(item[key["AttributeName"]]["S"] for key in schema))
 
 
 class World:
-    """Made inside `mock_aws`, and gone with it."""
+    """Tables, gateway and service.
 
-    def __init__(self) -> None:
-        self.client = _client()
-        self.table, ledger = (_table(self.client, name) for name in ("PaymentsTable", "SandboxLedgerTable"))
+    Args:
+        client: DynamoDB client; moto's by default, and then this is to be made inside `mock_aws`.
+    """
+
+    def __init__(self, client: Any = None) -> None:
+        self.table, ledger = "PaymentsTable", "SandboxLedgerTable"
+        if client is None:
+            client = _client()
+            _make_tables(client, self.table, ledger)
+        self.client: DynamoDBClient = client
         self.naps: list[float] = []
         self.sandbox = sandbox.SandboxGateway(self.client, ledger, sleep=self.naps.append)
         self.gateway = Boundary(self.sandbox)
@@ -150,8 +213,7 @@ class World:
         """Details of the order's events in the outbox, by name."""
         rows = self.client.query(
             TableName=self.table,
-            KeyConditionExpression="order_id = :order AND begins_with(#record, :event)",
-            ExpressionAttributeNames={"#record": "record"},
-            ExpressionAttributeValues={":order": {"S": order}, ":event": {"S": "EVENT#"}},
+            KeyConditionExpression="order_id = :order",
+            ExpressionAttributeValues={":order": {"S": order}},
         )["Items"]
-        return {row["detail_type"]["S"]: json.loads(row["detail"]["S"]) for row in rows}
+        return {row["detail_type"]["S"]: json.loads(row["detail"]["S"]) for row in rows if "detail" in row}
