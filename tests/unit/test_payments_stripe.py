@@ -1,0 +1,202 @@
+"""The Stripe gateway, through Stripe's own library, against localstripe in a process of its own."""
+
+import random
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import httpx
+import pytest
+import stripe
+from moto import mock_aws
+from payments import stripe_gateway
+from payments.gateway import (
+    Authorized,
+    Captured,
+    GatewayRefused,
+    GatewayTimeout,
+    GatewayUnavailable,
+    Opened,
+    Voided,
+)
+from payments.model import Decline, PaymentMismatch
+from payments.stripe_gateway import StripeGateway
+from tiffin.money import Money
+
+SECRET = "tiffin/stripe"
+PRICE = Money(amount=2350, currency="EUR")
+# The card number 4000000000000341: it exists, and every charge to it is declined.
+DECLINED_METHOD = "pm_card_chargeCustomerFail"
+
+
+@pytest.fixture(scope="module")
+def api_base() -> Iterator[str]:
+    program = Path(__file__).with_name("payments_localstripe.py")
+    process = subprocess.Popen([sys.executable, str(program), "--port", "0"], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout
+        yield process.stdout.readline().strip()
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+        process.stdout.close()  # type: ignore[union-attr]
+
+
+@pytest.fixture
+def order() -> str:
+    """An order of each test's own: the server remembers idempotency keys."""
+    return "ord_" + "".join(random.choices("abcdefghijklmnopqrstuvwxyz234567", k=26))
+
+
+@pytest.fixture
+def gateway(api_base: str) -> Iterator[StripeGateway]:
+    with mock_aws():
+        boto3.client("secretsmanager").create_secret(Name=SECRET, SecretString="sk_test_51Tiffin")
+        yield StripeGateway(SECRET, api_base)
+
+
+def intent(gateway: StripeGateway, reference: str) -> stripe.PaymentIntent:
+    return gateway._intents().retrieve(reference)
+
+
+def opened(gateway: StripeGateway, order: str, method: str = "pm_card_visa") -> str:
+    answer = gateway.open(order, PRICE, method)
+    assert isinstance(answer, Opened)
+    return answer.reference
+
+
+def fail_next(api_base: str) -> None:
+    httpx.post(f"{api_base}/_config/fail_next", auth=("sk_test_51Tiffin", "")).raise_for_status()
+
+
+class TestTheUsualWay:
+    def test_nothing_is_held_by_opening(self, gateway: StripeGateway, order: str) -> None:
+        reference = opened(gateway, order)
+        found = intent(gateway, reference)
+        assert (found.status, found.amount, found.currency) == ("requires_confirmation", 2350, "eur")
+        assert found.metadata["order_id"] == order
+
+    def test_the_money_is_held_then_taken(self, gateway: StripeGateway, order: str) -> None:
+        reference = opened(gateway, order)
+        assert gateway.authorize(reference) == Authorized("visa")
+        assert intent(gateway, reference).status == "requires_capture"
+        assert gateway.capture(reference) == Captured()
+        assert intent(gateway, reference).status == "succeeded"
+
+    def test_the_money_is_held_then_given_back(self, gateway: StripeGateway, order: str) -> None:
+        reference = opened(gateway, order)
+        gateway.authorize(reference)
+        assert gateway.void(reference) == Voided()
+        assert intent(gateway, reference).status == "canceled"
+
+    def test_a_declined_card(self, gateway: StripeGateway, order: str) -> None:
+        reference = opened(gateway, order, DECLINED_METHOD)
+        decline = Decline("visa", "card_declined", "Your card was declined.")
+        assert gateway.authorize(reference) == decline
+        assert gateway.authorize(reference) == decline
+
+    def test_a_card_that_wants_its_holder_is_declined(self, gateway: StripeGateway, order: str, api_base: str) -> None:
+        card = {"number": "4000002500003155", "exp_month": "12", "exp_year": "2030", "cvc": "123"}
+        method = stripe_client(api_base).v1.payment_methods.create({"type": "card", "card": card})  # type: ignore[typeddict-item]
+        decline = gateway.authorize(opened(gateway, order, method.id))
+        assert isinstance(decline, Decline)
+        assert decline.code == "authentication_required"
+
+    def test_a_method_that_does_not_exist_is_declined(self, gateway: StripeGateway, order: str) -> None:
+        decline = gateway.open(order, PRICE, "pm_nobody")
+        assert decline == Decline("unknown", "resource_missing", "There is no such payment method.")
+
+
+class TestRepeats:
+    def test_an_order_is_opened_once(self, gateway: StripeGateway, order: str) -> None:
+        assert opened(gateway, order) == opened(gateway, order)
+
+    def test_an_order_opened_with_another_amount_is_a_mismatch(self, gateway: StripeGateway, order: str) -> None:
+        opened(gateway, order)
+        with pytest.raises(PaymentMismatch):
+            gateway.open(order, Money(amount=1, currency="EUR"), "pm_card_visa")
+
+    def test_each_later_call_finds_what_the_first_one_did(self, gateway: StripeGateway, order: str) -> None:
+        reference = opened(gateway, order)
+        assert gateway.authorize(reference) == gateway.authorize(reference) == Authorized("visa")
+        assert gateway.capture(reference) == gateway.capture(reference) == Captured()
+        assert gateway.authorize(reference) == Authorized("visa")
+
+    def test_a_hold_that_was_voided_is_not_reported_as_held(self, gateway: StripeGateway, order: str) -> None:
+        """With an idempotency key on the confirmation, Stripe would repeat its old answer here."""
+        reference = opened(gateway, order)
+        gateway.authorize(reference)
+        gateway.void(reference)
+        assert gateway.authorize(reference) == gateway.void(reference) == gateway.capture(reference) == Voided()
+
+    def test_captured_money_is_not_given_back(self, gateway: StripeGateway, order: str) -> None:
+        reference = opened(gateway, order)
+        gateway.authorize(reference)
+        gateway.capture(reference)
+        assert gateway.void(reference) == Captured()
+        assert intent(gateway, reference).status == "succeeded"
+
+    def test_a_void_before_the_confirmation_stands(self, gateway: StripeGateway, order: str) -> None:
+        reference = opened(gateway, order)
+        gateway.void(reference)
+        assert gateway.authorize(reference) == Voided()
+
+
+class TestTrouble:
+    def test_a_500_after_the_money_was_held(self, gateway: StripeGateway, order: str, api_base: str) -> None:
+        reference = opened(gateway, order)
+        fail_next(api_base)
+        with pytest.raises(GatewayUnavailable):
+            gateway.authorize(reference)
+        assert gateway.authorize(reference) == Authorized("visa")
+
+    def test_a_500_after_the_money_was_taken(self, gateway: StripeGateway, order: str, api_base: str) -> None:
+        reference = opened(gateway, order)
+        gateway.authorize(reference)
+        fail_next(api_base)
+        with pytest.raises(GatewayUnavailable):
+            gateway.capture(reference)
+        assert gateway.void(reference) == Captured()
+
+    def test_a_500_kept_under_the_key_does_not_block_the_order(
+        self, gateway: StripeGateway, order: str, api_base: str
+    ) -> None:
+        """Stripe repeats it for a day."""
+        fail_next(api_base)
+        with pytest.raises(GatewayUnavailable):
+            gateway.open(order, PRICE, "pm_card_visa")
+        assert gateway.authorize(opened(gateway, order)) == Authorized("visa")
+
+    def test_nobody_listens(self, gateway: StripeGateway) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as closed:
+            port = closed.getsockname()[1]
+        with pytest.raises(GatewayUnavailable):
+            StripeGateway(SECRET, f"http://127.0.0.1:{port}").void("pi_1")
+
+    def test_somebody_listens_and_never_answers(self, gateway: StripeGateway, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(stripe_gateway, "TIMEOUT_SECONDS", (1.0, 0.1))
+        with socket.create_server(("127.0.0.1", 0)) as deaf, pytest.raises(GatewayTimeout):
+            StripeGateway(SECRET, f"http://127.0.0.1:{deaf.getsockname()[1]}").capture("pi_1")
+
+    def test_a_key_that_stripe_does_not_know(self, api_base: str, order: str) -> None:
+        with mock_aws():
+            boto3.client("secretsmanager").create_secret(Name="wrong", SecretString="pk_not_a_secret_key")
+            with pytest.raises(GatewayRefused) as refused:
+                StripeGateway("wrong", api_base).open(order, PRICE, "pm_card_visa")
+        assert "pk_not" not in str(refused.value)
+
+    def test_a_request_that_stripe_refuses(self, gateway: StripeGateway, order: str) -> None:
+        reference = opened(gateway, order)
+        with pytest.raises(GatewayRefused):
+            gateway.capture(reference)
+
+    def test_the_library_does_not_retry_by_itself(self, api_base: str) -> None:
+        """One retry policy: the workflow's."""
+        assert stripe_client(api_base)._requestor._options.max_network_retries == 0
+
+
+def stripe_client(api_base: str) -> stripe.StripeClient:
+    return stripe_gateway._client("sk_test_51Tiffin", api_base)
