@@ -4,6 +4,7 @@ import copy
 import itertools
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import event_contracts
@@ -178,6 +179,32 @@ def test_a_release_is_refused_while_something_breaks(
     assert event_contracts.main(["release"]) == 1
     assert sorted(RELEASED.iterdir()) == before
     assert "OrderDelivered: /properties/data/properties/delivered_at: removed" in capsys.readouterr().err
+
+
+def test_a_release_freezes_what_is_there_and_a_comparison_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(event_contracts, "RELEASED", tmp_path)
+    assert event_contracts.main(["compare"]) == 0
+    assert list(tmp_path.iterdir()) == []
+    for number in ("1", "2"):
+        assert event_contracts.main(["release"]) == 0
+        assert {p.name: p.read_bytes() for p in (tmp_path / number).iterdir()} == {
+            p.name: p.read_bytes() for p in SCHEMAS.iterdir()
+        }
+    assert event_contracts.main(["compare"]) == 0
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["1", "2"]
+
+
+def test_what_a_list_holds_is_compared_too() -> None:
+    with_list = documents()
+    tags = {"description": "Tags.", "type": "array", "items": {"description": "One.", "type": "string"}}
+    data("OrderPlaced", with_list)["properties"]["tags"] = tags
+    changed = copy.deepcopy(with_list)
+    data("OrderPlaced", changed)["properties"]["tags"]["items"]["type"] = "integer"
+    assert {b.pointer for b in breaks(Contracts(with_list), Contracts(changed))} == {
+        "/properties/data/properties/tags/items/type"
+    }
 
 
 def test_a_reference_and_what_stands_beside_it_must_agree() -> None:

@@ -194,6 +194,12 @@ def test_the_command_says_which_file_is_wrong(tmp_path: Any, capsys: pytest.Capt
     assert "OrderPlaced.json" not in said
 
 
+def test_the_guide_shows_what_really_happens(capsys: pytest.CaptureFixture[str]) -> None:
+    [shown] = re.findall(r"```python\n(.*?)```", (EVENTS.parent / "docs" / "events.md").read_text("utf-8"), re.DOTALL)
+    exec(shown, {})  # noqa: S102 - our own page
+    assert f"    # {capsys.readouterr().out}" in shown
+
+
 def test_schemas_and_examples_are_written_alike() -> None:
     for path in (*SCHEMAS.glob("*.json"), *(EVENTS / "examples").glob("*.json")):
         text = path.read_text("utf-8")
