@@ -184,13 +184,13 @@ class World:
     """
 
     def __init__(self, client: Any = None) -> None:
-        self.table, ledger = "PaymentsTable", "SandboxLedgerTable"
+        self.table, self.ledger = "PaymentsTable", "SandboxLedgerTable"
         if client is None:
             client = _client()
-            _make_tables(client, self.table, ledger)
+            _make_tables(client, self.table, self.ledger)
         self.client: DynamoDBClient = client
         self.naps: list[float] = []
-        self.sandbox = sandbox.SandboxGateway(self.client, ledger, sleep=self.naps.append)
+        self.sandbox = sandbox.SandboxGateway(self.client, self.ledger, sleep=self.naps.append)
         self.gateway = Boundary(self.sandbox)
         self.store = PaymentStore(self.client, self.table)
         self.payments = Payments(self.store, self.gateway)

@@ -83,7 +83,7 @@ def _error(status: int, kind: str, message: str, code: str | None = None) -> web
     return web.json_response({"error": {"type": kind, "message": message, "code": code}}, status=status)
 
 
-def _create(cls: Any, allowed_payment_method_types: Any = None, **data: Any) -> Any:
+def _create(cls: Any, /, allowed_payment_method_types: Any = None, **data: Any) -> Any:
     return _create_as_localstripe_does(cls, payment_method_types=allowed_payment_method_types, **data)
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import boto3
 import httpx
@@ -99,8 +100,8 @@ class TestTheUsualWay:
         assert gateway.authorize(reference) == decline
 
     def test_a_card_that_wants_its_holder_is_declined(self, gateway: StripeGateway, order: str, api_base: str) -> None:
-        card = {"number": "4000002500003155", "exp_month": "12", "exp_year": "2030", "cvc": "123"}
-        method = stripe_client(api_base).v1.payment_methods.create({"type": "card", "card": card})  # type: ignore[typeddict-item]
+        card: Any = {"number": "4000002500003155", "exp_month": "12", "exp_year": "2030", "cvc": "123"}
+        method = stripe_client(api_base).v1.payment_methods.create({"type": "card", "card": card})
         decline = gateway.authorize(opened(gateway, order, method.id))
         assert isinstance(decline, Decline)
         assert decline.code == "authentication_required"

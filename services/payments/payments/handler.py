@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
-from tiffin.observability import about_order, logger, metrics, tracer
+from tiffin.observability import about_order, logger, tracer
 
 from payments.commands import parse
 from payments.operations import Answer, Payments
@@ -16,7 +16,6 @@ from payments.store import PaymentStore
 
 @logger.inject_lambda_context(clear_state=True)
 @tracer.capture_lambda_handler(capture_response=False)
-@metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> Answer:
     """Authorize, capture or release the payment of one order.
 

@@ -148,14 +148,13 @@ class SandboxGateway:
         intent = self._read(reference, "INTENT")
         card = _Card(intent["network"], intent["suffix"])
         self._trouble(reference, card)
-        match intent["status"]:
-            case "requires_confirmation" if card.suffix in DECLINES:
+        if intent["status"] == "requires_confirmation":
+            if card.suffix in DECLINES:
                 self._move(intent, "requires_payment_method")
-                return self.authorize(reference)
-            case "requires_confirmation":
-                if self._move(intent, "requires_capture", movement="HOLD") and card.suffix == LOSES_ANSWER:
-                    raise GatewayTimeout("the money is held, and the answer was lost")
-                return self.authorize(reference)
+            elif self._move(intent, "requires_capture", movement="HOLD") and card.suffix == LOSES_ANSWER:
+                raise GatewayTimeout("the money is held, and the answer was lost")
+            intent = self._read(reference, "INTENT")
+        match intent["status"]:
             case "requires_payment_method":
                 return Decline(card.network, *DECLINES[card.suffix])
             case "canceled":

@@ -99,6 +99,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, list[dic
         `batchItemFailures`, empty or with one entry (Lambda developer guide, "Partial batch response", streams).
     """
     failed = relay(_bus(), os.environ["EVENT_BUS_NAME"], event["Records"])
+    # Zero is a data point too: an alarm on this metric is never short of data.
+    metrics.add_metric(name="OutboxRelayFailed", unit=MetricUnit.Count, value=1 if failed else 0)
     return {"batchItemFailures": [{"itemIdentifier": failed}] if failed else []}
 
 
@@ -126,10 +128,7 @@ def relay(bus: "EventBridgeClient", bus_name: str, records: list[Record]) -> str
             logger.error("An outbox item cannot be announced", extra={"reason": str(error), "at": sequence_number})
             poison = sequence_number
             break
-    failed = next((f for f in (_send(bus, chunk) for chunk in _chunks(ready)) if f), None) or poison
-    if failed:
-        metrics.add_metric(name="OutboxRelayFailed", unit=MetricUnit.Count, value=1)
-    return failed
+    return next((failed for failed in (_send(bus, chunk) for chunk in _chunks(ready)) if failed), None) or poison
 
 
 def _is_outbox_insert(record: Record) -> bool:
