@@ -167,12 +167,15 @@ def test_an_order_without_a_code_costs_no_access_to_the_table(world: World, monk
     assert run(happened("OrderPlaced", 1), happened("OrderCancelled", 1)) == []
 
 
-def test_moments_finer_than_the_table_keeps_change_nothing_on_the_second_look(world: World) -> None:
-    fine = happened("OrderDelivered", 1, delivered_at="2026-11-26T11:38:54.902123456Z")
-    run(fine)
-    before = world.table.scan()["Items"]
-    run(fine)
-    assert world.table.scan()["Items"] == before
+@pytest.mark.parametrize("arrival", [(0, 1), (1, 0)])
+def test_moments_finer_than_the_table_keeps_decide_nothing(world: World, arrival: tuple[int, int]) -> None:
+    deliveries = [
+        happened("OrderDelivered", 1, delivered_at="2026-11-26T11:38:54.902900Z"),
+        happened("OrderDelivered", 2, delivered_at="2026-11-26T11:38:54.902100123Z"),
+    ]
+    run(*(deliveries[n] for n in arrival))
+    code = world.table.get_item(Key={"customer_id": ANNA, "record": "CODE#WELCOME_BACK"})["Item"]
+    assert code["order_id"] == order(1)
 
 
 def test_nothing_of_the_customer_is_logged(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

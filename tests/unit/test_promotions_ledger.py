@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from promotions import redemption
 from promotions.ledger import MAX_CODES, News, decide
 from promotions.model import Budget, FixedAmount, Grant, History, Terms, code_for, euros
 from promotions.redemption import State, Use, holders
@@ -125,6 +126,11 @@ def test_new_terms_change_no_code_that_was_issued() -> None:
     ledger.take(delivered(1), delivered(2))
     assert ledger.customer.codes == promised
 
+    ledger.take(delivered(0))  # even where the code is put right
+    [code], [before] = ledger.customer.codes.values(), promised.values()
+    assert code.order_id == order(0)
+    assert (code.code, code.discount, code.minimum_order) == (before.code, before.discount, before.minimum_order)
+
 
 # --- The life of a code: redeemed, restored, spent --------------------------------------------------------------------
 
@@ -186,6 +192,10 @@ def test_a_delivered_order_has_spent_its_code_even_if_its_beginning_never_came()
     ledger = Ledger(rules=[]).take(delivered(1, WELCOME))
     assert said(ledger.announced) == [("PromoCodeRedeemed", WELCOME, order(1))]
     assert ledger.customer.uses == {Use(WELCOME, order(1)): State.SPENT}
+
+
+def test_a_state_that_does_not_change_announces_nothing() -> None:
+    assert [redemption.announcements(state, state) for state in State] == [(), (), ()]
 
 
 def test_an_order_without_a_code_touches_none() -> None:

@@ -105,14 +105,14 @@ def test_free_delivery_does_not_add_up_other_currencies() -> None:
 
 
 def test_a_campaign_gives_while_it_lasts_and_to_each_customer_so_many() -> None:
-    moments = [-0.001, 0, 3, 6.999, 7]
-    history = History.of(delivery(n, days=days) for n, days in enumerate(moments))
+    def earned(*moments: float) -> list[Grant]:
+        return list(SPRING.grants(History.of(delivery(n, days=days) for n, days in enumerate(moments))))
 
-    grants = list(SPRING.grants(history))
-
+    grants = earned(-0.001, 0, 3, 6.999)
     assert keys(*grants) == ["CAMPAIGN#spring#1", "CAMPAIGN#spring#2"]
     assert [grant.order_id for grant in grants] == [order(1), order(2)]
     assert all(grant.expires_at == SPRING.expires_at and grant.budget for grant in grants)
+    assert [grant.order_id for grant in earned(6.999, 7)] == [order(0)]
 
 
 @pytest.mark.parametrize(
