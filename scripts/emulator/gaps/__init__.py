@@ -17,7 +17,9 @@ from . import (
     shared_layers,
     start_execution,
     stream_failures,
+    target_permissions,
     task_tokens,
+    workflow_permissions,
 )
 
 # In this order: a later one may build upon an earlier one.
@@ -31,6 +33,8 @@ ALL = (
     start_execution,
     put_events,
     retry_delays,
+    workflow_permissions,
+    target_permissions,
     stream_failures,
     shared_layers,
 )
