@@ -47,3 +47,9 @@ def payments() -> Payments:
     from payments.sandbox import SandboxGateway
 
     return Payments(store, SandboxGateway(dynamodb, os.environ["SANDBOX_LEDGER_TABLE"]))
+
+
+# Imports and clients belong into INIT, not into the first customer's call (Lambda developer guide, "Best practices for
+# working with AWS Lambda functions").
+if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+    payments()
