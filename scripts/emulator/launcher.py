@@ -75,6 +75,7 @@ class Emulator:
         env: further environment of the process, such as an X-Ray daemon's address; function workers inherit it.
         state_dir: where the log goes.
         log_name: name of the log file in it.
+        port: which port to take if it is free; any free one by default.
     """
 
     def __init__(
@@ -83,8 +84,9 @@ class Emulator:
         env: Mapping[str, str] | None = None,
         state_dir: Path = STATE_DIR,
         log_name: str = "emulator.log",
+        port: int = 0,
     ) -> None:
-        self._clock, self._env, self._state_dir = clock, dict(env or {}), state_dir
+        self._clock, self._env, self._state_dir, self._port = clock, dict(env or {}), state_dir, port
         self._log = state_dir / log_name
         self._popen: subprocess.Popen[bytes] | None = None
         self.process: Process | None = None
@@ -95,10 +97,21 @@ class Emulator:
         Raises:
             StartFailed: it ended, or did not answer in time. Nothing of it is left.
         """
+        for port in (self._port, 0, 0):
+            try:
+                return self._start(free_port(port))
+            except StartFailed as failed:
+                # Between the look for a free port and the emulator's own bind, somebody else may take it.
+                if "already in use" not in failed.tail:
+                    raise
+        raise StartFailed("Every port that was free a moment ago is taken.")
+
+    def _start(self, port: int) -> Process:
         self._state_dir.mkdir(parents=True, exist_ok=True)
         scratch = tempfile.mkdtemp(prefix="tiffin-")
-        port = free_port()
         try:
+            # A new file: another emulator may still write to the old one.
+            self._log.unlink(missing_ok=True)
             with self._log.open("wb") as log:
                 self._popen = subprocess.Popen(
                     [sys.executable, server.__file__],
@@ -185,8 +198,12 @@ def stop(process: Process, popen: "subprocess.Popen[bytes] | None" = None) -> No
     shutil.rmtree(process.scratch, ignore_errors=True)
 
 
-def free_port(preferred: int = PREFERRED_PORT) -> int:
-    """The preferred port if nobody has it, otherwise any free one."""
+def free_port(preferred: int = 0) -> int:
+    """The preferred port if nobody has it, otherwise any free one.
+
+    Raises:
+        StartFailed: there is none.
+    """
     for candidate in (preferred, 0):
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             try:

@@ -7,13 +7,13 @@ It ends with whoever started it, however they end: the launcher holds the other 
 file means that it is gone, unless it said `stay` before. The whole process group ends then, the function workers too.
 """
 
-import contextlib
 import os
 import runpy
 import shutil
 import signal
 import sys
 import threading
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -57,11 +57,15 @@ def main() -> None:
 
     threading.Thread(target=end_with_launcher, daemon=True).start()
     announce_listening()
-    gaps.fill()
     sys.argv = ["ministack"]
     try:
-        with contextlib.suppress(KeyboardInterrupt, SystemExit):
-            runpy.run_module("ministack", run_name="__main__")
+        gaps.fill()
+        runpy.run_module("ministack", run_name="__main__")
+    except (KeyboardInterrupt, SystemExit):
+        pass
+    except BaseException:
+        # The end of the process group comes before the interpreter would say it.
+        traceback.print_exc()
     finally:
         end()
 

@@ -68,7 +68,9 @@ class Stack:
         """
         if stays and (running := _running(state_dir)):
             raise AlreadyRunning(running[0].endpoint)
-        emulator = launcher.Emulator(clock, env, state_dir, "emulator.log" if stays else "emulator-foreground.log")
+        # The one that stays has the emulator's usual address; others pass by it.
+        port, log = (launcher.PREFERRED_PORT, "emulator.log") if stays else (0, "emulator-foreground.log")
+        emulator = launcher.Emulator(clock, env, state_dir, log, port)
         try:
             with _step(console, "Starting the emulator"):
                 process = emulator.start()

@@ -136,3 +136,35 @@ class TestRule:
 def _executions(world: World, machine: str) -> list[dict[str, Any]]:
     executions: list[dict[str, Any]] = world.states.list_executions(stateMachineArn=machine)["executions"]
     return executions
+
+
+class TestTransport:
+    SEND = """
+        import boto3
+        from botocore.exceptions import ClientError
+        def handler(event, context):
+            try:
+                boto3.client("sqs").send_message(QueueUrl=event["queue"], MessageBody='"hello"')
+            except ClientError as error:
+                return error.response["Error"]["Code"]
+            return "sent"
+    """
+
+    @pytest.mark.parametrize(
+        ("refused", "answer"), [("false", "sent"), ("true", "AccessDenied")], ids=["unencrypted", "encrypted"]
+    )
+    def test_requests_count_as_encrypted(self, world: World, refused: str, answer: str) -> None:
+        """A queue that refuses unencrypted requests takes those of a function, and the other way round."""
+
+        def policy(arn: str) -> dict[str, Any]:
+            condition = {"Bool": {"aws:SecureTransport": refused}}
+            deny = {"Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": arn, "Condition": condition}
+            return {"Version": "2012-10-17", "Statement": deny}
+
+        queue, arn = world.queue(policy)
+        role = world.role([{"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": arn}])
+        function = world.function(self.SEND, role=role)
+
+        called = world.functions.invoke(FunctionName=function, Payload=json.dumps({"queue": queue}))
+
+        assert json.load(called["Payload"]) in (answer, answer + "Exception")

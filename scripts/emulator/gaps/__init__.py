@@ -14,6 +14,7 @@ from . import (
     nested_sam,
     put_events,
     retry_delays,
+    secure_transport,
     shared_layers,
     start_execution,
     stream_failures,
@@ -25,6 +26,7 @@ from . import (
 # In this order: a later one may build upon an earlier one.
 ALL = (
     nested_sam,
+    secure_transport,
     lambda_errors,
     execution_ends,
     execution_timeouts,

@@ -6,13 +6,10 @@ EventBridge". MiniStack delivers in any case, so that a template without the pol
 
 from typing import Any
 
-from ministack.core import iam_evaluator
-from ministack.core.responses import get_account_id, get_region
+from ministack.core.responses import get_account_id
 from ministack.services import eventbridge, sqs
 
 from .workflow_permissions import role_allows
-
-_EVENTBRIDGE = "events.amazonaws.com"
 
 
 def fill() -> None:
@@ -32,17 +29,6 @@ def _may_reach(target: dict[str, Any], rule: dict[str, Any]) -> bool:
     arn = str(target.get("Arn", ""))
     if arn.startswith("arn:aws:states:"):
         return role_allows(str(target.get("RoleArn", "")), "states:StartExecution", arn)
-    queue = sqs._queue_by_arn(arn) if arn.startswith("arn:aws:sqs:") else None
-    if queue is None:
-        return True
-    context = iam_evaluator.EvalContext(
-        principal_arn="",
-        principal_type="Service",
-        principal_account=get_account_id(),
-        action="sqs:SendMessage",
-        resource_arn=arn,
-        region=get_region(),
-        service_context={"aws:sourcearn": rule.get("Arn"), "aws:sourceaccount": get_account_id()},
-    )
-    policy = queue.get("attributes", {}).get("Policy")
-    return bool(iam_evaluator.evaluate_resource_policy(policy, context, _EVENTBRIDGE).decision == "Allow")
+    if arn.startswith("arn:aws:sqs:"):
+        return bool(sqs.queue_policy_allows(arn, "events.amazonaws.com", str(rule.get("Arn")), get_account_id()))
+    return True

@@ -1,0 +1,245 @@
+"""Nothing of an emulator remains, however it ends; and nothing of its caller's AWS settings gets into it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from emulator import NotRunning, Stack, StartFailed, launcher
+from emulator.launcher import Emulator, Process
+
+from .conftest import World, until
+
+SCRIPTS = Path(launcher.__file__).parents[1]
+
+
+def group_is_gone(process: Process) -> bool:
+    try:
+        os.killpg(process.pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def nothing_remains_of(process: Process) -> bool:
+    """Neither a process, a function worker included, nor the port, nor a file."""
+    with socket.socket() as probe:
+        refused = probe.connect_ex(("127.0.0.1", process.port)) != 0
+    listing = subprocess.run(["ps", "-axo", "command"], capture_output=True, text=True, check=True).stdout
+    return group_is_gone(process) and refused and process.scratch not in listing and not Path(process.scratch).exists()
+
+
+def with_a_worker(process: Process) -> None:
+    """Leave a function's process behind, as every use does."""
+    world = World(process.endpoint)
+    called = world.functions.invoke(FunctionName=world.function("def handler(event, context):\n    return 1"))
+    assert json.load(called["Payload"]) == 1
+    listing = subprocess.run(["ps", "-axo", "command"], capture_output=True, text=True, check=True).stdout
+    assert process.scratch in listing
+
+
+class Caller:
+    """A program that starts an emulator and then does something else."""
+
+    def __init__(self, state_dir: Path, then: str) -> None:
+        program = """
+            import sys, time
+            from pathlib import Path
+            sys.path.insert(0, {scripts!r})
+            from emulator.launcher import Emulator
+            emulator = Emulator(state_dir=Path({state_dir!r}))
+            process = emulator.start()
+            process.save(Path({state_dir!r}, "stack.json"), {{}})
+            print("up", flush=True)
+            try:
+                {then}
+            finally:
+                emulator.stop()
+        """
+        self.popen = subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                textwrap.dedent(program).format(scripts=str(SCRIPTS), state_dir=str(state_dir), then=then),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert self.popen.stdout is not None
+        assert self.popen.stdout.readline() == "up\n"
+        loaded = Process.load(state_dir / "stack.json")
+        assert loaded is not None
+        self.process = loaded[0]
+
+    def close(self) -> None:
+        self.popen.kill()
+        self.popen.wait()
+        if self.popen.stdout:
+            self.popen.stdout.close()
+
+
+@pytest.fixture
+def call(tmp_path: Path) -> Iterator[Callable[[str], Caller]]:
+    callers: list[Caller] = []
+
+    def start(then: str = "time.sleep(600)") -> Caller:
+        callers.append(Caller(tmp_path, then))
+        return callers[-1]
+
+    yield start
+    for caller in callers:
+        caller.close()
+        launcher.stop(caller.process)
+
+
+@pytest.fixture
+def emulator(tmp_path: Path) -> Iterator[Emulator]:
+    emulator = Emulator(state_dir=tmp_path)
+    yield emulator
+    emulator.stop()
+
+
+class TestEnd:
+    def test_stop_leaves_nothing(self, emulator: Emulator) -> None:
+        process = emulator.start()
+        with_a_worker(process)
+
+        emulator.stop()
+        emulator.stop()
+
+        assert nothing_remains_of(process)
+
+    def test_failed_start_says_why_and_leaves_nothing(self, tmp_path: Path) -> None:
+        emulator = Emulator(env={"GATEWAY_PORT": "none"}, state_dir=tmp_path)
+
+        with pytest.raises(StartFailed, match="invalid literal for int"):
+            emulator.start()
+
+        assert emulator.process is not None
+        assert nothing_remains_of(emulator.process)
+
+    @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda s: s.name)
+    def test_it_ends_with_its_caller(self, call: Callable[..., Caller], sent: signal.Signals) -> None:
+        caller = call()
+        with_a_worker(caller.process)
+
+        caller.popen.send_signal(sent)
+        caller.popen.wait(timeout=20)
+
+        assert until(lambda: nothing_remains_of(caller.process))
+
+    def test_its_own_termination_takes_the_workers_along(self, emulator: Emulator) -> None:
+        process = emulator.start()
+        with_a_worker(process)
+
+        os.kill(process.pid, signal.SIGTERM)
+        assert emulator._popen is not None
+        emulator._popen.wait(timeout=20)
+
+        assert until(lambda: nothing_remains_of(process))
+
+
+class TestStay:
+    def test_it_outlives_its_caller_and_can_be_stopped_by_another(
+        self, call: Callable[[str], Caller], tmp_path: Path
+    ) -> None:
+        caller = call("emulator.let_stay(); import os; os._exit(0)")
+        caller.popen.wait(timeout=20)
+        with_a_worker(caller.process)
+
+        stack = Stack.attach(tmp_path)
+        assert stack.client("sqs").list_queues()["ResponseMetadata"]["HTTPStatusCode"] == 200
+        stack.stop()
+
+        assert nothing_remains_of(caller.process)
+        with pytest.raises(NotRunning):
+            Stack.attach(tmp_path)
+
+    def test_what_is_remembered_of_a_dead_one_is_not_running(self, emulator: Emulator, tmp_path: Path) -> None:
+        process = emulator.start()
+        process.save(tmp_path / "stack.json", {})
+        emulator.stop()
+
+        with pytest.raises(NotRunning):
+            Stack.attach(tmp_path)
+
+
+class TestPort:
+    def test_a_port_that_is_taken_is_passed_by(self, tmp_path: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            emulator = Emulator(state_dir=tmp_path, port=port)
+            try:
+                process = emulator.start()
+                assert process.port != port
+                assert process.running()
+            finally:
+                emulator.stop()
+
+    @pytest.mark.skipif(not Path("/proc/self/net/tcp").exists(), reason="reads Linux's list of sockets")
+    def test_it_listens_on_the_loopback_address_only(self, emulator: Emulator) -> None:
+        process = emulator.start()
+        with_a_worker(process)
+
+        own = {
+            os.readlink(link)
+            for link in Path(f"/proc/{process.pid}/fd").iterdir()
+            if link.is_symlink() and os.readlink(link).startswith("socket:")
+        }
+        listening = set()
+        for table in ("tcp", "tcp6"):
+            for line in Path(f"/proc/{process.pid}/net/{table}").read_text().splitlines()[1:]:
+                fields = line.split()
+                if fields[3] == "0A" and f"socket:[{fields[9]}]" in own:
+                    listening.add(fields[1])
+        assert listening == {f"0100007F:{process.port:04X}"}
+
+
+class TestIsolation:
+    def test_nothing_of_the_callers_settings_reaches_emulator_or_functions(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A caller with a production profile, an endpoint, a proxy, emulator settings and no home directory."""
+        hostile = {
+            "AWS_PROFILE": "production",
+            "AWS_DEFAULT_PROFILE": "production",
+            "AWS_ACCESS_KEY_ID": "AKIAPRODUCTION",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "AWS_SESSION_TOKEN": "session",
+            "AWS_REGION": "us-west-2",
+            "AWS_DEFAULT_REGION": "us-west-2",
+            "AWS_ENDPOINT_URL": "https://example.com",
+            "AWS_ENDPOINT_URL_LAMBDA": "https://example.com",
+            "AWS_CA_BUNDLE": "/nowhere.pem",
+            "AWS_USE_FIPS_ENDPOINT": "true",
+            "HTTP_PROXY": "http://192.0.2.1:9",
+            "http_proxy": "http://192.0.2.1:9",
+            "GATEWAY_PORT": "1",
+            "BIND_HOST": "0.0.0.0",  # noqa: S104 - must not be heeded
+            "SERVICES": "s3",
+            "PERSIST_STATE": "1",
+            "PYTHONPATH": "/nowhere",
+            "HOME": "/nowhere",
+            "STRIPE_API_KEY": "sk_live",
+        }
+        for name, value in hostile.items():
+            monkeypatch.setenv(name, value)
+        emulator = Emulator(state_dir=tmp_path)
+        try:
+            world = World(emulator.start().endpoint)
+            source = "import os\ndef handler(event, context):\n    return dict(os.environ)"
+            function = world.function(source)
+            seen = json.load(world.functions.invoke(FunctionName=function)["Payload"])
+        finally:
+            emulator.stop()
+        assert not {name for name, value in hostile.items() if seen.get(name) == value}
+        assert seen["AWS_REGION"] == "eu-central-1"
+        assert seen["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
+        assert seen["HOME"].startswith(str(tmp_path))
