@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import boto3
-from cfnlint.decode.cfn_yaml import load  # the template's own short forms (!Ref, !Sub) need a reader that knows them
+from cfnlint.decode.cfn_yaml import load  # the short forms (!Ref, !Sub) need a reader that knows them
+from emulator import BusTap, Stack
+from payments.sandbox import Balance, SandboxGateway
 
 ROOT = Path(__file__).resolve().parent.parent
 T = TypeVar("T")
@@ -51,3 +53,23 @@ def eventually(probe: Callable[[], T | None], deadline: float = 30.0, what: str 
         if time.monotonic() > until:
             raise AssertionError(f"{what} did not happen within {deadline:g} s")
         time.sleep(0.05)
+
+
+def balance(stack: Stack, order_id: str) -> Balance:
+    """What the sandbox gateway's own ledger says of an order's money."""
+    return SandboxGateway(stack.client("dynamodb"), stack.outputs["SandboxLedgerTableName"]).balance(order_id)
+
+
+def names_on_bus(tap: BusTap, order_id: str, *awaited: str) -> set[str]:
+    """The names of the events that an order put on the bus.
+
+    Args:
+        tap: the bus.
+        order_id: the order.
+        awaited: names to wait for first.
+    """
+    for name in awaited:
+        tap.wait_for(lambda e, name=name: (e["detail-type"], e["detail"]["metadata"]["order_id"]) == (name, order_id))
+    return {e["detail-type"] for e in tap.events if e["detail"]["metadata"]["order_id"] == order_id} - {
+        "PromoCodeIssued"
+    }

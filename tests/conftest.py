@@ -1,0 +1,34 @@
+"""The deployed stack that workflow and end-to-end tests share: started once, when the first of them asks."""
+
+from collections.abc import Iterator
+
+import pytest
+from client import Client
+from emulator import BusTap, Stack
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """The real template on the emulator, on a clock that runs true."""
+    with Stack.up() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def tap(stack: Stack) -> BusTap:
+    """Every event on the bus since the first test that looked."""
+    return stack.tap()
+
+
+@pytest.fixture
+def client(stack: Stack) -> Iterator[Client]:
+    """The REST APIs of the running stack."""
+    calls = Client(stack.outputs)
+    yield calls
+    calls.close()
+
+
+@pytest.fixture
+def customer(request: pytest.FixtureRequest) -> str:
+    """A customer of this test alone."""
+    return "cust-" + "".join(c if c.isalnum() else "-" for c in request.node.name)[-50:].strip("-")

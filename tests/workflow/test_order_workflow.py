@@ -1,0 +1,147 @@
+"""The order workflow on the emulator: each branch, told by its effects: the row, the events on the bus, the money."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import event_contracts
+import pytest
+from client import Client, Refused
+from emulator import BusTap, Stack
+from payments.sandbox import Balance
+from support import balance, eventually, names_on_bus
+
+INSUFFICIENT = "pm_card_mastercard_chargeDeclinedInsufficientFunds"
+
+
+class TestDelivered:
+    def test_an_order_goes_through_every_turn_and_the_money_is_taken_once(
+        self, stack: Stack, tap: BusTap, client: Client, customer: str
+    ) -> None:
+        order = client.place(customer_id=customer)
+        delivered = client.deliver(order["order_id"])
+        assert [turn["status"] for turn in delivered["timeline"]] == [
+            "PLACED",
+            "AWAITING_RESTAURANT",
+            "PREPARING",
+            "OUT_FOR_DELIVERY",
+            "DELIVERED",
+        ]
+        assert delivered["payment"] == {"status": "CAPTURED", "network": "visa"}
+        assert balance(stack, order["order_id"]) == Balance(held=2150, captured=2150, voided=0)
+        assert names_on_bus(tap, order["order_id"], "OrderDelivered", "PaymentCaptured") == {
+            "OrderPlaced",
+            "PaymentAuthorized",
+            "OrderAccepted",
+            "OrderDispatched",
+            "PaymentCaptured",
+            "OrderDelivered",
+        }
+
+    def test_nothing_is_owed_to_an_order_that_ended(self, stack: Stack, client: Client, customer: str) -> None:
+        order = client.place(customer_id=customer)
+        client.deliver(order["order_id"])
+
+        def closed() -> bool:
+            key = {"order_id": {"S": order["order_id"]}}
+            row = stack.client("dynamodb").get_item(TableName=stack.outputs["OrdersTableName"], Key=key)["Item"]
+            return not {"open_shard", "check_at", "task_token"} & row.keys()
+
+        assert eventually(closed, what="leaving the index of open orders")
+
+
+class TestDeclined:
+    def test_a_person_reads_what_the_card_network_said(
+        self, stack: Stack, tap: BusTap, client: Client, customer: str
+    ) -> None:
+        order = client.place(customer_id=customer, payment_method=INSUFFICIENT)
+        declined = client.until(order["order_id"], "DECLINED")
+        assert declined["reason"]["summary"] == "mastercard: insufficient_funds"
+        assert declined["reason"]["message"] == "Your card has insufficient funds."
+        assert balance(stack, order["order_id"]) == Balance(held=0, captured=0, voided=0)
+        event = tap.wait_for(
+            lambda e: e["detail-type"] == "OrderDeclined" and e["detail"]["metadata"]["order_id"] == order["order_id"]
+        )
+        assert event["detail"]["data"]["reason"]["network"] == "mastercard"
+
+    def test_a_gateway_that_is_away_twice_declines_nothing(self, stack: Stack, client: Client, customer: str) -> None:
+        order = client.place(customer_id=customer, payment_method="pm_card_visa_gatewayUnavailableTwice")
+        client.until(order["order_id"], "AWAITING_RESTAURANT", seconds=60)
+        assert balance(stack, order["order_id"]) == Balance(held=2150, captured=0, voided=0)
+
+    def test_a_slow_gateway_is_waited_for(self, stack: Stack, client: Client, customer: str) -> None:
+        order = client.place(customer_id=customer, payment_method="pm_card_visa_gatewaySlow")
+        client.until(order["order_id"], "AWAITING_RESTAURANT", seconds=60)
+        assert balance(stack, order["order_id"]) == Balance(held=2150, captured=0, voided=0)
+
+
+class TestRejected:
+    def test_the_hold_is_released(self, stack: Stack, tap: BusTap, client: Client, customer: str) -> None:
+        order = client.place(customer_id=customer)
+        client.until(order["order_id"], "AWAITING_RESTAURANT")
+        client.turn(order["order_id"], "reject", {"reason": "out_of_stock"})
+        rejected = client.until(order["order_id"], "REJECTED")
+        assert rejected["reason"]["message"] == "The restaurant rejected the order: out of stock."
+        assert balance(stack, order["order_id"]) == Balance(held=2150, captured=0, voided=2150)
+        assert names_on_bus(tap, order["order_id"], "OrderRejected", "PaymentReleased") == {
+            "OrderPlaced",
+            "PaymentAuthorized",
+            "PaymentReleased",
+            "OrderRejected",
+        }
+
+
+class TestTurnsThatRace:
+    def test_of_ten_who_race_exactly_one_wins(self, stack: Stack, tap: BusTap, client: Client, customer: str) -> None:
+        order_id = client.place(customer_id=customer)["order_id"]
+        client.until(order_id, "AWAITING_RESTAURANT")
+
+        def attempt(move: str) -> str | None:
+            try:
+                client.turn(order_id, move)
+            except Refused as refusal:
+                assert (refusal.status, refusal.problem["type"].rsplit("/", 1)[-1]) == (409, "illegal-move")
+                return None
+            return move
+
+        moves = ["accept", "reject", "cancel"] * 3 + ["accept"]
+        with ThreadPoolExecutor(len(moves)) as pool:
+            winners = [move for move in pool.map(attempt, moves) if move]
+        assert len(winners) == 1
+        end = {"accept": "PREPARING", "reject": "REJECTED", "cancel": "CANCELLED"}[winners[0]]
+        client.until(order_id, end)
+        announced = {"accept": "OrderAccepted", "reject": "OrderRejected", "cancel": "OrderCancelled"}
+        names = names_on_bus(tap, order_id, announced[winners[0]])
+        assert names & set(announced.values()) == {announced[winners[0]]}
+
+    @pytest.mark.parametrize(
+        ("until", "move", "again"),
+        [("REJECTED", "reject", "accept"), ("PREPARING", "accept", "accept"), ("PREPARING", "accept", "cancel")],
+    )
+    def test_a_late_turn_changes_nothing_and_says_so(
+        self, client: Client, customer: str, until: str, move: str, again: str
+    ) -> None:
+        order_id = client.place(customer_id=customer, key=f"{customer}-{move}-{again}")["order_id"]
+        client.until(order_id, "AWAITING_RESTAURANT")
+        client.turn(order_id, move)
+        before = client.until(order_id, until)
+        with pytest.raises(Refused) as refusal:
+            client.turn(order_id, again)
+        assert refusal.value.status == 409
+        assert refusal.value.problem["order_status"] == until
+        assert client.order(order_id) == before
+
+    def test_two_deliveries_are_one(self, stack: Stack, client: Client, customer: str) -> None:
+        order_id = client.place(customer_id=customer)["order_id"]
+        client.deliver(order_id)
+        with pytest.raises(Refused) as refusal:
+            client.turn(order_id, "deliver")
+        assert refusal.value.status == 409
+        assert balance(stack, order_id) == Balance(held=2150, captured=2150, voided=0)
+
+
+def test_every_event_on_the_bus_keeps_its_contract(tap: BusTap, client: Client, customer: str) -> None:
+    order_id = client.place(customer_id=customer)["order_id"]
+    client.deliver(order_id)
+    names_on_bus(tap, order_id, "OrderDelivered", "PromoCodeIssued")
+    assert len(tap.events) >= 7
+    for event in tap.events:
+        event_contracts.validate(event)
