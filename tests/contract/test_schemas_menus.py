@@ -68,6 +68,24 @@ def test_the_orders_service_reads_what_was_seeded() -> None:
         assert {d.dish_id: d.price for d in restaurant.dishes} == {d.dish_id: d.price for d in written.dishes}
 
 
+@mock_aws
+def test_the_command_seeds_a_table_in_aws(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    stack = OneTable()
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    assert seed.main(["--table", "menus", "--region", "eu-central-1"]) == 0
+    dishes = sum(len(row["dishes"]) for row in stack.rows())
+    assert capsys.readouterr().out == f"{dishes} dishes can be ordered.\n"
+    assert dishes >= 100
+
+
+def test_a_profile_without_a_table_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    # It would otherwise seed the laptop, and its user believe that it was AWS.
+    with pytest.raises(SystemExit):
+        seed.main(["--profile", "production"])
+    assert "go with --table" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("dish", "says"),
     [

@@ -188,5 +188,10 @@ def test_the_command_names_file_and_state(tmp_path: Any, capsys: pytest.CaptureF
     assert "broken.asl.json: Ask: leads to 'Nowhere', which is no state here\n" in capsys.readouterr().err
 
 
+def test_nothing_to_check_is_no_success(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lint_statemachines, "STATEMACHINES", tmp_path)
+    assert lint_statemachines.main([]) == 1
+
+
 def test_the_committed_state_machines_pass() -> None:
     assert lint_statemachines.main([]) == 0
