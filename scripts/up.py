@@ -61,7 +61,9 @@ def show(stack: Stack, console: Console) -> None:
         console.print(f"[bold]{name:<24}[/bold] {escape(value)}", soft_wrap=True, highlight=False)
     console.print()
     console.print(escape(requests_to_try(stack)), soft_wrap=True, highlight=False)
-    console.print(f"It runs on {stack.endpoint}, reachable from this machine only. Stop it with: make down", soft_wrap=True)
+    console.print(
+        f"It runs on {stack.endpoint}, reachable from this machine only. Stop it with: make down", soft_wrap=True
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:

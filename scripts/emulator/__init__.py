@@ -1,4 +1,4 @@
-"""The laptop: MiniStack started in isolation, its gaps filled, and the real template deployed to it with the real SAM CLI."""
+"""The laptop: MiniStack in isolation, its gaps filled, and the real template deployed to it with the real SAM CLI."""
 
 from .errors import (
     AlreadyRunning,

@@ -17,7 +17,8 @@ from .errors import BuildFailed, DeployFailed, EmulatorError
 from .isolation import ROOT, STATE_DIR, architecture, client, runtime, sam_environment
 from .launcher import tail
 
-_ARTIFACTS = "tiffin-artifacts"
+ARTIFACTS = "tiffin-artifacts"
+"""Name of the bucket that `sam deploy` uploads to."""
 # An environment that samconfig.toml does not have: what is in the file is meant for a real deployment.
 _NO_CONFIGURATION = ("--config-env", "laptop")
 
@@ -49,8 +50,7 @@ def deploy(
     """
     environment = sam_environment(endpoint, state_dir)
     overrides = {"Runtime": runtime(), "Architecture": architecture(), **(parameters or {})}
-    # The key=value form takes no spaces and no quotes: this one does.
-    given = [f"ParameterKey={key},ParameterValue={value}" for key, value in overrides.items()]
+    given = [f"ParameterKey={key},ParameterValue={_quoted(value)}" for key, value in overrides.items()]
     folder = state_dir / "sam" / stack_name
     step = progress or _silent
     with _one_at_a_time(state_dir):
@@ -62,12 +62,12 @@ def deploy(
             )  # fmt: skip
         with step("Deploying the stack (sam deploy)"):
             client("s3", endpoint).create_bucket(
-                Bucket=_ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": environment["AWS_REGION"]}
+                Bucket=ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": environment["AWS_REGION"]}
             )
-            _upload_layers_once(endpoint, folder)
+            upload_layers_once(endpoint, folder)
             _sam(
                 ["deploy", "--template-file", str(folder / "build" / "template.yaml"), "--stack-name", stack_name,
-                 *_NO_CONFIGURATION, "--s3-bucket", _ARTIFACTS, "--region", environment["AWS_REGION"],
+                 *_NO_CONFIGURATION, "--s3-bucket", ARTIFACTS, "--region", environment["AWS_REGION"],
                  "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND",
                  "--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar",
                  "--parameter-overrides", *given],
@@ -82,11 +82,15 @@ def outputs(endpoint: str, stack_name: str) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
-def _upload_layers_once(endpoint: str, folder: Path) -> None:
+def upload_layers_once(endpoint: str, folder: Path) -> None:
     """Upload each different layer once, and point the built templates at it.
 
-    Every service declares the layer, so that it can be deployed alone; `sam deploy` would pack and upload the same content
-    once per service.
+    Every service declares the layer, so that it can be deployed alone; `sam deploy` would pack and upload the same
+    content once per service.
+
+    Args:
+        endpoint: the emulator's.
+        folder: holds `build`, what `sam build` made; packed layers are kept beside it.
     """
     s3 = client("s3", endpoint)
     uploaded: set[str] = set()
@@ -98,9 +102,9 @@ def _upload_layers_once(endpoint: str, folder: Path) -> None:
                 return match[0]
             archive = _packed(content, folder / "layers")
             if archive.name not in uploaded:
-                s3.upload_file(str(archive), _ARTIFACTS, archive.name)
+                s3.upload_file(str(archive), ARTIFACTS, archive.name)
                 uploaded.add(archive.name)
-            return f"{match['key']}s3://{_ARTIFACTS}/{archive.name}"
+            return f"{match['key']}s3://{ARTIFACTS}/{archive.name}"
 
         text = template.read_text()
         template.write_text(re.sub(r"(?m)^(?P<key> +ContentUri: )(?P<path>\S+)$", uri, text))
@@ -122,6 +126,12 @@ def _packed(content: Path, cache: Path) -> Path:
                 out.write(path, path.relative_to(content))
         draft.replace(archive)
     return archive
+
+
+def _quoted(value: str) -> str:
+    """A parameter's value as sam takes it with spaces and quotes in it."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _sam(

@@ -1,8 +1,8 @@
 """Nothing that the caller has set up for a real AWS account reaches the laptop's processes, nor the other way round.
 
-Every child process gets an environment built here from a short list of harmless variables, never a copy of the caller's:
-no profile, no credentials, no endpoint, no region, no emulator setting leaks in. Clients made here read no configuration
-file and no `AWS_*` variable, use no proxy, and refuse any endpoint that is not a loopback address.
+Every child process gets an environment built here from a short list of harmless variables, never a copy of the
+caller's: no profile, no credentials, no endpoint, no region, no emulator setting leaks in. Clients made here read no
+configuration file and no `AWS_*` variable, use no proxy, and refuse any endpoint that is not a loopback address.
 """
 
 import ipaddress

@@ -165,12 +165,11 @@ class Emulator:
         }
 
     def _wait_until_up(self, process: Process) -> None:
-        assert self._popen is not None
         deadline = time.monotonic() + _START_SECONDS
         listening = Path(process.scratch, "listening")
         while time.monotonic() < deadline:
-            if self._popen.poll() is not None:
-                raise StartFailed(f"The emulator ended with {self._popen.returncode}.", tail(self._log), str(self._log))
+            if self._popen and (code := self._popen.poll()) is not None:
+                raise StartFailed(f"The emulator ended with {code}.", tail(self._log), str(self._log))
             if listening.exists() and _answers(process.endpoint):
                 return
             time.sleep(0.05)

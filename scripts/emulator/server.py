@@ -1,7 +1,7 @@
 """The emulator's own process: MiniStack with its gaps filled. Started by `launcher`, never by hand.
 
-It says that it listens by writing the file `listening` into its temporary directory, after the socket is bound: a health
-check alone could be answered by somebody else's server on the same port.
+It says that it listens by writing the file `listening` into its temporary directory, after the socket is bound: a
+health check alone could be answered by somebody else's server on the same port.
 
 It ends with whoever started it, however they end: the launcher holds the other end of the standard input, and end of
 file means that it is gone, unless it said `stay` before. The whole process group ends then, the function workers too.

@@ -87,10 +87,10 @@ class Stack:
             if stays:
                 process.save(state_dir / _STATE, outputs)
                 emulator.let_stay()
-            return stack
         except BaseException:
             emulator.stop()
             raise
+        return stack
 
     @classmethod
     def attach(cls, state_dir: Path = STATE_DIR) -> "Stack":

@@ -34,7 +34,9 @@ class BusTap:
         self._closed = threading.Event()
         self.events: list[Event] = []
         self._queue = self._sqs.create_queue(QueueName=self._name)["QueueUrl"]
-        arn = self._sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        arn = self._sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=["QueueArn"])["Attributes"][
+            "QueueArn"
+        ]
         rule = self._events.put_rule(
             Name=self._name, EventBusName=bus, EventPattern=json.dumps({"source": [{"prefix": ""}]})
         )["RuleArn"]

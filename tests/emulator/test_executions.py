@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-
-from .conftest import World, allow_events, unique, until
+from emulator_world import World, allow_events, unique, until
 
 SUCCEED = {"Type": "Succeed"}
 
@@ -73,7 +72,7 @@ class TestTimeout:
 class TestStop:
     def test_stopped_execution_stays_aborted_when_its_task_ends_later(self, world: World) -> None:
         """The task fails after the stop: no Catch of it runs, and nothing marks the execution FAILED."""
-        queue, arn = world.queue()
+        queue, _ = world.queue()
         function = world.function("""
             import boto3, json
             def handler(event, context):

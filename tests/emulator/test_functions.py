@@ -4,7 +4,7 @@ import json
 import textwrap
 from typing import Any
 
-from .conftest import World, unique, until
+from emulator_world import World, unique, until
 
 RAISING = """
     calls = 0
@@ -137,9 +137,7 @@ class TestStream:
         assert world.next_message(told) == [2, 3]
 
     def test_a_record_that_never_passes_goes_to_the_destination_and_the_others_pass(self, world: World) -> None:
-        table, told, given_up = self.relay(
-            world, "raise", 2, BisectBatchOnFunctionError=True, MaximumRetryAttempts=1
-        )
+        table, told, given_up = self.relay(world, "raise", 2, BisectBatchOnFunctionError=True, MaximumRetryAttempts=1)
 
         discarded = world.next_message(given_up)
 

@@ -13,35 +13,9 @@ from pathlib import Path
 import pytest
 from emulator import NotRunning, Stack, StartFailed, launcher
 from emulator.launcher import Emulator, Process
-
-from .conftest import World, until
+from emulator_world import World, nothing_remains_of, until, with_a_worker
 
 SCRIPTS = Path(launcher.__file__).parents[1]
-
-
-def group_is_gone(process: Process) -> bool:
-    try:
-        os.killpg(process.pid, 0)
-    except ProcessLookupError:
-        return True
-    return False
-
-
-def nothing_remains_of(process: Process) -> bool:
-    """Neither a process, a function worker included, nor the port, nor a file."""
-    with socket.socket() as probe:
-        refused = probe.connect_ex(("127.0.0.1", process.port)) != 0
-    listing = subprocess.run(["ps", "-axo", "command"], capture_output=True, text=True, check=True).stdout
-    return group_is_gone(process) and refused and process.scratch not in listing and not Path(process.scratch).exists()
-
-
-def with_a_worker(process: Process) -> None:
-    """Leave a function's process behind, as every use does."""
-    world = World(process.endpoint)
-    called = world.functions.invoke(FunctionName=world.function("def handler(event, context):\n    return 1"))
-    assert json.load(called["Payload"]) == 1
-    listing = subprocess.run(["ps", "-axo", "command"], capture_output=True, text=True, check=True).stdout
-    assert process.scratch in listing
 
 
 class Caller:
@@ -189,9 +163,9 @@ class TestPort:
         with_a_worker(process)
 
         own = {
-            os.readlink(link)
+            str(link.readlink())
             for link in Path(f"/proc/{process.pid}/fd").iterdir()
-            if link.is_symlink() and os.readlink(link).startswith("socket:")
+            if link.is_symlink() and str(link.readlink()).startswith("socket:")
         }
         listening = set()
         for table in ("tcp", "tcp6"):

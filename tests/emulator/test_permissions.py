@@ -4,8 +4,7 @@ import json
 from typing import Any
 
 import pytest
-
-from .conftest import World, allow_events, unique, until
+from emulator_world import World, allow_events, unique, until
 
 CALL_BACK = """
     import boto3

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 from emulator.gaps import retry_delays
+from emulator_world import World, unique, until
 from ministack.services import stepfunctions
-
-from .conftest import World, unique, until
 
 CHILD = {
     "Transform": "AWS::Serverless-2016-10-31",
@@ -71,7 +70,9 @@ class TestLayer:
         archive = io.BytesIO()
         with zipfile.ZipFile(archive, "w") as out:
             out.writestr("python/shared_module.py", "NAME = 'layer'\n")
-        layer = world.functions.publish_layer_version(LayerName=unique("layer"), Content={"ZipFile": archive.getvalue()})
+        layer = world.functions.publish_layer_version(
+            LayerName=unique("layer"), Content={"ZipFile": archive.getvalue()}
+        )
         source = """
             import os, shared_module
             def handler(event, context):
@@ -88,7 +89,7 @@ class TestLayer:
 
 
 class TestRetryDelay:
-    """MiniStack sleeps for IntervalSeconds times BackoffRate to the power of the attempt: what is handed to it decides."""
+    """MiniStack sleeps for IntervalSeconds times BackoffRate to the power of the attempt: it is handed the result."""
 
     @pytest.fixture(autouse=True)
     def _filled(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,9 +104,7 @@ class TestRetryDelay:
 
     @pytest.mark.parametrize(("attempt", "seconds"), [(0, 2), (1, 4), (2, 8), (3, 10), (9, 10)])
     def test_it_grows_up_to_its_cap(self, attempt: int, seconds: float) -> None:
-        assert (
-            self.delay(attempt, IntervalSeconds=2, BackoffRate=2, MaxDelaySeconds=10, MaxAttempts=20) == seconds
-        )
+        assert self.delay(attempt, IntervalSeconds=2, BackoffRate=2, MaxDelaySeconds=10, MaxAttempts=20) == seconds
 
     def test_jitter_spreads_it_below_the_full_delay(self) -> None:
         fields = {"IntervalSeconds": 2, "BackoffRate": 2, "MaxDelaySeconds": 10, "MaxAttempts": 20}

@@ -1,7 +1,8 @@
 """What MiniStack lacks and Tiffin relies on: one module per behaviour of AWS, each applied before the emulator starts.
 
-A filler wraps functions of MiniStack 1.5.33 and changes what comes out of them; it never changes Tiffin. Its module says which
-behaviour of AWS it stands for, and where AWS documents it. `fill` fails loudly if MiniStack no longer has what is wrapped.
+A filler wraps functions of MiniStack 1.5.33 and changes what comes out of them; it never changes Tiffin. Its module
+says which behaviour of AWS it stands for, and where AWS documents it. `fill` fails loudly if MiniStack no longer has
+what is wrapped.
 """
 
 import os

@@ -1,7 +1,8 @@
 """The permission to call back is a permission on the state machine that waits, found by the token.
 
-Source: Service Authorization Reference, "Actions, resources, and condition keys for AWS Step Functions". MiniStack, when it
-enforces IAM, looks for an ARN in the request; a callback carries a token only, and so needs a permission on `*`.
+Source: Service Authorization Reference, "Actions, resources, and condition keys for AWS Step Functions". MiniStack,
+when it enforces IAM, looks for an ARN in the request; a callback carries a token only, and so needs a permission on
+`*`.
 """
 
 import json

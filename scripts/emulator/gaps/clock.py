@@ -1,7 +1,8 @@
 """How much faster time passes for Step Functions than for everybody else. Not a gap: what the fillers share.
 
-Scaled: a state machine's `TimeoutSeconds`, the `TimeoutSeconds` of a task that waits for a callback, and, by MiniStack itself
-(`SFN_WAIT_SCALE`), `Wait` states and the delay of a retry. Not scaled: the `TimeoutSeconds` of a task that does real work.
+Scaled: a state machine's `TimeoutSeconds`, the `TimeoutSeconds` of a task that waits for a callback, and, by MiniStack
+itself (`SFN_WAIT_SCALE`), `Wait` states and the delay of a retry. Not scaled: the `TimeoutSeconds` of a task that does
+real work.
 """
 
 import os

@@ -1,7 +1,7 @@
-"""An execution ends once: nothing that still runs for it changes its status, enters a state or writes history afterwards.
+"""An execution ends once: nothing that still runs for it changes its status, enters a state or writes history.
 
-Source: Step Functions API reference, `StopExecution`, and developer guide, "Workflow timeouts". In MiniStack the thread of an
-execution that was stopped goes on when the task it waits for ends, and marks it FAILED or SUCCEEDED.
+Source: Step Functions API reference, `StopExecution`, and developer guide, "Workflow timeouts". In MiniStack the
+thread of an execution that was stopped goes on when the task it waits for ends, and marks it FAILED or SUCCEEDED.
 """
 
 import contextlib
@@ -23,8 +23,8 @@ current: ContextVar["Execution | None"] = ContextVar("current", default=None)
 class ExecutionEnded(SystemExit):
     """Unwinds the thread of an execution that has ended meanwhile.
 
-    No `Exception`, so that neither a `Catch` nor MiniStack's own handlers take it for an error of the task; and threads end
-    silently on a `SystemExit`.
+    No `Exception`, so that neither a `Catch` nor MiniStack's own handlers take it for an error of the task; and threads
+    end silently on a `SystemExit`.
     """
 
 

@@ -1,8 +1,8 @@
 """An execution that runs longer than its state machine's `TimeoutSeconds` is TIMED_OUT.
 
-Source: Amazon States Language, "Top-level fields"; Step Functions developer guide, "Workflow timeouts" and "Automating event
-delivery with EventBridge". No state runs then and no `Catch`; the record has neither error nor cause, the history ends in
-`ExecutionTimedOut`, and the status event says TIMED_OUT and REDRIVABLE. MiniStack ignores the field.
+Source: Amazon States Language, "Top-level fields"; Step Functions developer guide, "Workflow timeouts" and "Automating
+event delivery with EventBridge". No state runs then and no `Catch`; the record has neither error nor cause, the
+history ends in `ExecutionTimedOut`, and the status event says TIMED_OUT and REDRIVABLE. MiniStack ignores the field.
 """
 
 import contextlib

@@ -1,8 +1,8 @@
 """A function's error carries the exception's class name as `errorType`, and the execution environment survives it.
 
-Source: AWS Lambda developer guide, "Lambda function errors in Python"; Step Functions developer guide, "Handling errors in
-Step Functions workflows": a task fails with the function's `errorType`, which is what `Retry` and `Catch` match. MiniStack
-reports every raised error as `Runtime.HandlerError`, and starts the next invocation in a new process.
+Source: AWS Lambda developer guide, "Lambda function errors in Python"; Step Functions developer guide, "Handling
+errors in Step Functions workflows": a task fails with the function's `errorType`, which is what `Retry` and `Catch`
+match. MiniStack reports every raised error as `Runtime.HandlerError`, and starts the next invocation in a new process.
 """
 
 from typing import Any
@@ -10,9 +10,10 @@ from typing import Any
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
-_RAISED = """        except Exception as e:
-            _real_stdout.write(json.dumps({"status": "error", "error": str(e), "trace": traceback.format_exc()}) + "\\n")
-"""
+_RAISED = (
+    "        except Exception as e:\n            _real_stdout.write(json.dumps("
+    '{"status": "error", "error": str(e), "trace": traceback.format_exc()}) + "\\n")\n'
+)
 # "ok" is about the process, which MiniStack ends otherwise.
 _REPORTED = """        except Exception as e:
             print("[ERROR] " + traceback.format_exc(), file=sys.stderr, flush=True)
@@ -20,8 +21,10 @@ _REPORTED = """        except Exception as e:
                 "errorMessage": str(e), "errorType": type(e).__name__, "requestId": context.aws_request_id,
                 "stackTrace": traceback.format_tb(e.__traceback__)}}) + "\\n")
 """
-_INIT_FAILED = '''        _real_stdout.write(json.dumps({"status": "error", "error": str(e)}) + "\\n")'''
-_INIT_EXPLAINED = '''        _real_stdout.write(json.dumps({"status": "error", "error": traceback.format_exc()}) + "\\n")'''
+_INIT_FAILED = """        _real_stdout.write(json.dumps({"status": "error", "error": str(e)}) + "\\n")"""
+_INIT_EXPLAINED = (
+    """        _real_stdout.write(json.dumps({"status": "error", "error": traceback.format_exc()}) + "\\n")"""
+)
 
 
 class FunctionError(dict[str, Any]):

@@ -1,7 +1,7 @@
 """CloudFormation expands the SAM transform in a nested stack's template as it does in the root's.
 
-Source: AWS SAM developer guide, "Reuse code and resources using nested applications". MiniStack transforms the root only and
-refuses `AWS::Serverless::Function` in a child.
+Source: AWS SAM developer guide, "Reuse code and resources using nested applications". MiniStack transforms the root
+only and refuses `AWS::Serverless::Function` in a child.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ _SAM = "AWS::Serverless-2016-10-31"
 
 
 def fill() -> None:
-    """Wrap the parser of templates where a nested stack's provisioner looks it up; a root's handlers hold the original."""
+    """Wrap the parser where a nested stack's provisioner looks it up; a root's handlers hold the original."""
     parse = engine._parse_template
 
     def parse_template(body: str) -> Any:
@@ -22,7 +22,7 @@ def fill() -> None:
             return template
         expanded = engine._apply_transforms(template)
         if isinstance(expanded, engine._TransformFailed):
-            raise ValueError(expanded.error)
+            raise ValueError(expanded.error)  # noqa: TRY004 - what the provisioner reports as the stack's failure
         return expanded
 
     engine._parse_template = parse_template

@@ -1,8 +1,8 @@
 """The optimised `events:putEvents` fails if an entry was refused, and says which execution an event came from.
 
 Source: Step Functions developer guide, "Add EventBridge events with Step Functions": the task fails with
-`EventBridge.FailedEntry` if `FailedEntryCount` is not zero, and the ARNs of execution and state machine are added to each
-entry's `Resources`. MiniStack succeeds in either case, and adds nothing.
+`EventBridge.FailedEntry` if `FailedEntryCount` is not zero, and the ARNs of execution and state machine are added to
+each entry's `Resources`. MiniStack succeeds in either case, and adds nothing.
 """
 
 from typing import Any

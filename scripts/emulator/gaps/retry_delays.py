@@ -1,7 +1,7 @@
-"""A retrier's `MaxDelaySeconds` caps its delay, and `JitterStrategy` FULL spreads it between nothing and the full delay.
+"""A retrier's `MaxDelaySeconds` caps its delay, and `JitterStrategy` FULL spreads it from nothing to the full delay.
 
-Source: Step Functions developer guide, "Handling errors in Step Functions workflows", "Retry field examples". MiniStack knows
-neither field.
+Source: Step Functions developer guide, "Handling errors in Step Functions workflows", "Retry field examples".
+MiniStack knows neither field.
 """
 
 import random
@@ -21,7 +21,7 @@ def fill() -> None:
         delay = retrier.get("IntervalSeconds", 1) * retrier.get("BackoffRate", 2.0) ** counts.get(index, 0)
         delay = min(delay, retrier.get("MaxDelaySeconds", delay))
         if retrier.get("JitterStrategy") == "FULL":
-            delay = random.uniform(0, delay)
+            delay = random.uniform(0, delay)  # noqa: S311 - it only spreads load
         return {**retrier, "IntervalSeconds": delay, "BackoffRate": 1}, index
 
     stepfunctions._find_matching_retrier = find_matching_retrier

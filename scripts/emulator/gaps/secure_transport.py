@@ -1,7 +1,8 @@
 """Requests count as encrypted, as requests to AWS are.
 
-Source: IAM user guide, "AWS global condition context keys", `aws:SecureTransport`. The emulator is reached by plain HTTP on a
-loopback address; a policy that refuses unencrypted requests, as every queue and bucket should, would refuse everything here.
+Source: IAM user guide, "AWS global condition context keys", `aws:SecureTransport`. The emulator is reached by plain
+HTTP on a loopback address; a policy that refuses unencrypted requests, as every queue and bucket should, would refuse
+everything here.
 """
 
 from contextvars import ContextVar

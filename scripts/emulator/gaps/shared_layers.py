@@ -1,11 +1,10 @@
 """A layer's content is there before the function starts, and is the same files for every execution environment.
 
-Source: AWS Lambda developer guide, "Managing Lambda dependencies with layers": Lambda mounts a layer at `/opt`. MiniStack
-unpacks it again for every worker, which for a layer of thousands of files is most of a cold start.
+Source: AWS Lambda developer guide, "Managing Lambda dependencies with layers": Lambda mounts a layer at `/opt`.
+MiniStack unpacks it again for every worker, which for a layer of thousands of files is most of a cold start.
 """
 
 import hashlib
-import os
 import tempfile
 import threading
 import types
@@ -24,8 +23,9 @@ class _ZipFile(zipfile.ZipFile):
     def extractall(self, path: Any = None, *args: Any, **kwargs: Any) -> None:
         target = Path(path or ".")
         if not target.name.startswith("layer_"):
-            return super().extractall(path, *args, **kwargs)
-        with open(str(self.filename), "rb") as archive:
+            super().extractall(path, *args, **kwargs)
+            return
+        with Path(str(self.filename)).open("rb") as archive:
             digest = hashlib.file_digest(archive, "sha256").hexdigest()
         shared = Path(tempfile.gettempdir(), "layers", digest)
         with _lock:
@@ -34,7 +34,7 @@ class _ZipFile(zipfile.ZipFile):
                 super().extractall(draft)
                 draft.rename(shared)
         target.rmdir()
-        os.symlink(shared, target)
+        target.symlink_to(shared)
 
 
 def fill() -> None:

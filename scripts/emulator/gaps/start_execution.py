@@ -1,7 +1,8 @@
 """Starting a running execution again, by the same name and with the same input, is the same start.
 
-Source: Step Functions API reference, `StartExecution`: "If StartExecution is called with the same name and input as a running
-execution, the call succeeds and returns the same response as the original request." MiniStack refuses every known name.
+Source: Step Functions API reference, `StartExecution`: "If StartExecution is called with the same name and input as a
+running execution, the call succeeds and returns the same response as the original request." MiniStack refuses every
+known name.
 """
 
 from typing import Any

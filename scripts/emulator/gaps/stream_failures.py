@@ -1,10 +1,11 @@
-"""A function that reads a DynamoDB stream reports what it could not process, and what it never can goes to a destination.
+"""A function that reads a DynamoDB stream reports what it cannot process; what it never can goes to a destination.
 
-Source: AWS Lambda developer guide, "Configuring partial batch response with DynamoDB and Lambda", "Retain discarded records
-with DynamoDB and Lambda" and "Create a DynamoDB event source mapping": with `ReportBatchItemFailures` the lowest sequence
-number returned is the checkpoint to retry from, an unknown one fails the whole batch; `BisectBatchOnFunctionError` splits a
-failed batch without counting that as a retry; after `MaximumRetryAttempts` (-1: never) the rest goes to `OnFailure`. MiniStack
-takes every batch that did not raise as done, and retries one that did for ever.
+Source: AWS Lambda developer guide, "Configuring partial batch response with DynamoDB and Lambda", "Retain discarded
+records with DynamoDB and Lambda" and "Create a DynamoDB event source mapping": with `ReportBatchItemFailures` the
+lowest sequence number returned is the checkpoint to retry from, an unknown one fails the whole batch;
+`BisectBatchOnFunctionError` splits a failed batch without counting that as a retry; after `MaximumRetryAttempts` (-1:
+never) the rest goes to `OnFailure`. MiniStack takes every batch that did not raise as done, and retries one that did
+for ever.
 """
 
 import json

@@ -1,9 +1,9 @@
 """A task token is good for one attempt of one task of a running execution; a callback with any other is `TaskTimedOut`.
 
-Source: Step Functions API reference, `SendTaskSuccess` ("The task token has either expired or the task associated with the
-token has already been closed"), and developer guide, "Wait for a callback with task token". In MiniStack a second callback
-overwrites the first, a token outlives its execution, every retry of a task waits with the same token, and a token that is
-spent is `TaskDoesNotExist`.
+Source: Step Functions API reference, `SendTaskSuccess` ("The task token has either expired or the task associated with
+the token has already been closed"), and developer guide, "Wait for a callback with task token". In MiniStack a second
+callback overwrites the first, a token outlives its execution, every retry of a task waits with the same token, and a
+token that is spent is `TaskDoesNotExist`.
 """
 
 import threading

@@ -1,8 +1,9 @@
 """A state machine acts with the permissions of its role, and with no others.
 
-Source: Step Functions developer guide, "How AWS Step Functions works with IAM" and "IAM policies for integrated services"; the
-error is the Amazon States Language's `States.Permissions`. MiniStack checks callers of its API, but a state machine calls the
-services in-process. Checked are the integrations that Tiffin uses: Lambda, DynamoDB, EventBridge, SQS and Step Functions.
+Source: Step Functions developer guide, "How AWS Step Functions works with IAM" and "IAM policies for integrated
+services"; the error is the Amazon States Language's `States.Permissions`. MiniStack checks callers of its API, but a
+state machine calls the services in-process. Checked are the integrations that Tiffin uses: Lambda, DynamoDB,
+EventBridge, SQS and Step Functions.
 """
 
 from collections.abc import Callable, Iterator
@@ -86,7 +87,9 @@ def _needs(resource: str, data: _Arguments) -> Iterator[tuple[str, str]]:
 
 
 def _arn(service: str, resource: str) -> str:
-    return resource if resource.startswith("arn:") else f"arn:aws:{service}:{get_region()}:{get_account_id()}:{resource}"
+    return (
+        resource if resource.startswith("arn:") else f"arn:aws:{service}:{get_region()}:{get_account_id()}:{resource}"
+    )
 
 
 def _functions(data: _Arguments) -> list[str]:

@@ -1,0 +1,127 @@
+"""The stack's whole way: build, deploy, talk to it, listen to its bus, stop; and what is said when a step fails."""
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from emulator import BuildFailed, DeployFailed, EventNotSeen, Stack, deployment, isolation
+from emulator.launcher import Emulator, Process
+from emulator_world import World, nothing_remains_of
+
+TEMPLATE = Path(__file__).parent / "templates" / "template.yaml"
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    # With spaces: a person's folders have them.
+    state_dir = tmp_path_factory.mktemp("state of a stack")
+    with Stack.up(template=TEMPLATE, parameters={"Greeting": 'good "morning"'}, state_dir=state_dir) as running:
+        yield running
+
+
+class TestUp:
+    def test_the_api_answers_where_the_output_says(self, stack: Stack) -> None:
+        with urllib.request.urlopen(stack.outputs["ApiUrl"] + "/hello", timeout=20) as response:
+            assert response.read() == b'good "morning"'
+
+    def test_the_function_runs_as_what_it_was_declared(self, stack: Stack) -> None:
+        (function,) = stack.client("lambda").list_functions()["Functions"]
+
+        assert function["Runtime"] == isolation.runtime()
+        assert function["Architectures"] == [isolation.architecture()]
+
+
+class TestTap:
+    def test_events_arrive_whole_in_order_and_once(self, stack: Stack) -> None:
+        bus = stack.outputs["EventBusName"]
+        with stack.tap() as tap:
+            for number in range(25):
+                detail = json.dumps({"number": number})
+                entry = {"Source": "tiffin.test", "DetailType": "Counted", "Detail": detail, "EventBusName": bus}
+                stack.client("events").put_events(Entries=[entry])
+
+            last = tap.wait_for(lambda event: event["detail"]["number"] == 24)
+
+            assert (last["source"], last["detail-type"]) == ("tiffin.test", "Counted")
+            assert [event["detail"]["number"] for event in tap.events] == list(range(25))
+            # What is past is found too.
+            assert tap.wait_for(lambda event: event["detail"]["number"] == 3) is tap.events[3]
+
+    def test_waiting_in_vain_says_what_came_instead(self, stack: Stack) -> None:
+        bus = stack.outputs["EventBusName"]
+        with stack.tap() as tap:
+            entry = {"Source": "tiffin.test", "DetailType": "Other", "Detail": "{}", "EventBusName": bus}
+            stack.client("events").put_events(Entries=[entry])
+            tap.wait_for(lambda event: event["detail-type"] == "Other")
+
+            with pytest.raises(EventNotSeen, match="Seen on the bus: Other"):
+                tap.wait_for(lambda event: event["detail-type"] == "Wanted", timeout=0.2)
+
+    def test_it_leaves_no_rule_and_no_queue(self, stack: Stack) -> None:
+        stack.tap().close()
+
+        assert not stack.client("events").list_rules(EventBusName=stack.outputs["EventBusName"])["Rules"]
+        assert not stack.client("sqs").list_queues(QueueNamePrefix="tap-").get("QueueUrls")
+
+
+class TestFailure:
+    def started(self, monkeypatch: pytest.MonkeyPatch) -> list[Process]:
+        """The processes that are started from now on."""
+        seen: list[Process] = []
+        start = Emulator.start
+
+        def started(self: Emulator) -> Process:
+            seen.append(start(self))
+            return seen[-1]
+
+        monkeypatch.setattr(Emulator, "start", started)
+        return seen
+
+    @pytest.mark.parametrize(
+        ("broken", "error", "says"),
+        [
+            ("Type: AWS::Events::Nonsense", DeployFailed, "AWS::Events::Nonsense"),
+            ("Type: [", BuildFailed, "Failed to parse"),
+        ],
+        ids=["deploy", "build"],
+    )
+    def test_the_error_carries_what_sam_said_and_nothing_is_left_running(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str, error: type[Exception], says: str
+    ) -> None:
+        template = tmp_path / "template.yaml"
+        template.write_text(TEMPLATE.read_text().replace("Type: AWS::Events::EventBus", broken))
+        (tmp_path / "hello.py").touch()
+        started = self.started(monkeypatch)
+
+        with pytest.raises(error, match=says) as failed:
+            Stack.up(template=template, state_dir=tmp_path / ".tiffin")
+
+        assert "failed with exit code" in str(failed.value)
+        assert len(started) == 1
+        assert nothing_remains_of(started[0])
+
+
+class TestLayers:
+    def test_equal_layers_of_two_services_are_uploaded_once(self, world: World, tmp_path: Path) -> None:
+        bucket = deployment.ARTIFACTS
+        world.client("s3").create_bucket(
+            Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+        )
+        for service in ("one", "two"):
+            layer = tmp_path / "build" / service / "Layer" / "python"
+            layer.mkdir(parents=True)
+            (layer / "module.py").write_text("NAME = 'layer'\n")
+            (tmp_path / "build" / service / "template.yaml").write_text(
+                "Resources:\n  Layer:\n    Properties:\n      ContentUri: Layer\n  Other:\n    Properties:\n"
+                "      ContentUri: s3://elsewhere/key\n"
+            )
+
+        deployment.upload_layers_once(world.endpoint, tmp_path)
+
+        texts = {path.read_text() for path in (tmp_path / "build").rglob("template.yaml")}
+        keys = [item["Key"] for item in world.client("s3").list_objects_v2(Bucket=bucket)["Contents"]]
+        assert len(texts) == len(keys) == 1
+        assert f"ContentUri: s3://{bucket}/{keys[0]}\n" in next(iter(texts))
+        assert "ContentUri: s3://elsewhere/key\n" in next(iter(texts))
