@@ -1,6 +1,8 @@
 # Everything a person types. Each target sets up what it needs: Python 3.11 or newer and make are enough.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
+# Who holds the money in `make demo`: sandbox, or stripe (a local stand-in for Stripe, through its official library).
+PAYMENTS ?= sandbox
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
@@ -13,7 +15,7 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 demo: $(VENV)/ready ## set up, deploy to the laptop, tell the story of a few orders, stop
-	@$(BIN)/python scripts/demo.py
+	@$(BIN)/python scripts/demo.py --payments $(PAYMENTS)
 
 up: $(VENV)/ready ## the same, staying up: prints URLs and calls to try
 	@$(BIN)/python scripts/up.py

@@ -35,7 +35,7 @@ DECLINED_METHOD = "pm_card_chargeCustomerFail"
 
 @pytest.fixture(scope="module")
 def api_base() -> Iterator[str]:
-    program = Path(__file__).with_name("payments_localstripe.py")
+    program = Path(__file__).parents[2] / "scripts" / "localstripe_server.py"
     process = subprocess.Popen([sys.executable, str(program), "--port", "0"], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout

@@ -1,6 +1,6 @@
 """localstripe, a stateful Stripe server in Python, brought up to what Tiffin relies on. As a program, it serves.
 
-    python tests/unit/payments_localstripe.py --port 8420
+    python scripts/localstripe_server.py --port 8420
 
 Filled in here, each as Stripe documents it: idempotency keys (docs.stripe.com/api/idempotent_requests), the parameter
 `allowed_payment_method_types` (API version 2026-07-29), and that only a held PaymentIntent can be captured
