@@ -26,10 +26,7 @@ def trace_header() -> str:
 
     Source: X-Ray developer guide, "Tracing header" and "Trace IDs".
     """
-    return (
-        os.environ.get("_X_AMZN_TRACE_ID")
-        or f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)};Sampled=0"
-    )
+    return os.environ.get("_X_AMZN_TRACE_ID") or f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)};Sampled=0"
 
 
 def about_order(order_id: str, **annotations: str) -> None:
