@@ -36,6 +36,11 @@ lint: $(VENV)/ready ## style, types, templates, state machines, contracts
 	$(BIN)/cfn-lint template.yaml services/*/template.yaml
 	AWS_DEFAULT_REGION=eu-central-1 sh -ec 'for t in template.yaml services/*/template.yaml; do $(BIN)/sam validate --lint --template $$t; done'
 	$(BIN)/python scripts/lint_statemachines.py
+	$(BIN)/python scripts/event_contracts.py compare
+	$(BIN)/python scripts/render_events.py --check
+	@# The reference validator of AsyncAPI is a Node package; Node is needed for this step alone.
+	@npm ci --silent --prefix scripts/asyncapi
+	node scripts/asyncapi/validate.mjs
 
 format: $(VENV)/ready ## put the code in the house's shape
 	$(BIN)/ruff check --fix-only .

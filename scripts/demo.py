@@ -280,7 +280,9 @@ def main(arguments: list[str] | None = None) -> int:
             client = Client(stack.outputs)
             client.menu("r-bella-napoli")  # the first call pays the cold start
             teller = Teller(console, client, stack.tap(), chosen.books(stack), chosen.declined_method)
-            console.print(f"\n[dim]Workflows live {CLOCK} times as fast here: three hours pass in {10800 // CLOCK} s.[/dim]")
+            console.print(
+                f"\n[dim]Workflows live {CLOCK} times as fast here: 3 hours pass in {10800 // CLOCK} s.[/dim]"
+            )
             tell(teller, STORIES)
             console.print()
             console.print(summary(STORIES))

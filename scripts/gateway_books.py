@@ -44,15 +44,18 @@ class StripeBooks:
     def balance(self, order_id: str) -> Balance:
         """See `Books.balance`."""
         held = captured = voided = 0
-        for intent in self._client.v1.payment_intents.list({"limit": 100}).auto_paging_iter():
-            if intent.metadata and intent.metadata.get("order_id") == order_id:
-                took = intent.amount_received or (intent.amount if intent.status == "succeeded" else 0)
-                was_held = intent.status in {"requires_capture", "succeeded"} or (
-                    intent.status == "canceled" and intent.latest_charge is not None
-                )
-                held += intent.amount if was_held else 0
-                captured += took
-                voided += intent.amount if was_held and intent.status == "canceled" else 0
+        for each in self._client.v1.payment_intents.list({"limit": 100}).auto_paging_iter():
+            intent = each.to_dict()
+            if intent["metadata"].get("order_id") != order_id:
+                continue
+            # A canceled intent held money only if a charge was ever made; the stand-in lists charges the older way.
+            charged = intent.get("latest_charge") or intent.get("charges", {}).get("data")
+            was_held = intent["status"] in {"requires_capture", "succeeded"} or (
+                intent["status"] == "canceled" and charged
+            )
+            held += intent["amount"] if was_held else 0
+            captured += intent["amount"] if intent["status"] == "succeeded" else 0
+            voided += intent["amount"] if was_held and intent["status"] == "canceled" else 0
         return Balance(held=held, captured=captured, voided=voided)
 
 

@@ -1,4 +1,4 @@
-"""Unit tests run in a process that can reach no account: fixed region, no credentials, no tracing daemon, no sockets."""
+"""Unit tests run in a process that can reach no account: fixed region, no credentials, no daemon, no sockets."""
 
 import socket
 from typing import Any

@@ -71,11 +71,11 @@ class Page(BaseModel):
 
 @app.get("/promo-codes")
 def list_promo_codes(
-    customer_id: Annotated[str, Query(pattern=r"^[A-Za-z0-9_-]{1,128}$", description="Opaque id of the customer.")],
+    customer_id: Annotated[
+        str, Query(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", description="Opaque id of the customer.")
+    ],
     limit: Annotated[int, Query(ge=1, le=100, description="Codes per page.")] = 20,
-    next_: Annotated[
-        str | None, Query(alias="next", max_length=512, description="`next` of the page before.")
-    ] = None,
+    next_: Annotated[str | None, Query(alias="next", max_length=512, description="`next` of the page before.")] = None,
 ) -> Page:
     """The codes that a customer got, available or not."""
     codes, last = store().codes(customer_id, limit, _decode(next_) if next_ else None)

@@ -33,7 +33,7 @@ class OrderEvent(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    customer_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
+    customer_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
     # Required, though it may be null: an end that does not say would leave a spent code unrestored in silence.
     promo_code: Annotated[str, Field(pattern=r"^[A-Z0-9][A-Z0-9-]{3,31}$")] | None
 

@@ -101,9 +101,7 @@ class Change:
         return bool(self.facts or self.issued or self.amended or self.uses)
 
 
-def decide(
-    customer: Customer, news: News, rules: Sequence[Rule], exhausted: frozenset[str] = frozenset()
-) -> Change:
+def decide(customer: Customer, news: News, rules: Sequence[Rule], exhausted: frozenset[str] = frozenset()) -> Change:
     """What an event changes for its customer.
 
     Args:

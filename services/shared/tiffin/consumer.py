@@ -147,9 +147,7 @@ class Consumer:
         """
         # Raising when all records fail would add nothing: SQS then retries the same messages.
         processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-        return process_partial_response(
-            event=batch, record_handler=self._take, processor=processor, context=context
-        )
+        return process_partial_response(event=batch, record_handler=self._take, processor=processor, context=context)
 
     @tracer.capture_method(capture_response=False)
     def _take(self, record: SQSRecord) -> None:
