@@ -11,10 +11,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from promotions import redemption
 from promotions.ledger import MAX_CODES, News, decide
-from promotions.model import Budget, FixedAmount, Grant, History, Terms, code_for, euros
+from promotions.model import Budget, Grant, History, Terms, code_for, euros
 from promotions.redemption import State, Use, holders
 from promotions.rules import RULES
 from promotions_world import ANNA, NOON, Ledger, delivered, ended, expired, order, placed, said
+from tiffin.discounts import FixedAmount
 
 WELCOME = code_for(ANNA, "WELCOME_BACK", "WELCOME")
 

@@ -7,11 +7,12 @@ import promotions.rules as package
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from promotions.model import Delivery, Expiry, FixedAmount, Grant, History, Percentage, euros
+from promotions.model import Delivery, Expiry, Grant, History, euros
 from promotions.rules import RULES, apology, campaign, free_delivery, loyalty, welcome_back
 from promotions.rules.campaign import Campaign
 from promotions_world import NOON, delivery, order
 from pydantic import ValidationError
+from tiffin.discounts import FixedAmount, Percentage
 from tiffin.money import Money
 
 SPRING = Campaign(

@@ -13,12 +13,13 @@ from botocore.exceptions import ClientError
 from event_contracts import validate
 from moto import mock_aws
 from promotions.ledger import MAX_CODES, News
-from promotions.model import Budget, FixedAmount, Grant, History, Terms, code_for, euros
+from promotions.model import Budget, Grant, History, Terms, code_for, euros
 from promotions.redemption import State, Use
 from promotions.rules import RULES
 from promotions.store import PromotionsStore, TooMuchContention
 from promotions_world import ANNA, BORIS, NOON, TRACE, Ledger, delivered, ended, expired, order, placed, said
 from support import create_table
+from tiffin.discounts import FixedAmount
 
 WELCOME = code_for(ANNA, "WELCOME_BACK", "WELCOME")
 

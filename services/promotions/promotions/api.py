@@ -17,10 +17,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 from pydantic import BaseModel
 from tiffin import problems
+from tiffin.discounts import Discount
 from tiffin.money import Money
 from tiffin.observability import logger, tracer
 
-from promotions.model import Discount, PromoCode
+from promotions.model import PromoCode
 from promotions.redemption import State, Use, holders
 from promotions.rules import RULES
 from promotions.store import PromotionsStore

@@ -9,9 +9,8 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt
+from tiffin.discounts import FixedAmount, FreeDelivery, Percentage
 from tiffin.money import Money
 
 CURRENCY = "EUR"
@@ -21,70 +20,6 @@ CURRENCY = "EUR"
 def euros(amount: int) -> Money:
     """An amount of the programme's currency, in whole euros."""
     return Money(amount=amount * 100, currency=CURRENCY)
-
-
-# --- What a code takes off an order -----------------------------------------------------------------------------------
-
-
-class NotApplicable(ValueError):
-    """The code takes nothing off this order; the message says why."""
-
-
-class CodeExpired(NotApplicable):
-    """The code is past its expiry."""
-
-
-class MinimumNotReached(NotApplicable):
-    """The order is smaller than the code asks for, or in another currency."""
-
-
-class Percentage(BaseModel):
-    """A share of the subtotal.
-
-    Attributes:
-        percent: per cent, 1 to 100.
-        cap: upper limit of what is taken off.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    type: Literal["percentage"] = "percentage"
-    percent: Annotated[StrictInt, Field(ge=1, le=100)]
-    cap: Money | None = None
-
-    def off(self, subtotal: Money, delivery_fee: Money) -> Money:
-        """What is taken off: the share, half a minor unit rounded up (2.5 cents are 3), at most the cap."""
-        share = (subtotal.amount * self.percent + 50) // 100
-        limit = subtotal.amount if self.cap is None else min(self.cap.amount, subtotal.amount)
-        return Money(amount=min(share, limit), currency=subtotal.currency)
-
-
-class FixedAmount(BaseModel):
-    """An amount, at most the subtotal: what is left of the code is lost, an order never costs less than nothing."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    type: Literal["fixed"] = "fixed"
-    amount: Money
-
-    def off(self, subtotal: Money, delivery_fee: Money) -> Money:
-        """What is taken off."""
-        return Money(amount=min(self.amount.amount, subtotal.amount), currency=subtotal.currency)
-
-
-class FreeDelivery(BaseModel):
-    """The delivery fee."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    type: Literal["free_delivery"] = "free_delivery"
-
-    def off(self, subtotal: Money, delivery_fee: Money) -> Money:
-        """What is taken off."""
-        return delivery_fee
-
-
-Discount = Annotated[Percentage | FixedAmount | FreeDelivery, Field(discriminator="type")]
 
 
 # --- What happened ----------------------------------------------------------------------------------------------------
@@ -299,24 +234,3 @@ class PromoCode:
             earned_at=grant.earned_at,
             expires_at=grant.expires_at,
         )
-
-    def off(self, subtotal: Money, delivery_fee: Money, at: datetime) -> Money:
-        """What this code takes off an order.
-
-        Args:
-            subtotal: price of the dishes.
-            delivery_fee: price of the delivery.
-            at: when the order is placed.
-
-        Returns:
-            At most what the order costs, so that nothing is ever paid out.
-
-        Raises:
-            CodeExpired: the code is past its expiry.
-            MinimumNotReached: the order is too small or in another currency.
-        """
-        if at >= self.expires_at:
-            raise CodeExpired(f"{self.code} expired at {self.expires_at.isoformat()}")
-        if subtotal.currency != self.minimum_order.currency or subtotal.amount < self.minimum_order.amount:
-            raise MinimumNotReached(f"{self.code} needs an order of at least {self.minimum_order}")
-        return self.discount.off(subtotal, delivery_fee)

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 from pydantic import TypeAdapter
 from tiffin import outbox
+from tiffin.discounts import Discount
 from tiffin.events import event_id, rfc3339
 from tiffin.money import Money
 
 from promotions.ledger import Announcement, Change, Customer, News, decide
-from promotions.model import Delivery, Discount, Expiry, History, PromoCode, Rule
+from promotions.model import Delivery, Expiry, History, PromoCode, Rule
 from promotions.redemption import State, Use
 
 if TYPE_CHECKING:

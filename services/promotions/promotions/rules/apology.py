@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
-from promotions.model import FixedAmount, Grant, History, Terms, end_of_day, euros
+from tiffin.discounts import FixedAmount
+
+from promotions.model import Grant, History, Terms, end_of_day, euros
 
 VALID_DAYS = 90
 TERMS = Terms(

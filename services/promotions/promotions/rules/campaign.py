@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from tiffin.discounts import Discount
 from tiffin.money import Money
 
-from promotions.model import Budget, Discount, Grant, History, Terms
+from promotions.model import Budget, Grant, History, Terms
 
 
 class Campaign(BaseModel):

@@ -9,7 +9,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 
-from promotions.model import CURRENCY, FreeDelivery, Grant, History, Terms, euros
+from tiffin.discounts import FreeDelivery
+
+from promotions.model import CURRENCY, Grant, History, Terms, euros
 
 FIRST_DAY = date(2026, 1, 1)
 PERIOD_DAYS = 30

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
-from promotions.model import Grant, History, Percentage, Terms, end_of_day, euros
+from tiffin.discounts import Percentage
+
+from promotions.model import Grant, History, Terms, end_of_day, euros
 
 VALID_DAYS = 30
 TERMS = Terms(

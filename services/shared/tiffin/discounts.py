@@ -1,0 +1,116 @@
+"""Discounts: what a promo code takes off one order. One arithmetic for whoever offers a code and whoever charges less.
+
+The shapes are those of `PromoCodeIssued` (`events/schemas/PromoCodeIssued.json`). Amounts are integer minor units. Only
+a percentage has to be rounded: to the nearest minor unit, half of one up (2.5 cents are 3).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictInt
+
+from tiffin.money import Money
+
+
+class NotApplicable(ValueError):
+    """The code takes nothing off this order; the message says why."""
+
+
+class CodeExpired(NotApplicable):
+    """The code is past its expiry."""
+
+
+class MinimumNotReached(NotApplicable):
+    """The order is smaller than the code asks for, or in another currency."""
+
+
+class Percentage(BaseModel):
+    """A share of the subtotal.
+
+    Attributes:
+        percent: per cent, 1 to 100.
+        cap: upper limit of what is taken off.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: Literal["percentage"] = "percentage"
+    percent: Annotated[StrictInt, Field(ge=1, le=100)]
+    cap: Money | None = None
+
+    def off(self, subtotal: Money, delivery_fee: Money) -> Money:
+        """What is taken off: the share, half a minor unit rounded up (2.5 cents are 3), at most the cap."""
+        share = (subtotal.amount * self.percent + 50) // 100
+        limit = subtotal.amount if self.cap is None else min(self.cap.amount, subtotal.amount)
+        return Money(amount=min(share, limit), currency=subtotal.currency)
+
+
+class FixedAmount(BaseModel):
+    """An amount, at most the subtotal: what is left of the code is lost, an order never costs less than nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: Literal["fixed"] = "fixed"
+    amount: Money
+
+    def off(self, subtotal: Money, delivery_fee: Money) -> Money:
+        """What is taken off."""
+        return Money(amount=min(self.amount.amount, subtotal.amount), currency=subtotal.currency)
+
+
+class FreeDelivery(BaseModel):
+    """The delivery fee."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: Literal["free_delivery"] = "free_delivery"
+
+    def off(self, subtotal: Money, delivery_fee: Money) -> Money:
+        """What is taken off."""
+        return delivery_fee
+
+
+Discount = Annotated[Percentage | FixedAmount | FreeDelivery, Field(discriminator="type")]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A discount under its conditions.
+
+    Attributes:
+        discount: what is taken off one order.
+        minimum_order: smallest subtotal that it can be spent on.
+        expires_at: first moment at which it is no longer taken.
+    """
+
+    discount: Percentage | FixedAmount | FreeDelivery
+    minimum_order: Money
+    expires_at: datetime
+
+    def off(self, subtotal: Money, delivery_fee: Money, at: datetime) -> Money:
+        """What is taken off an order.
+
+        Args:
+            subtotal: price of the dishes.
+            delivery_fee: price of the delivery, in the same currency.
+            at: when the order is placed.
+
+        Returns:
+            At most what the order costs, so that nothing is ever paid out.
+
+        Raises:
+            CodeExpired: the code is past its expiry.
+            MinimumNotReached: the order is too small or in another currency.
+        """
+        if at >= self.expires_at:
+            raise CodeExpired(f"It expired at {self.expires_at.isoformat()}.")
+        if {subtotal.currency} != self._currencies() or subtotal.amount < self.minimum_order.amount:
+            raise MinimumNotReached(f"It needs an order of at least {self.minimum_order}.")
+        return self.discount.off(subtotal, delivery_fee)
+
+    def _currencies(self) -> set[str]:
+        match self.discount:
+            case FixedAmount(amount=amount) | Percentage(cap=Money() as amount):
+                return {amount.currency, self.minimum_order.currency}
+        return {self.minimum_order.currency}
