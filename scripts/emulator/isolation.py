@@ -144,12 +144,13 @@ def client(service: str, endpoint: str, **config: Any) -> Any:
         "s3": {"addressing_style": "path"},
         **config,
     }
-    return boto3.Session(
+    own: Any = boto3.Session(
         botocore_session=session,
         region_name=REGION,
         aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-    ).client(service, endpoint_url=loopback(endpoint), config=botocore.config.Config(**settings))
+    )
+    return own.client(service, endpoint_url=loopback(endpoint), config=botocore.config.Config(**settings))
 
 
 def runtime() -> str:

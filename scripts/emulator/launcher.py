@@ -21,7 +21,10 @@ from .isolation import HOST, REGION, STATE_DIR, environment
 
 PREFERRED_PORT = 4566
 _START_SECONDS = 60.0
-_POLITE_SECONDS = 3.0
+_SCRATCH = "tiffin-"
+# Its state is in memory only: there is nothing that a longer goodbye would save.
+_POLITE_SECONDS = 0.5
+_DEATH_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,15 @@ class Process:
         return f"http://{HOST}:{self.port}"
 
     def running(self) -> bool:
-        """Whether this very process is alive and answers: a number in a file may have been given to another since."""
-        return Path(self.scratch).is_dir() and _answers(self.endpoint)
+        """Whether this very process is alive and answers."""
+        return self.alive() and _answers(self.endpoint)
+
+    def alive(self) -> bool:
+        """Whether this very process is there: its number may have been given to another since."""
+        listed = subprocess.run(
+            ["ps", "-o", "command=", "-p", str(self.pid)], capture_output=True, text=True, check=False
+        )
+        return server.__file__ in listed.stdout
 
     def save(self, path: Path, outputs: Mapping[str, str]) -> None:
         """Remember it, whole or not at all."""
@@ -63,7 +73,7 @@ class Process:
             state = json.loads(path.read_text())
             outputs = state.pop("outputs")
             return cls(**state), outputs
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
 
@@ -108,7 +118,7 @@ class Emulator:
 
     def _start(self, port: int) -> Process:
         self._state_dir.mkdir(parents=True, exist_ok=True)
-        scratch = tempfile.mkdtemp(prefix="tiffin-")
+        scratch = tempfile.mkdtemp(prefix=_SCRATCH)
         try:
             # A new file: another emulator may still write to the old one.
             self._log.unlink(missing_ok=True)
@@ -192,9 +202,17 @@ def stop(process: Process, popen: "subprocess.Popen[bytes] | None" = None) -> No
         _signal_group(process.pid, signal.SIGKILL)
     if popen is not None:
         popen.wait()
-    while _group_exists(process.pid) and time.monotonic() < deadline + _POLITE_SECONDS:
+    deadline = time.monotonic() + _DEATH_SECONDS
+    while _group_exists(process.pid) and time.monotonic() < deadline:
         time.sleep(0.02)
-    shutil.rmtree(process.scratch, ignore_errors=True)
+    discard(process)
+
+
+def discard(process: Process) -> None:
+    """Remove the temporary directory of an emulator that is gone; nothing else, whatever a file says its path is."""
+    scratch = Path(process.scratch)
+    if scratch.name.startswith(_SCRATCH) and scratch.parent.samefile(tempfile.gettempdir()):
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def free_port(preferred: int = 0) -> int:

@@ -60,6 +60,10 @@ def main() -> None:
     sys.argv = ["ministack"]
     try:
         gaps.fill()
+        if os.environ.get("TIFFIN_FAULTS"):
+            from emulator import faults
+
+            faults.fill()
         runpy.run_module("ministack", run_name="__main__")
     except (KeyboardInterrupt, SystemExit):
         pass

@@ -168,6 +168,11 @@ def reachable(value: str, endpoint: str) -> str:
 
 def _running(state_dir: Path) -> tuple[launcher.Process, dict[str, str]] | None:
     remembered = launcher.Process.load(state_dir / _STATE)
+    if remembered and not remembered[0].alive():
+        # Killed from outside, so that nobody cleaned up after it.
+        launcher.discard(remembered[0])
+        (state_dir / _STATE).unlink()
+        return None
     return remembered if remembered and remembered[0].running() else None
 
 

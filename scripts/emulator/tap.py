@@ -101,9 +101,12 @@ class BusTap:
         while not self._closed.is_set():
             try:
                 batch = self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10, WaitTimeSeconds=1)
-                for message in batch.get("Messages", []):
+                messages = batch.get("Messages", [])
+                for message in messages:
                     self._add(json.loads(message["Body"]))
-                    self._sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"])
+                if messages:
+                    done = [{"Id": m["MessageId"], "ReceiptHandle": m["ReceiptHandle"]} for m in messages]
+                    self._sqs.delete_message_batch(QueueUrl=self._queue, Entries=done)
             except (ClientError, BotoCoreError):
                 # The queue or the emulator is gone, or busy: ask again until closed.
                 self._closed.wait(0.2)

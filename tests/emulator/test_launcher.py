@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -136,13 +137,30 @@ class TestStay:
         with pytest.raises(NotRunning):
             Stack.attach(tmp_path)
 
-    def test_what_is_remembered_of_a_dead_one_is_not_running(self, emulator: Emulator, tmp_path: Path) -> None:
+    def test_one_that_was_killed_is_not_running_and_is_cleaned_up(self, emulator: Emulator, tmp_path: Path) -> None:
         process = emulator.start()
         process.save(tmp_path / "stack.json", {})
-        emulator.stop()
+        os.kill(process.pid, signal.SIGKILL)
+        assert emulator._popen is not None
+        emulator._popen.wait(timeout=20)
 
         with pytest.raises(NotRunning):
             Stack.attach(tmp_path)
+
+        assert nothing_remains_of(process)
+        assert not (tmp_path / "stack.json").exists()
+
+    def test_another_process_under_its_number_is_left_alone(self, emulator: Emulator, tmp_path: Path) -> None:
+        process = emulator.start()
+        emulator.stop()
+        with subprocess.Popen(["sleep", "600"], start_new_session=True) as other:
+            replace(process, pid=other.pid).save(tmp_path / "stack.json", {})
+
+            with pytest.raises(NotRunning):
+                Stack.attach(tmp_path)
+
+            assert other.poll() is None
+            other.kill()
 
 
 class TestPort:

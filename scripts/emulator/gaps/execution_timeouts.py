@@ -26,13 +26,14 @@ def fill() -> None:
         execution = stepfunctions._executions.get(arn)
         seconds = _limit(execution)
         if seconds is None:
-            return run(arn)
+            run(arn)
+            return
         # The stores are scoped by account and region, which are context variables.
         timer = threading.Timer(clock.real_seconds(seconds), contextvars.copy_context().run, (_time_out, execution))
         timer.daemon = True
         timer.start()
         try:
-            return run(arn)
+            run(arn)
         finally:
             timer.cancel()
 

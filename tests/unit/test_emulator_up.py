@@ -1,0 +1,34 @@
+"""What `make up` tells a person to try is something that works."""
+
+import re
+from types import SimpleNamespace
+from typing import Any
+
+import up
+from orders.model import PlaceOrder
+
+
+class Table:
+    """The menus table."""
+
+    def scan(self, TableName: str) -> dict[str, Any]:  # noqa: N803 - boto3's name
+        dish = {"M": {"dish_id": {"S": "dal-tadka"}}}
+        restaurants = [("r-zaika", []), ("r-annapurna", [dish])]
+        return {"Items": [{"restaurant_id": {"S": name}, "dishes": {"L": dishes}} for name, dishes in restaurants]}
+
+
+def test_the_order_to_try_is_a_valid_one_from_the_menu() -> None:
+    outputs = {
+        "ApiUrl": "http://127.0.0.1:1/v1",
+        "PromotionsApiUrl": "http://127.0.0.1:1/v2",
+        "MenusTableName": "menus",
+    }
+    stack: Any = SimpleNamespace(outputs=outputs, client=lambda _: Table())
+
+    text = up.requests_to_try(stack)
+
+    body = re.search(r"-d '(.*)'", text)
+    assert body
+    order = PlaceOrder.model_validate_json(body[1])
+    assert (order.restaurant_id, order.lines[0].dish_id) == ("r-annapurna", "dal-tadka")
+    assert outputs["ApiUrl"] in text
