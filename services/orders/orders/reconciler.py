@@ -48,12 +48,10 @@ def repair(stored: StoredOrder, now: datetime) -> str | None:
         unwind.start(order_id, stored.repairs)
         return "end-not-announced"
     if now > order.deadline_at + GRACE:
-        if not workflow.stop(order_id, "OrderExpired", "Past its deadline, and still running."):
-            unwind.start(order_id, stored.repairs)
+        _stop(stored, "OrderExpired", "Past its deadline, and still running.")
         return "overdue"
     if claim.get("move") == Move.CANCEL:
-        if not workflow.stop(order_id, "OrderCancelled", "The customer cancelled the order."):
-            unwind.start(order_id, stored.repairs)
+        _stop(stored, "OrderCancelled", "The customer cancelled the order.")
         return "cancel-not-done"
     if claim:
         try:
@@ -68,6 +66,13 @@ def repair(stored: StoredOrder, now: datetime) -> str | None:
             unwind.start(order_id, stored.repairs)
         return None if state == "running" else f"execution-{state}"
     return None
+
+
+def _stop(stored: StoredOrder, error: str, cause: str) -> None:
+    """Stop the workflow, and unwind at once if there is nothing to stop, or if a stop before this one led nowhere."""
+    order_id = stored.order.order_id
+    if not workflow.stop(order_id, error, cause) or stored.repairs:
+        unwind.start(order_id, stored.repairs)
 
 
 def sweep(now: datetime) -> dict[str, int]:

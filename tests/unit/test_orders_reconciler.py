@@ -1,0 +1,234 @@
+"""The reconciler: whatever falls between two writes is found by the moment at which somebody should look."""
+
+import importlib
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+from orders.model import GRACE, Delivery, Dish, LineRequest, PlaceOrder, Restaurant, place
+from orders.store import OPEN_SHARDS, OrderStore
+from orders.workflow import CallbackRefused
+from support import create_table
+from tiffin.events import rfc3339
+
+NOW = datetime(2026, 5, 4, 18, 30, tzinfo=UTC)
+MENU = Restaurant(
+    restaurant_id="bella",
+    name="Bella",
+    cuisine="italian",
+    currency="EUR",
+    delivery_fee=250,
+    dishes=[Dish(dish_id="margherita", name="Pizza Margherita", price=950)],
+)
+REQUEST = PlaceOrder(
+    customer_id="cust-1",
+    restaurant_id="bella",
+    lines=[LineRequest(dish_id="margherita", quantity=2)],
+    payment_method="pm_card_visa",
+    delivery=Delivery(name="Ada", address="1 Analytical Row"),
+)
+
+
+class Workflows:
+    """Both workflows' ports, remembering what they were asked."""
+
+    def __init__(self) -> None:
+        self.execution = "started"
+        self.can_stop = True
+        self.waits = True
+        self.down: set[str] = set()
+        self.started: list[str] = []
+        self.stopped: list[tuple[str, str]] = []
+        self.told: list[tuple[str, dict[str, Any]]] = []
+        self.unwound: list[str] = []
+
+    def start(self, order_id: str, _: Any) -> str:
+        self._answer(order_id)
+        self.started.append(order_id)
+        return self.execution
+
+    def stop(self, order_id: str, error: str, cause: str) -> bool:
+        self._answer(order_id)
+        if self.can_stop:
+            self.stopped.append((order_id, error))
+        return self.can_stop
+
+    def call_back(self, token: str, output: dict[str, Any]) -> None:
+        if not self.waits:
+            raise CallbackRefused("TaskTimedOut")
+        self.told.append((token, output))
+
+    def _answer(self, order_id: str) -> None:
+        if order_id in self.down:
+            raise ClientError({"Error": {"Code": "ThrottlingException", "Message": ""}}, "any")
+
+
+class Unwinds:
+    def __init__(self, workflows: Workflows) -> None:
+        self._workflows = workflows
+
+    def start(self, order_id: str, attempt: int) -> None:
+        self._workflows.unwound.append(order_id)
+
+
+class World:
+    def __init__(self, module: Any, workflows: Workflows) -> None:
+        self.sweep, self.workflows = module.sweep, workflows
+        self.table = boto3.resource("dynamodb").Table("OrdersTable")
+        self.store = OrderStore(self.table)
+
+    def an_order(self, order_id: str = "ord_1", status: str = "PLACED", **attributes: Any) -> str:
+        self.store.add(place(REQUEST, MENU, order_id=order_id, now=NOW), REQUEST, "Root=1")
+        values = {":s": status, **{f":{k}": v for k, v in attributes.items()}}
+        self.table.update_item(
+            Key={"order_id": order_id},
+            UpdateExpression="SET #s = :s" + "".join(f", {k} = :{k}" for k in attributes),
+            ExpressionAttributeNames={"#s": "status"},
+            ExpressionAttributeValues=values,
+        )
+        return order_id
+
+    def row(self, order_id: str = "ord_1") -> dict[str, Any]:
+        return self.table.get_item(Key={"order_id": order_id})["Item"]
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    with mock_aws():
+        create_table("orders", "OrdersTable")
+        monkeypatch.setenv("ORDERS_TABLE", "OrdersTable")
+        monkeypatch.setenv("ORDER_WORKFLOW_ARN", "arn:aws:states:eu-central-1:123456789012:stateMachine:order")
+        monkeypatch.setenv("UNWIND_WORKFLOW_ARN", "arn:aws:states:eu-central-1:123456789012:stateMachine:unwind")
+        module = importlib.import_module("orders.reconciler")
+        workflows = Workflows()
+        world = World(module, workflows)
+        monkeypatch.setattr(module, "orders", world.store)
+        monkeypatch.setattr(module, "workflow", workflows)
+        monkeypatch.setattr(module, "unwind", Unwinds(workflows))
+        yield world
+
+
+SOON, OVERDUE = NOW + timedelta(minutes=3), NOW + timedelta(hours=3, minutes=10)
+
+
+class TestPlacedOrders:
+    def test_one_without_an_execution_is_started(self, world: World) -> None:
+        world.an_order()
+        assert world.sweep(SOON) == {"execution-started": 1}
+        assert world.workflows.started == ["ord_1"]
+
+    def test_and_is_then_left_alone_until_it_is_overdue(self, world: World) -> None:
+        world.an_order()
+        world.sweep(SOON)
+        assert world.sweep(SOON + timedelta(minutes=30)) == {}
+        assert world.row()["check_at"] == rfc3339(NOW + timedelta(hours=3) + GRACE)
+
+    def test_one_that_was_just_placed_is_not_touched(self, world: World) -> None:
+        world.an_order()
+        assert world.sweep(NOW + timedelta(seconds=30)) == {}
+        assert world.workflows.started == []
+
+    def test_one_whose_execution_runs_needs_no_repair(self, world: World) -> None:
+        world.an_order()
+        world.workflows.execution = "running"
+        assert world.sweep(SOON) == {}
+
+    def test_one_whose_execution_ended_unheard_is_unwound(self, world: World) -> None:
+        world.an_order()
+        world.workflows.execution = "ended"
+        assert world.sweep(SOON) == {"execution-ended": 1}
+        assert world.workflows.unwound == ["ord_1"]
+        # Not settled: if the unwind fails too, the next look is minutes away, not hours.
+        assert world.row()["check_at"] < rfc3339(SOON + timedelta(minutes=6))
+
+
+class TestTurnsThatWereNotHeard:
+    def test_a_claim_is_told_again_with_the_present_token(self, world: World) -> None:
+        claim = {"move": "accept", "at": rfc3339(NOW)}
+        world.an_order(status="AWAITING_RESTAURANT", claims={"AWAITING_RESTAURANT": claim}, task_token="t-2")
+        assert world.sweep(SOON) == {"callback-lost": 1}
+        assert world.workflows.told == [("t-2", claim)]
+
+    def test_a_workflow_that_no_longer_waits_is_left_to_its_own(self, world: World) -> None:
+        claim = {"move": "deliver", "at": rfc3339(NOW)}
+        world.an_order(status="OUT_FOR_DELIVERY", claims={"OUT_FOR_DELIVERY": claim}, task_token="t-9")
+        world.workflows.waits = False
+        assert world.sweep(SOON) == {}
+        assert world.workflows.unwound == []
+
+    @pytest.mark.parametrize("running", [True, False])
+    def test_a_cancellation_that_did_not_stop_the_workflow(self, world: World, running: bool) -> None:
+        claim = {"move": "cancel", "at": rfc3339(NOW)}
+        world.an_order(status="AWAITING_RESTAURANT", claims={"AWAITING_RESTAURANT": claim})
+        world.workflows.can_stop = running
+        assert world.sweep(SOON) == {"cancel-not-done": 1}
+        assert world.workflows.stopped == ([("ord_1", "OrderCancelled")] if running else [])
+        assert world.workflows.unwound == ([] if running else ["ord_1"])
+
+
+class TestOverdueOrders:
+    def test_one_that_still_runs_is_stopped(self, world: World) -> None:
+        world.an_order(status="OUT_FOR_DELIVERY")
+        assert world.sweep(OVERDUE) == {"overdue": 1}
+        assert world.workflows.stopped == [("ord_1", "OrderExpired")]
+
+    def test_one_that_was_stopped_to_no_effect_is_unwound(self, world: World) -> None:
+        world.an_order(status="OUT_FOR_DELIVERY")
+        world.sweep(OVERDUE)
+        world.sweep(OVERDUE + timedelta(minutes=6))
+        assert world.workflows.unwound == ["ord_1"]
+
+    def test_one_whose_status_event_never_came_is_unwound(self, world: World) -> None:
+        world.an_order(status="OUT_FOR_DELIVERY")
+        world.workflows.can_stop = False
+        assert world.sweep(OVERDUE) == {"overdue": 1}
+        assert world.workflows.unwound == ["ord_1"]
+
+    def test_an_unwind_that_failed_is_tried_again_and_at_last_raised(
+        self, world: World, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        world.an_order(status="OUT_FOR_DELIVERY")
+        world.workflows.can_stop = False
+        for attempt in range(6):
+            world.sweep(OVERDUE + timedelta(minutes=6 * attempt))
+        assert world.workflows.unwound == ["ord_1"] * 6
+        assert world.row()["repairs"] == 6
+
+
+class TestEnds:
+    @pytest.mark.parametrize("end", ["DELIVERED", "DECLINED", "REJECTED", "CANCELLED", "EXPIRED", "FAILED"])
+    def test_an_end_that_was_not_announced_is(self, world: World, end: str) -> None:
+        world.an_order(status=end)
+        assert world.sweep(SOON) == {"end-not-announced": 1}
+        assert world.workflows.unwound == ["ord_1"]
+        assert world.row()["status"] == end
+
+    def test_a_closed_order_is_never_looked_at(self, world: World) -> None:
+        world.an_order(status="DELIVERED")
+        world.table.update_item(Key={"order_id": "ord_1"}, UpdateExpression="REMOVE open_shard, check_at")
+        assert world.sweep(OVERDUE) == {}
+
+
+class TestTheSweep:
+    def test_one_orders_trouble_is_not_the_others(self, world: World) -> None:
+        for n in range(4):
+            world.an_order(f"ord_{n}")
+        world.workflows.down = {"ord_2"}
+        assert world.sweep(SOON) == {"execution-started": 3}
+        world.workflows.down = set()
+        assert world.sweep(SOON + timedelta(minutes=1)) == {"execution-started": 1}
+
+    def test_open_orders_are_spread_over_the_shards(self, world: World) -> None:
+        shards = {world.row(world.an_order(f"ord_{n}"))["open_shard"] for n in range(64)}
+        assert len(shards) == OPEN_SHARDS
+
+    def test_a_flood_is_worked_off_in_portions(self, world: World) -> None:
+        for n in range(OPEN_SHARDS * 30):
+            world.an_order(f"ord_{n}")
+        first = world.sweep(SOON)["execution-started"]
+        assert first <= OPEN_SHARDS * 25
+        assert first + world.sweep(SOON)["execution-started"] == OPEN_SHARDS * 30

@@ -1,0 +1,58 @@
+"""The Step Functions port against moto, and the numbers that code and state machine share."""
+
+import json
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
+from moto import mock_aws
+from orders.model import DELIVERY_WINDOW
+from orders.workflow import CallbackRefused, OrderWorkflow
+from support import ROOT
+
+WAITS = {
+    "StartAt": "Wait",
+    "States": {"Wait": {"Type": "Wait", "Seconds": 60, "End": True}},
+}
+
+
+@pytest.fixture
+def workflow() -> OrderWorkflow:
+    with mock_aws():
+        client = boto3.client("stepfunctions")
+        machine = client.create_state_machine(
+            name="order", definition=json.dumps(WAITS), roleArn="arn:aws:iam::123456789012:role/any"
+        )
+        yield OrderWorkflow(client, machine["stateMachineArn"])  # type: ignore[misc]
+
+
+def test_starting_twice_is_one_execution(workflow: OrderWorkflow) -> None:
+    assert workflow.start("ord_1", {"order_id": "ord_1"}) == "started"
+    workflow.start("ord_1", {"order_id": "ord_1"})
+    arns = boto3.client("stepfunctions").list_executions(stateMachineArn=workflow._arn)["executions"]
+    assert [e["executionArn"] for e in arns] == [workflow.execution_arn("ord_1")]
+
+
+def test_an_order_that_was_never_started_cannot_be_stopped(workflow: OrderWorkflow) -> None:
+    assert workflow.stop("ord_none", "OrderCancelled", "") is False
+
+
+@pytest.mark.parametrize("code", ["TaskTimedOut", "TaskDoesNotExist", "InvalidToken"])
+def test_a_token_that_nobody_waits_on_is_refused(code: str) -> None:
+    client = boto3.client("stepfunctions")
+    with Stubber(client) as stub, pytest.raises(CallbackRefused):
+        stub.add_client_error("send_task_success", code)
+        OrderWorkflow(client, "arn").call_back("stale", {"move": "accept"})
+
+
+def test_a_service_that_is_down_is_not_a_refusal() -> None:
+    client = boto3.client("stepfunctions")
+    with Stubber(client) as stub, pytest.raises(ClientError):
+        stub.add_client_error("send_task_success", "ServiceUnavailable")
+        OrderWorkflow(client, "arn").call_back("token", {"move": "accept"})
+
+
+def test_the_workflows_three_hours_are_the_domains() -> None:
+    machine = json.loads((ROOT / "statemachines" / "order.asl.json").read_text())
+    assert machine["TimeoutSeconds"] == DELIVERY_WINDOW.total_seconds()
