@@ -5,17 +5,19 @@ from functools import cache
 from typing import Any
 
 import boto3
+from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
-from tiffin.observability import about_order, logger, tracer
+from tiffin.observability import about_order, came_to, logger, metrics, tracer
 
-from payments.commands import parse
+from payments.commands import Authorize, parse
 from payments.operations import Answer, Payments
 from payments.store import PaymentStore
 
 
 @logger.inject_lambda_context(clear_state=True)
 @tracer.capture_lambda_handler(capture_response=False)
+@metrics.log_metrics(capture_cold_start_metric=True)
 def handler(event: dict[str, Any], context: LambdaContext) -> Answer:
     """Authorize, capture or release the payment of one order.
 
@@ -26,8 +28,15 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Answer:
         PaymentError: Lambda reports the name of the subclass as `errorType`, which the workflow's retries match.
     """
     command = parse(event)
-    about_order(command.order_id, operation=command.operation)
+    about_order(
+        command.order_id,
+        customer_id=command.customer_id if isinstance(command, Authorize) else None,
+        caused_by=command.trace_header,
+        operation=command.operation,
+    )
+    metrics.add_metric("PaymentOperations", MetricUnit.Count, 1)
     answer = payments().perform(command)
+    came_to(answer["status"])
     logger.info("Payment %s answered %s", command.operation, answer["status"])
     return answer
 

@@ -26,7 +26,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tiffin.events import EventMetadata
-from tiffin.observability import about_order, logger, metrics, tracer
+from tiffin.observability import about_order, came_to, logger, metrics, tracer
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -159,13 +159,16 @@ class Consumer:
                     event.metadata.order_id,
                     event_name=event.name,
                     event_id=event.metadata.event_id,
-                    caused_by_trace=_root(event.metadata.trace_header),
+                    caused_by=event.metadata.trace_header,
                 )
                 subscription.act(event)
+                came_to("consumed")
                 metrics.add_metric("EventsConsumed", MetricUnit.Count, 1)
             except Unreadable as unreadable:
                 self._bury(record, unreadable)
+                came_to("dead-lettered")
         except Exception:
+            came_to("to-be-retried")
             logger.exception("Event not consumed: it will be tried again", message_id=record.message_id)
             metrics.add_metric("EventsToRetry", MetricUnit.Count, 1)
             raise
@@ -221,9 +224,3 @@ def _summary(error: ValidationError) -> str:
         for e in error.errors(include_input=False, include_context=False, include_url=False)
     ]
     return "; ".join(wrong)[:1024]
-
-
-def _root(trace_header: str) -> str:
-    """The trace id in an X-Ray trace header, to search by; empty if there is none."""
-    parts = (part.partition("=") for part in trace_header.split(";"))
-    return next((value for name, _, value in parts if name.strip() == "Root"), "")

@@ -1,20 +1,34 @@
 """Logger, tracer and metrics, made once per service; the only module that names a tracing library.
 
-The X-Ray SDK that Powertools' Tracer stands on is in maintenance, so nothing else in the services may import it:
-a move to OpenTelemetry changes this file alone.
+The X-Ray SDK that Powertools' Tracer stands on is in maintenance, so nothing else in the services may import it: a move
+to OpenTelemetry changes this file alone (`docs/decisions/tracing-behind-one-module.md`).
+
+Nothing personal passes through here: order ids, event names and codes do; a customer's id only as `customer_hash`.
 """
 
+import hashlib
 import os
 import secrets
 import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
+
+NAMESPACE = "Tiffin"
+# CloudWatch takes data points up to two weeks old (CloudWatch user guide, "Publish custom metrics"); a day of margin.
+_OLDEST_DATA_POINT = timedelta(days=13)
 
 # Powertools reads the service name from POWERTOOLS_SERVICE_NAME, which each template sets.
 logger = Logger(use_rfc3339=True, utc=True)
 # Only boto3 calls are worth a subsegment; patching every library that the SDK knows costs cold start.
 tracer = Tracer(patch_modules=["botocore"])
-metrics = Metrics(namespace="Tiffin")
+metrics = Metrics(namespace=NAMESPACE)
+# An invocation that has nothing to count is no reason for a line of plain text among the JSON.
+warnings.filterwarnings("ignore", "No application metrics to publish")
 
 
 def trace_header() -> str:
@@ -29,13 +43,85 @@ def trace_header() -> str:
     return os.environ.get("_X_AMZN_TRACE_ID") or f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)};Sampled=0"
 
 
-def about_order(order_id: str, **annotations: str) -> None:
+def trace_root(header: str) -> str:
+    """The trace id in an X-Ray trace header, to search by; empty if there is none."""
+    parts = (part.partition("=") for part in header.split(";"))
+    return next((value for name, _, value in parts if name.strip() == "Root"), "")
+
+
+def customer_hash(customer_id: str) -> str:
+    """A customer's pseudonym for traces: whoever knows the id finds the customer's traces, nobody reads it from them.
+
+    Returns:
+        16 hexadecimal digits. A user pool's ids are random, so that guessing them all is no way back.
+    """
+    return hashlib.sha256(f"tiffin-customer:{customer_id}".encode()).hexdigest()[:16]
+
+
+def about_order(
+    order_id: str, *, customer_id: str | None = None, caused_by: str | None = None, **annotations: str
+) -> None:
     """Put the order's id, and what else identifies the work, on every later log line and on the open trace segment.
 
     Args:
         order_id: the order this invocation, or this record of a batch, is about.
+        customer_id: whose order it is; only `customer_hash` of it is written.
+        caused_by: X-Ray header of the request that the order began with. Where X-Ray's own context does not reach, its
+            trace id is what joins: the annotation `caused_by_trace`, and the `correlation_id` of the log lines.
         annotations: further searchable facts. Nothing personal: they end up in traces.
     """
-    logger.append_keys(order_id=order_id, **annotations)
-    for key, value in {"order_id": order_id, **annotations}.items():
+    facts = {"order_id": order_id, **annotations}
+    if customer_id is not None:
+        facts["customer_hash"] = customer_hash(customer_id)
+    if root := trace_root(caused_by or ""):
+        facts["caused_by_trace"] = root
+        logger.set_correlation_id(root)
+    logger.append_keys(**facts)
+    for key, value in facts.items():
         tracer.put_annotation(key, value)
+
+
+def came_to(outcome: str) -> None:
+    """Annotate the open trace segment with what came of the work: `AUTHORIZED`, `illegal-move`, `dead-lettered`."""
+    tracer.put_annotation("outcome", outcome)
+
+
+@contextmanager
+def work_on_order(order_id: str, **facts: str) -> Iterator[None]:
+    """One order among several of an invocation: a subsegment of its own, and log keys that end with it.
+
+    Args:
+        order_id: the order.
+        facts: see `about_order`.
+    """
+    known_keys = set(logger.get_current_keys())
+    with tracer.provider.in_subsegment(name="## order"):
+        try:
+            about_order(order_id, **facts)
+            yield
+        finally:
+            logger.remove_keys(set(logger.get_current_keys()) - known_keys)
+
+
+def count(
+    name: str,
+    value: float = 1,
+    *,
+    unit: MetricUnit = MetricUnit.Count,
+    at: datetime | None = None,
+    by: dict[str, str] | None = None,
+) -> None:
+    """Write one metric of its own dimensions as a log line that CloudWatch reads (embedded metric format).
+
+    Args:
+        name: the metric, as the catalogue in `docs/operating.md` has it.
+        value: the data point.
+        unit: its unit.
+        at: when it happened, aware; now by default, and no more than 13 days ago.
+        by: dimensions besides the service. Few values each: every combination is a metric that is paid for.
+    """
+    with single_metric(name=name, unit=unit, value=value, namespace=NAMESPACE) as metric:
+        for dimension, one in (by or {}).items():
+            metric.add_dimension(dimension, one)
+        if at is not None:
+            metric.set_timestamp(max(at, datetime.now(UTC) - _OLDEST_DATA_POINT))
