@@ -19,7 +19,7 @@ class Refused(Exception):
     """
 
     def __init__(self, status: int, problem: dict[str, Any]) -> None:
-        super().__init__(f"{status} {problem.get('type', '')}: {problem.get('detail', '')}")
+        super().__init__(f"{status} {problem.get('type', '')}: {problem.get('detail') or problem}")
         self.status, self.problem = status, problem
 
 
