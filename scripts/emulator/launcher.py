@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from . import server
+from . import record, server
 from .errors import StartFailed
 from .isolation import HOST, REGION, STATE_DIR, environment
 
@@ -57,7 +57,7 @@ class Process:
         listed = subprocess.run(
             ["ps", "-o", "command=", "-p", str(self.pid)], capture_output=True, text=True, check=False
         )
-        return server.__file__ in listed.stdout
+        return f"{server.__file__} {self.scratch}" in listed.stdout
 
     def save(self, path: Path, outputs: Mapping[str, str]) -> None:
         """Remember it, whole or not at all."""
@@ -124,7 +124,8 @@ class Emulator:
             self._log.unlink(missing_ok=True)
             with self._log.open("wb") as log:
                 self._popen = subprocess.Popen(
-                    [sys.executable, server.__file__],
+                    # Its directory tells its command line apart from every other's.
+                    [sys.executable, server.__file__, scratch],
                     cwd=scratch,
                     env=self._environment(port, scratch),
                     stdin=subprocess.PIPE,
@@ -169,6 +170,7 @@ class Emulator:
             "SFTP_ENABLED": "0",
             "SFN_WAIT_SCALE": repr(1 / self._clock),
             "TIFFIN_CLOCK": repr(self._clock),
+            record.PATH_ENV: str(self._state_dir / record.FILE),
             # Functions run with the permissions of their roles, and with no others.
             "AUTH": "true",
             **self._env,
@@ -176,7 +178,7 @@ class Emulator:
 
     def _wait_until_up(self, process: Process) -> None:
         deadline = time.monotonic() + _START_SECONDS
-        listening = Path(process.scratch, "listening")
+        listening = Path(process.scratch, server.LISTENING)
         while time.monotonic() < deadline:
             if self._popen and (code := self._popen.poll()) is not None:
                 raise StartFailed(f"The emulator ended with {code}.", tail(self._log), str(self._log))
@@ -211,7 +213,7 @@ def stop(process: Process, popen: "subprocess.Popen[bytes] | None" = None) -> No
 def discard(process: Process) -> None:
     """Remove the temporary directory of an emulator that is gone; nothing else, whatever a file says its path is."""
     scratch = Path(process.scratch)
-    if scratch.name.startswith(_SCRATCH) and scratch.parent.samefile(tempfile.gettempdir()):
+    if scratch.name.startswith(_SCRATCH) and (scratch / server.LISTENING).exists():
         shutil.rmtree(scratch, ignore_errors=True)
 
 

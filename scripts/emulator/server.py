@@ -22,10 +22,14 @@ if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 STAY = b"stay\n"
+LISTENING = "listening"
 
 
 def end() -> None:
-    """Remove the temporary directory and end the process group, this process included."""
+    """Keep what is to be remembered, remove the temporary directory, and end the process group, this process included."""
+    from emulator import remembered
+
+    remembered.close()
     shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
@@ -45,7 +49,7 @@ def announce_listening() -> None:
 
     def create_sockets(self: Config) -> Any:
         sockets = bind(self)
-        Path(os.environ["TMPDIR"], "listening").touch()
+        Path(os.environ["TMPDIR"], LISTENING).touch()
         return sockets
 
     Config.create_sockets = create_sockets  # type: ignore[method-assign]
@@ -53,13 +57,14 @@ def announce_listening() -> None:
 
 def main() -> None:
     """Fill the gaps and serve until told to stop."""
-    from emulator import gaps
+    from emulator import gaps, remembered
 
     threading.Thread(target=end_with_launcher, daemon=True).start()
     announce_listening()
     sys.argv = ["ministack"]
     try:
         gaps.fill()
+        remembered.fill()
         if os.environ.get("TIFFIN_FAULTS"):
             from emulator import faults
 

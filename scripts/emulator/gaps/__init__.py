@@ -20,8 +20,11 @@ from . import (
     start_execution,
     stream_failures,
     target_permissions,
+    task_history,
     task_tokens,
+    trace_segments,
     workflow_permissions,
+    xray_api,
 )
 
 # In this order: a later one may build upon an earlier one.
@@ -40,6 +43,9 @@ ALL = (
     target_permissions,
     stream_failures,
     shared_layers,
+    task_history,
+    xray_api,
+    trace_segments,
 )
 
 LEFT_OPEN = "TIFFIN_GAPS_LEFT_OPEN"
