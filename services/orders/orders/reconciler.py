@@ -48,10 +48,10 @@ def repair(stored: StoredOrder, now: datetime) -> str | None:
         unwind.start(order_id, stored.repairs)
         return "end-not-announced"
     if now > order.deadline_at + GRACE:
-        _stop(stored, "OrderExpired", "Past its deadline, and still running.")
+        _end(stored, "OrderExpired", "Past its deadline, and still running.")
         return "overdue"
     if claim.get("move") == Move.CANCEL:
-        _stop(stored, "OrderCancelled", "The customer cancelled the order.")
+        _end(stored, "OrderCancelled", "The customer cancelled the order.")
         return "cancel-not-done"
     if claim:
         try:
@@ -68,11 +68,10 @@ def repair(stored: StoredOrder, now: datetime) -> str | None:
     return None
 
 
-def _stop(stored: StoredOrder, error: str, cause: str) -> None:
-    """Stop the workflow, and unwind at once if there is nothing to stop, or if a stop before this one led nowhere."""
-    order_id = stored.order.order_id
-    if not workflow.stop(order_id, error, cause) or stored.repairs:
-        unwind.start(order_id, stored.repairs)
+def _end(stored: StoredOrder, error: str, cause: str) -> None:
+    """Stop the workflow if it runs, and unwind: the status event of the stop may never come, as that of an end did not."""
+    workflow.stop(stored.order.order_id, error, cause)
+    unwind.start(stored.order.order_id, stored.repairs)
 
 
 def sweep(now: datetime) -> dict[str, int]:
