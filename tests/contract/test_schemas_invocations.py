@@ -51,6 +51,7 @@ def invoke(monkeypatch: pytest.MonkeyPatch) -> Iterator[Invoke]:
         "POWERTOOLS_METRICS_DISABLED": "true",
         "ORDERS_TABLE": "OrdersTable",
         "MENUS_TABLE": "MenusTable",
+        "PROMO_CODES_TABLE": "PromoCodesTable",
         "ORDER_WORKFLOW_ARN": "arn:aws:states:eu-central-1:123456789012:stateMachine:order",
         "UNWIND_WORKFLOW_ARN": "arn:aws:states:eu-central-1:123456789012:stateMachine:unwind",
     }.items():

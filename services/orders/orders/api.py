@@ -14,6 +14,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel
 from tiffin import problems
+from tiffin.discounts import CodeExpired, MinimumNotReached
 from tiffin.observability import about_order, logger, metrics, trace_header, tracer
 from tiffin.problems import Problem
 
@@ -23,21 +24,24 @@ from orders.model import (
     Move,
     Order,
     PlaceOrder,
+    PromoCodeAlreadyUsed,
     RejectOrder,
     Restaurant,
     RestaurantSummary,
     UnknownDish,
+    UnknownPromoCode,
     order_id_for,
     place,
     workflow_input,
 )
-from orders.store import KeyReused, MenuStore, OrderStore, StoredOrder, UnknownOrder
+from orders.store import KeyReused, MenuStore, OrderStore, PromoCodeStore, StoredOrder, UnknownOrder
 from orders.workflow import CallbackRefused, OrderWorkflow
 
 # Clients are made once per execution environment, outside the handler, and shared by its invocations.
 _dynamodb = boto3.resource("dynamodb")
 orders = OrderStore(_dynamodb.Table(os.environ["ORDERS_TABLE"]))
 menus = MenuStore(_dynamodb.Table(os.environ["MENUS_TABLE"]))
+promo_codes = PromoCodeStore(_dynamodb.Table(os.environ["PROMO_CODES_TABLE"]))
 workflow = OrderWorkflow(boto3.client("stepfunctions"), os.environ["ORDER_WORKFLOW_ARN"])
 
 app = APIGatewayRestResolver(enable_validation=True, json_body_deserializer=problems.strict_json)
@@ -79,8 +83,11 @@ def place_order(
         restaurant = menus.get(request.restaurant_id)
         if restaurant is None:
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "unknown-restaurant", "There is no such restaurant.")
-        order = place(request, restaurant, order_id=order_id, now=datetime.now(UTC))
-        stored = orders.add(order, request, trace_header())
+        # Nobody is asked: what promotions announced of the code is known here (`orders.projection`).
+        code = promo_codes.get(request.customer_id, request.promo_code) if request.promo_code else None
+        order = place(request, restaurant, order_id=order_id, now=datetime.now(UTC), promo_code=code)
+        reservation = promo_codes.reservation(code, order_id) if code else None
+        stored = orders.add(order, request, trace_header(), reservation)
         metrics.add_metric("OrdersPlaced", MetricUnit.Count, 1)
         metrics.add_metric("OrderValue", MetricUnit.Count, order.total.amount)
     _start(stored)
@@ -170,6 +177,27 @@ def unknown_order(_: UnknownOrder) -> Response[str]:
 @app.exception_handler(UnknownDish)
 def unknown_dish(error: UnknownDish) -> Response[str]:
     return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "unknown-dish", str(error), dish_id=error.dish_id).response()
+
+
+@app.exception_handler(UnknownPromoCode)
+def unknown_promo_code(_: UnknownPromoCode) -> Response[str]:
+    detail = "You have no such promo code."
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "unknown-promo-code", detail).response()
+
+
+@app.exception_handler(CodeExpired)
+def promo_code_expired(error: CodeExpired) -> Response[str]:
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "promo-code-expired", str(error)).response()
+
+
+@app.exception_handler(MinimumNotReached)
+def promo_code_minimum(error: MinimumNotReached) -> Response[str]:
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "promo-code-minimum-not-met", str(error)).response()
+
+
+@app.exception_handler(PromoCodeAlreadyUsed)
+def promo_code_used(_: PromoCodeAlreadyUsed) -> Response[str]:
+    return Problem(HTTPStatus.CONFLICT, "promo-code-already-used", "Another order has this promo code.").response()
 
 
 @app.exception_handler(KeyReused)

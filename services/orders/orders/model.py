@@ -3,11 +3,13 @@
 import base64
 import hashlib
 import json
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StringConstraints
+from tiffin.discounts import Offer
 from tiffin.events import rfc3339
 from tiffin.money import Currency, Money
 
@@ -82,6 +84,14 @@ class UnknownDish(Exception):
         self.dish_id = dish_id
 
 
+class UnknownPromoCode(Exception):
+    """This customer has no such promo code. Whether somebody else has it is nobody's business."""
+
+
+class PromoCodeAlreadyUsed(Exception):
+    """Another order has the promo code."""
+
+
 def _printable(text: str) -> str:
     """Refuse control characters, which no note or address needs and which break logs and printers alike."""
     if any(ord(c) < 32 and c != "\n" for c in text):
@@ -93,6 +103,10 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 CustomerId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 Text = Annotated[
     str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), AfterValidator(_printable)
+]
+# Typed by hand, from a mail or a phone: capitals are ours to make.
+PromoCodeText = Annotated[
+    str, StringConstraints(pattern=r"^\s*[A-Za-z0-9][A-Za-z0-9-]{3,31}\s*$", strip_whitespace=True, to_upper=True)
 ]
 Note = Annotated[str, StringConstraints(max_length=500), AfterValidator(_printable)]
 
@@ -135,10 +149,12 @@ class PlaceOrder(_Request):
     payment_method: Annotated[str, StringConstraints(pattern=r"^pm_[A-Za-z0-9_]{1,96}$")]
     delivery: Delivery
     note: Note = ""
+    promo_code: PromoCodeText | None = None
 
     def fingerprint(self) -> str:
         """A hash that tells two different bodies under one idempotency key apart."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        # Without what is absent, so that a field that this model gains later leaves earlier bodies' hashes as they are.
+        canonical = json.dumps(self.model_dump(mode="json", exclude_none=True), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
@@ -180,6 +196,35 @@ class RestaurantSummary(BaseModel):
     cuisine: str
     currency: str
     delivery_fee: int
+
+
+@dataclass(frozen=True, slots=True)
+class PromoCode:
+    """A customer's promo code, as far as promotions announced it.
+
+    Attributes:
+        customer_id: whose it is.
+        code: as the customer types it.
+        offer: what it takes off, and when.
+        reserved_by: the order that has it, if one does.
+    """
+
+    customer_id: str
+    code: str
+    offer: Offer
+    reserved_by: str | None = None
+
+    def off(self, order_id: str, subtotal: Money, delivery_fee: Money, now: datetime) -> Money:
+        """What it takes off an order; see `Offer.off` for the amounts.
+
+        Raises:
+            PromoCodeAlreadyUsed: another order has it.
+            CodeExpired, MinimumNotReached: it is not for this order.
+        """
+        # Reserved by this very order: a twin of this request was faster, and will be found.
+        if self.reserved_by not in (None, order_id):
+            raise PromoCodeAlreadyUsed(self.code)
+        return self.offer.off(subtotal, delivery_fee, now)
 
 
 class Line(BaseModel):
@@ -274,7 +319,7 @@ def place(
     *,
     order_id: str,
     now: datetime,
-    discount: Money | None = None,
+    promo_code: PromoCode | None = None,
 ) -> Order:
     """Price a request from the menu and make it an order.
 
@@ -283,10 +328,11 @@ def place(
         restaurant: the restaurant with its current menu.
         order_id: see `order_id_for`.
         now: the moment of placing, aware.
-        discount: what a promo code takes off; capped at the price.
+        promo_code: the code that the request names, as promotions announced it.
 
     Raises:
         UnknownDish: a line names a dish that the menu has not.
+        PromoCodeAlreadyUsed, CodeExpired, MinimumNotReached: the code takes nothing off this order.
     """
     menu = {dish.dish_id: dish for dish in restaurant.dishes}
     lines = []
@@ -307,7 +353,7 @@ def place(
     subtotal = Money.total((line.price for line in lines), restaurant.currency)
     fee = Money(amount=restaurant.delivery_fee, currency=restaurant.currency)
     gross = subtotal + fee
-    off = discount or Money(amount=0, currency=restaurant.currency)
+    off = promo_code.off(order_id, subtotal, fee, now) if promo_code else Money(amount=0, currency=restaurant.currency)
     total = gross.minus(off)
     return Order(
         order_id=order_id,
@@ -320,6 +366,7 @@ def place(
         delivery_fee=fee,
         discount=gross.minus(total),
         total=total,
+        promo_code=promo_code.code if promo_code else None,
         payment_method=request.payment_method,
         placed_at=now,
         updated_at=now,

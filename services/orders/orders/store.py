@@ -1,12 +1,19 @@
-"""The orders and menus tables. Nothing else in Python knows their keys; the state machines update status and token."""
+"""The tables of orders, menus and promo codes. Nothing else in Python knows their keys; the state machines update an
+order's status and token."""
 
+import json
+import random
+import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
+from pydantic import TypeAdapter
+from tiffin.discounts import Discount, Offer
 from tiffin.events import rfc3339
+from tiffin.money import Money
 
 from orders.model import (
     LEGAL_IN,
@@ -15,8 +22,11 @@ from orders.model import (
     Order,
     OrderStatus,
     PlaceOrder,
+    PromoCode,
+    PromoCodeAlreadyUsed,
     Restaurant,
     RestaurantSummary,
+    UnknownPromoCode,
 )
 
 if TYPE_CHECKING:
@@ -28,6 +38,11 @@ OPEN_SHARDS = 8
 # The reconciler looks at an order that was just placed, or whose turn was just taken, if nothing happened by then.
 FIRST_LOOK = timedelta(minutes=2)
 CALLBACK_LOOK = timedelta(minutes=1)
+# How often an order is written again that met another transaction on its promo code.
+ATTEMPTS = 6
+# How long a code that expired is remembered, so that its customer hears why it is not taken.
+REMEMBERED = timedelta(days=90)
+_discount: TypeAdapter[Any] = TypeAdapter(Discount)
 
 
 class UnknownOrder(Exception):
@@ -69,10 +84,11 @@ class OrderStore:
 
     Args:
         table: the orders table.
+        pause: called with seconds to wait before another attempt.
     """
 
-    def __init__(self, table: "Table") -> None:
-        self._table = table
+    def __init__(self, table: "Table", pause: Callable[[float], None] = time.sleep) -> None:
+        self._table, self._pause = table, pause
 
     def get(self, order_id: str) -> StoredOrder:
         """Read an order, consistently.
@@ -98,11 +114,20 @@ class OrderStore:
             raise KeyReused(order_id)
         return StoredOrder(item)
 
-    def add(self, order: Order, request: PlaceOrder, trace_header: str) -> StoredOrder:
+    def add(
+        self, order: Order, request: PlaceOrder, trace_header: str, reservation: dict[str, Any] | None = None
+    ) -> StoredOrder:
         """Write a new order, or find that a concurrent twin of this request wrote it first.
+
+        Args:
+            order: the order.
+            request: what it was made of.
+            trace_header: of the request.
+            reservation: of the order's promo code, see `PromoCodeStore.reservation`: both are written, or neither.
 
         Raises:
             KeyReused: the twin had another body.
+            PromoCodeAlreadyUsed: another order was faster to take the code. Nothing is written.
         """
         item = _item(order) | {
             "request_fingerprint": request.fingerprint(),
@@ -111,14 +136,26 @@ class OrderStore:
             "open_shard": f"open-{zlib.crc32(order.order_id.encode()) % OPEN_SHARDS}",
             "check_at": rfc3339(order.placed_at + FIRST_LOOK),
         }
-        try:
-            self._table.put_item(Item=item, ConditionExpression="attribute_not_exists(order_id)")
-        except self._table.meta.client.exceptions.ConditionalCheckFailedException:
-            repeat = self.find_repeat(order.order_id, request)
-            if repeat is None:  # pragma: no cover - orders are never deleted
-                raise
-            return repeat
-        return StoredOrder(item)
+        put: dict[str, Any] = {"Item": item, "ConditionExpression": "attribute_not_exists(order_id)"}
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                if reservation is None:
+                    self._table.put_item(**put)
+                else:
+                    both: list[Any] = [{"Put": {"TableName": self._table.name} | put}, reservation]
+                    self._table.meta.client.transact_write_items(TransactItems=both)
+                return StoredOrder(item)
+            except ClientError as error:
+                why = _refusals(error)
+                # The order first: who repeats a request gets its order, though its code is taken, namely by that order.
+                if why[0] == "ConditionalCheckFailed" and (repeat := self.find_repeat(order.order_id, request)):
+                    return repeat
+                if why[-1] == "ConditionalCheckFailed":
+                    raise PromoCodeAlreadyUsed(order.promo_code) from error
+                if "TransactionConflict" not in why or attempt == ATTEMPTS:
+                    raise
+            self._pause(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter
+        raise AssertionError("unreachable")  # pragma: no cover
 
     def claim(self, order_id: str, move: Move, now: datetime, reason: str | None = None) -> StoredOrder:
         """Take a turn: of all that race for it, exactly one gets it.
@@ -247,6 +284,92 @@ class MenuStore:
         page = self._table.scan(**scan)
         found = [RestaurantSummary.model_validate(_plain(item)) for item in page["Items"]]
         return sorted(found, key=lambda r: r.restaurant_id), page.get("LastEvaluatedKey")
+
+
+class PromoCodeStore:
+    """What promotions announced of promo codes, and which order has which: by customer, so that nobody finds another's.
+
+    Args:
+        table: the promo codes table.
+    """
+
+    def __init__(self, table: "Table") -> None:
+        self._table = table
+
+    def get(self, customer_id: str, code: str) -> PromoCode:
+        """A customer's code, read consistently.
+
+        Raises:
+            UnknownPromoCode: the customer has no such code, as far as is known here.
+        """
+        key = {"customer_id": customer_id, "code": code}
+        item: dict[str, Any] | None = self._table.get_item(Key=key, ConsistentRead=True).get("Item")
+        if item is None:
+            raise UnknownPromoCode(code)
+        offer = Offer(
+            _discount.validate_json(item["discount"]),
+            Money.model_validate(_plain(item["minimum_order"])),
+            datetime.fromisoformat(item["valid_until"]),
+        )
+        return PromoCode(customer_id, code, offer, item.get("reserved_by"))
+
+    def add(self, code: PromoCode) -> None:
+        """Learn of a code. One that is known stays as it is, reserved or not: a repeated announcement adds nothing."""
+        item: dict[str, Any] = {
+            "customer_id": code.customer_id,
+            "code": code.code,
+            # As JSON, as its shape differs by type and DynamoDB's numbers are not integers.
+            "discount": json.dumps(_discount.dump_python(code.offer.discount, mode="json", exclude_none=True)),
+            "minimum_order": code.offer.minimum_order.model_dump(),
+            "valid_until": rfc3339(code.offer.expires_at),
+            # Not `valid_until`: this one is the table's TTL attribute, in seconds since 1970.
+            "expires_at": int((code.offer.expires_at + REMEMBERED).timestamp()),
+        }
+        try:
+            self._table.put_item(Item=item, ConditionExpression="attribute_not_exists(customer_id)")
+        except self._table.meta.client.exceptions.ConditionalCheckFailedException:
+            return
+
+    def reservation(self, code: PromoCode, order_id: str) -> dict[str, Any]:
+        """The write that gives a code to an order if no order has it, to be made in one transaction with the order."""
+        return {
+            "Update": {
+                "TableName": self._table.name,
+                "Key": {"customer_id": code.customer_id, "code": code.code},
+                "UpdateExpression": "SET reserved_by = :order",
+                "ConditionExpression": "attribute_exists(customer_id) AND attribute_not_exists(reserved_by)",
+                "ExpressionAttributeValues": {":order": order_id},
+            }
+        }
+
+    def release(self, customer_id: str, code: str, order_id: str) -> bool:
+        """Take a code back from an order, if that order has it.
+
+        Returns:
+            Whether it had it. If not, the release is a repeated one, and the code may be another order's by now.
+        """
+        try:
+            self._table.update_item(
+                Key={"customer_id": customer_id, "code": code},
+                UpdateExpression="REMOVE reserved_by",
+                ConditionExpression="reserved_by = :order",
+                ExpressionAttributeValues={":order": order_id},
+            )
+        except self._table.meta.client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+
+def _refusals(error: ClientError) -> list[str]:
+    """Why a write was refused: one code per item of a transaction, one in all for a single write.
+
+    Source: DynamoDB API reference, TransactWriteItems, "TransactionCanceledException".
+    """
+    code = error.response["Error"]["Code"]
+    if code == "TransactionCanceledException":
+        reasons = error.response.get("CancellationReasons", [])
+        return [str(reason.get("Code", "None")) for reason in reasons] or [code]
+    return [code.removesuffix("Exception")]
 
 
 def _plain(value: Any) -> Any:

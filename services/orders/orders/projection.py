@@ -1,0 +1,73 @@
+"""Entry point: the promo codes that promotions announced, kept here so that placing an order asks nobody.
+
+A copy, and a stale one by nature: a code that was issued a moment ago may not be known yet. Which order has a code is
+decided here alone, in the transaction that writes the order; that it is free again is promotions' word, which hears of
+every end of an order (`docs/decisions/promo-codes-are-a-projection.md`).
+"""
+
+import os
+from functools import cache
+from typing import Annotated, Any
+
+import boto3
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.config import Config
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from tiffin.consumer import Consumer, Event
+from tiffin.discounts import Discount, Offer
+from tiffin.money import Money
+from tiffin.observability import logger, metrics, tracer
+
+from orders.model import CustomerId, PromoCode
+from orders.store import PromoCodeStore
+
+consumer = Consumer()
+
+
+class CodeEvent(BaseModel):
+    """Which code it is about, and whose it is."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    customer_id: CustomerId
+    code: Annotated[str, Field(pattern=r"^[A-Z0-9][A-Z0-9-]{3,31}$")]
+
+
+class IssuedEvent(CodeEvent):
+    """A new code also says what it is worth."""
+
+    discount: Discount
+    minimum_order: Money
+    expires_at: AwareDatetime
+
+
+@consumer.on("PromoCodeIssued", reads=IssuedEvent)
+def issued(event: Event[IssuedEvent]) -> None:
+    """Learn of a code that its customer may spend from now on."""
+    data = event.data
+    offer = Offer(data.discount, data.minimum_order, data.expires_at)
+    promo_codes().add(PromoCode(data.customer_id, data.code, offer))
+
+
+@consumer.on("PromoCodeRestored", reads=CodeEvent)
+def restored(event: Event[CodeEvent]) -> None:
+    """Take a code back from an order that ended without delivery, if that order still has it."""
+    if promo_codes().release(event.data.customer_id, event.data.code, event.metadata.order_id):
+        metrics.add_metric("PromoCodesReleased", MetricUnit.Count, 1)
+
+
+@logger.inject_lambda_context(clear_state=True)
+@tracer.capture_lambda_handler(capture_response=False)
+@metrics.log_metrics
+def handler(batch: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    """Take a batch of promo code events from the queue."""
+    return consumer(batch, context)
+
+
+@cache
+def promo_codes() -> PromoCodeStore:
+    """The promo codes table, connected once per execution environment."""
+    config = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
+    return PromoCodeStore(boto3.resource("dynamodb", config=config).Table(os.environ["PROMO_CODES_TABLE"]))

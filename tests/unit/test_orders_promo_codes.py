@@ -1,0 +1,293 @@
+"""Promo codes in the order context: learnt from events, reserved with the order, one order each."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from event_contracts import EVENTS, current, example
+from event_feed import batch, context
+from orders import projection
+from orders.model import PlaceOrder, PromoCodeAlreadyUsed, Restaurant, UnknownPromoCode, order_id_for, place
+from orders.store import PromoCodeStore
+from orders_world import MENU_ITEM, PROBLEM, Api, orders_world
+from support import resources
+from tiffin.events import rfc3339
+
+ANNA, BORIS = "cust-anna", "cust-boris"
+CODE = "WELCOME-7Q2M4KXC"
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+    """The API and the projection over one set of tables."""
+    with orders_world(monkeypatch) as ready:
+        queue = boto3.client("sqs").create_queue(QueueName="dead-letters")["QueueUrl"]
+        monkeypatch.setenv("DEAD_LETTER_QUEUE_URL", queue)
+        projection.promo_codes.cache_clear()
+        yield ready
+    projection.promo_codes.cache_clear()
+
+
+def issued(code: str = CODE, customer: str = ANNA, *, days: float = 30, **data: Any) -> dict[str, Any]:
+    """20 % of at most 5 EUR, from 15 EUR on."""
+    event = example("PromoCodeIssued")
+    order_id = event["detail"]["metadata"]["order_id"]
+    event["detail"]["metadata"]["event_id"] = f"{order_id}:PromoCodeIssued:{code}"
+    event["detail"]["data"] |= {
+        "customer_id": customer,
+        "code": code,
+        "discount": {"type": "percentage", "percent": 20, "cap": {"amount": 500, "currency": "EUR"}},
+        "minimum_order": {"amount": 1500, "currency": "EUR"},
+        "expires_at": rfc3339(NOW + timedelta(days=days)),
+        **data,
+    }
+    return event
+
+
+def restored(order_id: str, code: str = CODE, customer: str = ANNA) -> dict[str, Any]:
+    event = example("PromoCodeRestored")
+    event["detail"]["metadata"] |= {"order_id": order_id, "event_id": f"{order_id}:PromoCodeRestored:{code}"}
+    event["detail"]["data"] |= {"customer_id": customer, "code": code}
+    return event
+
+
+def hear(*events: dict[str, Any]) -> None:
+    assert projection.handler(batch(*events), context()) == {"batchItemFailures": []}
+
+
+def spend(world: Api, key: str, code: str | None = CODE, customer: str = ANNA, **changes: Any) -> tuple[int, Any]:
+    return world.place(key, customer_id=customer, promo_code=code, **changes)
+
+
+def codes() -> list[dict[str, Any]]:
+    return boto3.resource("dynamodb").Table("PromoCodesTable").scan()["Items"]
+
+
+def holder(code: str = CODE, customer: str = ANNA) -> str | None:
+    return PromoCodeStore(boto3.resource("dynamodb").Table("PromoCodesTable")).get(customer, code).reserved_by
+
+
+class TestSpending:
+    def test_the_discount_is_taken_off_and_the_code_is_the_orders(self, world: Api) -> None:
+        hear(issued())
+        status, order = spend(world, "key-1")
+        assert status == 201
+        assert order["promo_code"] == CODE
+        assert (order["subtotal"]["amount"], order["discount"]["amount"], order["total"]["amount"]) == (1900, 380, 1770)
+        assert holder() == order["order_id"]
+        assert world.workflow.started[order["order_id"]]["promo_code"] == CODE
+        assert world.workflow.started[order["order_id"]]["discount"] == {"amount": 380, "currency": "EUR"}
+
+    def test_an_order_without_a_code_takes_none(self, world: Api) -> None:
+        hear(issued())
+        assert world.place("key-1", customer_id=ANNA)[1]["discount"]["amount"] == 0
+        assert holder() is None
+
+    def test_a_repeated_request_is_the_same_order_though_its_code_is_taken(self, world: Api) -> None:
+        hear(issued())
+        _, first = spend(world, "key-1")
+        assert spend(world, "key-1") == (200, first)
+
+    def test_the_second_order_is_refused_and_nothing_is_written(self, world: Api) -> None:
+        hear(issued())
+        _, first = spend(world, "key-1")
+        status, problem = spend(world, "key-2")
+        assert (status, problem["type"]) == (409, PROBLEM + "promo-code-already-used")
+        assert [row["order_id"] for row in world.rows()] == [first["order_id"]]
+        assert holder() == first["order_id"]
+
+    @pytest.mark.parametrize(
+        ("event", "status", "slug"),
+        [
+            (issued("OTHER-12345678"), 422, "unknown-promo-code"),
+            (issued(customer=BORIS), 422, "unknown-promo-code"),
+            (issued(days=-0.001), 422, "promo-code-expired"),
+            (issued(minimum_order={"amount": 1901, "currency": "EUR"}), 422, "promo-code-minimum-not-met"),
+            (issued(minimum_order={"amount": 1500, "currency": "CHF"}), 422, "promo-code-minimum-not-met"),
+        ],
+        ids=["unknown", "of-another-customer", "expired", "minimum", "currency"],
+    )
+    def test_what_cannot_be_spent_is_refused(self, world: Api, event: Any, status: int, slug: str) -> None:
+        hear(event)
+        before = codes()
+        got, problem = spend(world, "key-1")
+        assert (got, problem["type"]) == (status, PROBLEM + slug)
+        assert world.rows() == []
+        assert codes() == before
+
+    def test_anothers_code_is_answered_as_one_that_does_not_exist(self, world: Api) -> None:
+        nothing = spend(world, "key-1")
+        hear(issued(customer=BORIS))
+        spend(world, "key-2", customer=BORIS)  # also if it is taken
+        assert spend(world, "key-3") == nothing
+
+    def test_two_customers_may_have_the_same_string(self, world: Api) -> None:
+        hear(issued(), issued(customer=BORIS))
+        assert spend(world, "key-1")[0] == spend(world, "key-1", customer=BORIS)[0] == 201
+
+
+class TestRaces:
+    """Both have read the code as free; the table decides."""
+
+    def ready(self, key: str) -> tuple[Any, PlaceOrder, dict[str, Any]]:
+        request = PlaceOrder.model_validate(
+            {
+                "customer_id": ANNA,
+                "restaurant_id": "bella",
+                "lines": [{"dish_id": "margherita", "quantity": 2}],
+                "payment_method": "pm_card_visa",
+                "delivery": {"name": "Ada", "address": "1 Analytical Row"},
+                "promo_code": CODE,
+            }
+        )
+        store = PromoCodeStore(boto3.resource("dynamodb").Table("PromoCodesTable"))
+        code = store.get(ANNA, CODE)
+        order_id = order_id_for(ANNA, key)
+        order = place(
+            request, Restaurant.model_validate(MENU_ITEM), order_id=order_id, now=datetime.now(UTC), promo_code=code
+        )
+        return order, request, store.reservation(code, order_id)
+
+    def test_of_two_orders_for_one_code_one_wins(self, world: Api) -> None:
+        hear(issued())
+        (one, request, reserves), (other, _, too) = self.ready("key-1"), self.ready("key-2")
+        store = world.module.orders
+        store.add(one, request, "Root=1", reserves)
+        with pytest.raises(PromoCodeAlreadyUsed):
+            store.add(other, request, "Root=1", too)
+        assert [row["order_id"] for row in world.rows()] == [one.order_id]
+        assert holder() == one.order_id
+
+    def test_twins_of_one_request_are_one_order(self, world: Api) -> None:
+        hear(issued())
+        (order, request, reserves), (twin, _, too) = self.ready("key-1"), self.ready("key-1")
+        first = world.module.orders.add(order, request, "Root=1", reserves)
+        second = world.module.orders.add(twin, request, "Root=1", too)
+        assert second.order == first.order
+        assert len(world.rows()) == 1
+
+    def test_who_meets_another_transaction_tries_again(self, world: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+        hear(issued())
+        order, request, reserves = self.ready("key-1")
+        client = world.module.orders._table.meta.client
+        write, asked = client.transact_write_items, []
+
+        def busy(**call: Any) -> Any:
+            asked.append(call)
+            if len(asked) < 3:
+                raise cancelled("None", "TransactionConflict")
+            return write(**call)
+
+        monkeypatch.setattr(client, "transact_write_items", busy)
+        world.module.orders.add(order, request, "Root=1", reserves)
+        assert holder() == order.order_id
+        assert len(asked) == 3
+
+    def test_who_never_gets_through_says_so(self, world: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+        hear(issued())
+        order, request, reserves = self.ready("key-1")
+
+        def busy(**call: Any) -> Any:
+            raise cancelled("None", "TransactionConflict")
+
+        monkeypatch.setattr(world.module.orders._table.meta.client, "transact_write_items", busy)
+        with pytest.raises(ClientError):
+            world.module.orders.add(order, request, "Root=1", reserves)
+        assert world.rows() == []
+
+
+def cancelled(*codes: str) -> ClientError:
+    return ClientError(
+        {
+            "Error": {"Code": "TransactionCanceledException", "Message": ""},
+            "CancellationReasons": [{"Code": code} for code in codes],  # type: ignore[typeddict-unknown-key]
+        },
+        "TransactWriteItems",
+    )
+
+
+class TestProjection:
+    def test_a_code_of_an_order_that_died_can_be_spent_again(self, world: Api) -> None:
+        hear(issued())
+        _, order = spend(world, "key-1")
+        hear(restored(order["order_id"]))
+        assert holder() is None
+        assert spend(world, "key-2")[0] == 201
+
+    def test_events_that_come_twice_change_nothing(self, world: Api) -> None:
+        hear(issued(), issued())
+        _, order = spend(world, "key-1")
+        before = codes()
+        hear(issued(), issued())
+        assert codes() == before
+        hear(restored(order["order_id"]), restored(order["order_id"]))
+        assert holder() is None
+
+    def test_a_late_restoring_does_not_free_what_the_next_order_has(self, world: Api) -> None:
+        hear(issued())
+        _, first = spend(world, "key-1")
+        hear(restored(first["order_id"]))
+        _, second = spend(world, "key-2")
+        hear(restored(first["order_id"]))
+        assert holder() == second["order_id"]
+
+    def test_what_is_restored_before_it_is_known_is_nothing(self, world: Api) -> None:
+        hear(restored("ord_" + "a" * 26))
+        assert codes() == []
+        with pytest.raises(UnknownPromoCode):
+            holder()
+
+    @pytest.mark.parametrize(
+        "discount",
+        [
+            {"type": "percentage", "percent": 7},
+            {"type": "fixed", "amount": {"amount": 500, "currency": "EUR"}},
+            {"type": "free_delivery"},
+        ],
+        ids=lambda d: d["type"],
+    )
+    def test_every_discount_of_the_contract_comes_through(self, world: Api, discount: dict[str, Any]) -> None:
+        hear(issued(discount=discount))
+        off = {"percentage": 133, "fixed": 500, "free_delivery": 250}[discount["type"]]
+        assert spend(world, "key-1")[1]["discount"]["amount"] == off
+
+    def test_a_code_is_forgotten_long_after_it_expired(self, world: Api) -> None:
+        hear(issued())
+        [row] = codes()
+        assert datetime.fromtimestamp(int(row["expires_at"]), UTC) >= NOW + timedelta(days=30 + 89)
+        assert resources("orders")["PromoCodesTable"]["Properties"]["TimeToLiveSpecification"]["Enabled"]
+
+
+def test_the_rule_lets_through_what_the_projection_reads_and_no_more() -> None:
+    pattern = resources("orders")["PromoCodesRule"]["Properties"]["EventPattern"]
+    assert sorted(pattern["detail-type"]) == sorted(projection.consumer.names)
+    assert {current().source(name) for name in projection.consumer.names} == set(pattern["source"])
+
+
+def test_the_queue_waits_six_times_as_long_as_the_function_may_run() -> None:
+    """Lambda developer guide, "Creating and configuring an Amazon SQS event source mapping"."""
+    queue = resources("orders")["PromoCodesQueue"]["Properties"]
+    assert queue["VisibilityTimeout"] >= 6 * resources("orders")["ProjectionFunction"]["Properties"]["Timeout"]
+
+
+SAMPLES = sorted((EVENTS / "invocations").glob("OrdersProjectionFunction-*.json"))
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+def test_the_sample_invocations_are_taken(world: Api, path: Any) -> None:
+    sample = json.loads(path.read_text())
+    assert projection.handler(sample, context()) == {"batchItemFailures": []}
+    assert [code["code"] for code in codes()] == [
+        json.loads(record["body"])["detail"]["data"]["code"]
+        for record in sample["Records"]
+        if "PromoCodeIssued" in record["body"]
+    ]
+
+
+def test_there_are_sample_invocations() -> None:
+    assert len(SAMPLES) >= 2
