@@ -69,7 +69,7 @@ def repair(stored: StoredOrder, now: datetime) -> str | None:
 
 
 def _end(stored: StoredOrder, error: str, cause: str) -> None:
-    """Stop the workflow if it runs, and unwind: the status event of the stop may never come, as that of an end did not."""
+    """Stop the workflow if it runs, and unwind: no status event can be counted on here."""
     workflow.stop(stored.order.order_id, error, cause)
     unwind.start(stored.order.order_id, stored.repairs)
 
