@@ -50,7 +50,9 @@ def deploy(
         BuildFailed, DeployFailed: with the last lines of what sam said.
     """
     environment = sam_environment(endpoint, state_dir)
-    overrides = {"Runtime": runtime(), "Architecture": architecture(), **(parameters or {})}
+    # What a template does not declare is not passed on by sam.
+    laptop = {"Runtime": runtime(), "Architecture": architecture(), "FullObservability": "false"}
+    overrides = laptop | dict(parameters or {})
     given = [f"ParameterKey={key},ParameterValue={_quoted(value)}" for key, value in overrides.items()]
     folder = state_dir / "sam" / stack_name
     step = progress or _silent

@@ -9,6 +9,7 @@ import os
 
 from . import (
     callback_permissions,
+    event_archives,
     execution_ends,
     execution_timeouts,
     lambda_errors,
@@ -43,6 +44,7 @@ ALL = (
     target_permissions,
     stream_failures,
     shared_layers,
+    event_archives,
     task_history,
     xray_api,
     trace_segments,
