@@ -6,6 +6,7 @@ It prints where everything is, and requests to try, and ends. `make down` stops 
 """
 
 import argparse
+import signal
 import sys
 from typing import Any
 
@@ -74,6 +75,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     console = Console()
+    # Like an interrupt: what was started so far ends in an orderly way.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         stack = Stack.up(console, options.clock, stays=True)
     except AlreadyRunning:

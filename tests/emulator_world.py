@@ -165,8 +165,7 @@ def with_a_worker(process: Process) -> None:
     world = World(process.endpoint)
     called = world.functions.invoke(FunctionName=world.function("def handler(event, context):\n    return 1"))
     assert json.load(called["Payload"]) == 1
-    listing = subprocess.run(["ps", "-axo", "command"], capture_output=True, text=True, check=True).stdout
-    assert process.scratch in listing
+    assert process.scratch in processes()
 
 
 def group_is_gone(process: Process) -> bool:
@@ -181,5 +180,11 @@ def nothing_remains_of(process: Process) -> bool:
     """Neither a process, a function worker included, nor the port, nor a file."""
     with socket.socket() as probe:
         refused = probe.connect_ex(("127.0.0.1", process.port)) != 0
-    listing = subprocess.run(["ps", "-axo", "command"], capture_output=True, text=True, check=True).stdout
-    return group_is_gone(process) and refused and process.scratch not in listing and not Path(process.scratch).exists()
+    return (
+        group_is_gone(process) and refused and process.scratch not in processes() and not Path(process.scratch).exists()
+    )
+
+
+def processes() -> str:
+    """The command lines of all that runs on this machine."""
+    return subprocess.run(["ps", "-axww", "-o", "command"], capture_output=True, text=True, check=True).stdout

@@ -55,7 +55,7 @@ class Process:
     def alive(self) -> bool:
         """Whether this very process is there: its number may have been given to another since."""
         listed = subprocess.run(
-            ["ps", "-o", "command=", "-p", str(self.pid)], capture_output=True, text=True, check=False
+            ["ps", "-ww", "-o", "command=", "-p", str(self.pid)], capture_output=True, text=True, check=False
         )
         return f"{server.__file__} {self.scratch}" in listed.stdout
 

@@ -1,6 +1,11 @@
 """The stack's whole way: build, deploy, talk to it, listen to its bus, stop; and what is said when a step fails."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +13,7 @@ from pathlib import Path
 import pytest
 from emulator import BuildFailed, DeployFailed, EventNotSeen, Stack, deployment, isolation
 from emulator.launcher import Emulator, Process
-from emulator_world import World, nothing_remains_of
+from emulator_world import World, nothing_remains_of, processes, until
 
 TEMPLATE = Path(__file__).parent / "templates" / "template.yaml"
 
@@ -101,6 +106,33 @@ class TestFailure:
         assert "failed with exit code" in str(failed.value)
         assert len(started) == 1
         assert nothing_remains_of(started[0])
+
+
+class TestInterrupt:
+    @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=lambda s: s.name)
+    def test_an_interrupted_deployment_leaves_nothing_running(self, tmp_path: Path, sent: signal.Signals) -> None:
+        """Interrupted as `make up` is, while sam is at work."""
+        program = f"""
+            import signal, sys
+            from pathlib import Path
+            sys.path.insert(0, {str(isolation.ROOT / "scripts")!r})
+            from emulator import Stack
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            Stack.up(template=Path({str(TEMPLATE)!r}), state_dir=Path({str(tmp_path)!r}), stays=True)
+        """
+        caller = subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(program)],
+            env={**os.environ, "TMPDIR": str(tmp_path)},
+            stderr=subprocess.DEVNULL,
+        )
+        until(lambda: f"samcli build --config-env laptop --template-file {TEMPLATE}" in processes())
+
+        caller.send_signal(sent)
+
+        assert caller.wait(timeout=20) != 0
+        # The emulator's scratch directory, which is on its command line, is in there too.
+        until(lambda: str(tmp_path) not in processes())
+        assert not (tmp_path / "stack.json").exists()
 
 
 class TestLayers:
