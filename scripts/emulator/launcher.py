@@ -22,8 +22,7 @@ from .isolation import HOST, REGION, STATE_DIR, environment
 PREFERRED_PORT = 4566
 _START_SECONDS = 60.0
 _SCRATCH = "tiffin-"
-# Its state is in memory only: there is nothing that a longer goodbye would save.
-_POLITE_SECONDS = 0.5
+_POLITE_SECONDS = 5.0
 _DEATH_SECONDS = 5.0
 
 
@@ -196,12 +195,14 @@ def stop(process: Process, popen: "subprocess.Popen[bytes] | None" = None) -> No
         popen: the handle, if it is a child of this process; it is reaped then.
     """
     deadline = time.monotonic() + _POLITE_SECONDS
-    if _signal_group(process.pid, signal.SIGTERM):
+    if process.alive():
+        os.kill(process.pid, server.STOP)
         while _group_exists(process.pid) and time.monotonic() < deadline:
             if popen is not None:
                 popen.poll()
             time.sleep(0.02)
-        _signal_group(process.pid, signal.SIGKILL)
+    if _group_exists(process.pid):
+        os.killpg(process.pid, signal.SIGKILL)
     if popen is not None:
         popen.wait()
     deadline = time.monotonic() + _DEATH_SECONDS
@@ -251,14 +252,6 @@ def _answers(endpoint: str) -> bool:
             return bool(response.status == 200)
     except OSError:
         return False
-
-
-def _signal_group(group: int, sent: signal.Signals) -> bool:
-    try:
-        os.killpg(group, sent)
-    except (ProcessLookupError, PermissionError):
-        return False
-    return True
 
 
 def _group_exists(group: int) -> bool:

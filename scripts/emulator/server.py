@@ -23,6 +23,8 @@ if __name__ == "__main__":
 
 STAY = b"stay\n"
 LISTENING = "listening"
+# MiniStack keeps SIGTERM for a shutdown that waits for idle connections; nothing here is worth waiting for.
+STOP = signal.SIGUSR1
 
 
 def end() -> None:
@@ -60,6 +62,8 @@ def main() -> None:
     from emulator import gaps, remembered
 
     threading.Thread(target=end_with_launcher, daemon=True).start()
+    # In a thread: a handler runs in the midst of what may hold a lock.
+    signal.signal(STOP, lambda *_: threading.Thread(target=end).start())
     announce_listening()
     sys.argv = ["ministack"]
     try:

@@ -25,7 +25,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from ministack import app
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import apigateway_v1, eventbridge, lambda_svc, sqs, stepfunctions
 from ministack.services.cloudformation import provisioners
@@ -99,6 +98,9 @@ def _here(variable: ContextVar[Any], value: Any) -> Iterator[None]:
 
 
 def _read_headers_of_requests() -> None:
+    # Only now: it takes names from modules that other fillers change.
+    from ministack import app
+
     dispatch = app._dispatch_service_request
 
     async def dispatch_service_request(method: str, path: str, headers: dict[str, str], *rest: Any) -> Any:

@@ -7,7 +7,6 @@ function, at the address in `AWS_XRAY_DAEMON_ADDRESS`. MiniStack knows no servic
 import os
 from typing import Any
 
-from ministack import app
 from ministack.core import router
 
 from .. import remembered
@@ -19,6 +18,9 @@ def fill() -> None:
     record = remembered.record()
     if record is None:
         return
+    # Only now: it takes names from modules that other fillers change.
+    from ministack import app
+
     # The workers' environment is a copy of this process's.
     os.environ["AWS_XRAY_DAEMON_ADDRESS"] = Daemon(record).address
     api = Api(record)
