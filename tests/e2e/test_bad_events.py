@@ -1,0 +1,60 @@
+"""Events that promotions cannot use go to its dead-letter queue with the reason; the others of their batch do not."""
+
+import json
+import uuid
+from typing import Any
+
+import event_contracts
+from client import Client
+from emulator import Stack
+from support import eventually
+
+
+def put(stack: Stack, *events: dict[str, Any]) -> None:
+    entries = [
+        {
+            "EventBusName": stack.outputs["EventBusName"],
+            "Source": "tiffin.orders",
+            "DetailType": e["detail-type"],
+            "Detail": json.dumps(e["detail"]),
+        }
+        for e in events
+    ]
+    assert stack.client("events").put_events(Entries=entries)["FailedEntryCount"] == 0
+
+
+def delivered(order_id: str, customer: str) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads(json.dumps(event_contracts.example("OrderDelivered")))
+    event["detail"]["metadata"] |= {"order_id": order_id, "event_id": f"{order_id}:OrderDelivered"}
+    event["detail"]["data"]["customer_id"] = customer
+    return event
+
+
+def test_bad_events_are_kept_with_their_reason_and_good_ones_take_effect(
+    stack: Stack, client: Client, customer: str
+) -> None:
+    ids = [f"ord_{uuid.uuid4().hex[:26]}" for _ in range(3)]
+    good, of_the_future, misshapen = (delivered(order_id, customer) for order_id in ids)
+    of_the_future["detail"]["metadata"]["event_version"] = 99
+    del misshapen["detail"]["data"]["customer_id"]
+    put(stack, of_the_future, good, misshapen)
+
+    eventually(lambda: [c for c in client.promo_codes(customer) if c["reason"] == "welcome_back"], what="the code")
+
+    sqs, dead = stack.client("sqs"), {}
+
+    def both_dead() -> bool:
+        batch = sqs.receive_message(
+            QueueUrl=stack.outputs["PromotionsDlqUrl"], MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        )
+        for message in batch.get("Messages", []):
+            order_id = json.loads(message["Body"])["detail"]["metadata"]["order_id"]
+            dead[order_id] = message.get("MessageAttributes", {}).get("reason", {}).get("StringValue", "")
+            if order_id in ids:
+                sqs.delete_message(QueueUrl=stack.outputs["PromotionsDlqUrl"], ReceiptHandle=message["ReceiptHandle"])
+        return {ids[1], ids[2]} <= dead.keys()
+
+    assert eventually(both_dead, what="keeping the dead letters")
+    assert "99" in dead[ids[1]]
+    assert "customer_id" in dead[ids[2]]
+    assert ids[0] not in dead

@@ -1,0 +1,112 @@
+"""Many at once: each order ends where it should with one payment, and a repeated request is one order."""
+
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from subprocess import run
+from typing import Any
+
+import event_contracts
+from client import Client, Refused
+from emulator import BusTap, Stack
+from payments.sandbox import Balance
+from support import balance
+
+DECLINED = "pm_card_visa_chargeDeclined"
+
+
+def payments_of(tap: BusTap, order_id: str, name: str) -> int:
+    return sum(e["detail-type"] == name and e["detail"]["metadata"]["order_id"] == order_id for e in tap.events)
+
+
+def test_twenty_orders_at_once(stack: Stack, tap: BusTap, client: Client, customer: str) -> None:
+    def live(n: int) -> dict[str, Any]:
+        order = client.place(
+            customer_id=f"{customer[:40]}-{n % 5}", payment_method=DECLINED if n % 5 == 4 else "pm_card_visa"
+        )
+        if n % 5 == 4:
+            return client.until(order["order_id"], "DECLINED", seconds=120)
+        if n % 5 == 3:
+            client.until(order["order_id"], "AWAITING_RESTAURANT", seconds=120)
+            client.turn(order["order_id"], "reject")
+            return client.until(order["order_id"], "REJECTED", seconds=120)
+        return client.deliver(order["order_id"], seconds=120)
+
+    with ThreadPoolExecutor(20) as pool:
+        ended = list(pool.map(live, range(20)))
+    assert len({order["order_id"] for order in ended}) == 20
+    for order in ended:
+        price = order["total"]["amount"]
+        expected = {
+            "DELIVERED": Balance(held=price, captured=price, voided=0),
+            "REJECTED": Balance(held=price, captured=0, voided=price),
+            "DECLINED": Balance(held=0, captured=0, voided=0),
+        }[order["status"]]
+        assert balance(stack, order["order_id"]) == expected
+        event = {"DELIVERED": "PaymentCaptured", "REJECTED": "PaymentReleased", "DECLINED": "PaymentDeclined"}
+        tap.wait_for(
+            lambda e, o=order: (
+                (e["detail-type"], e["detail"]["metadata"]["order_id"]) == (event[o["status"]], o["order_id"])
+            )
+        )
+        assert payments_of(tap, order["order_id"], event[order["status"]]) == 1
+    for event_seen in tap.events:
+        event_contracts.validate(event_seen)
+
+
+def test_ten_impatient_taps_are_one_order_and_one_payment(
+    stack: Stack, tap: BusTap, client: Client, customer: str
+) -> None:
+    key = uuid.uuid4().hex
+    with ThreadPoolExecutor(10) as pool:
+        orders = list(pool.map(lambda _: client.place(customer_id=customer, key=key), range(10)))
+    [order_id] = {order["order_id"] for order in orders}
+    assert len(client.orders(customer)) == 1
+    delivered = client.deliver(order_id)
+    price = delivered["total"]["amount"]
+    assert balance(stack, order_id) == Balance(held=price, captured=price, voided=0)
+    tap.wait_for(lambda e: e["detail"]["metadata"]["event_id"] == f"{order_id}:PaymentCaptured")
+    assert payments_of(tap, order_id, "PaymentAuthorized") == 1
+
+
+def test_the_readmes_calls_work_as_they_stand(stack: Stack, client: Client) -> None:
+    """The calls of the README, run by a shell: none is out of date."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    block = next(part for part in readme.split("```") if "$API/orders" in part)
+    calls = [line for line in block.replace("\\\n", " ").replace("\n       ", " ").strip().splitlines() if line]
+    place, get, accept = calls[1], calls[2], calls[3].split("#")[0].strip()
+
+    def shell(command: str, order: str = "") -> str:
+        assignments = f"API={stack.outputs['ApiUrl']}; PROMOTIONS={stack.outputs['PromotionsApiUrl']}; ORDER={order}; "
+        return run(["bash", "-c", assignments + command], capture_output=True, text=True, check=True, timeout=60).stdout
+
+    assert "margherita" in shell(calls[0])
+    order_id = next(word for word in shell(place).split('"') if word.startswith("ord_"))
+    client.until(order_id, "AWAITING_RESTAURANT")
+    assert order_id in shell(get, order_id)
+    assert '"pending_move": "accept"' in shell(accept, order_id).replace('":"', '": "')
+    client.until(order_id, "PREPARING")
+    shell(accept.replace("/accept", "/dispatch"), order_id)
+    client.until(order_id, "OUT_FOR_DELIVERY")
+    shell(accept.replace("/accept", "/deliver"), order_id)
+    client.until(order_id, "DELIVERED")
+    assert "promo_codes" in shell(calls[4])
+
+
+def test_bad_input_over_the_wire_changes_nothing(client: Client, customer: str) -> None:
+    for changes, status in (
+        ({"lines": {"no-such-dish": 1}}, 422),
+        ({"restaurant_id": "nowhere"}, 422),
+        ({"lines": {"margherita": 0}}, 422),
+        ({"lines": {"margherita": 10_000}}, 422),
+        ({"total": {"amount": -1, "currency": "EUR"}}, 422),
+        ({"key": "k" * 200}, 422),
+    ):
+        try:
+            client.place(customer_id=customer, **changes)  # type: ignore[arg-type]
+        except Refused as refusal:
+            assert (refusal.status, refusal.problem["status"]) == (status, status)
+            assert refusal.problem["type"].startswith("https://tiffin.example/problems/")
+        else:
+            raise AssertionError(f"{changes} was accepted")
+    assert client.orders(customer) == []
