@@ -195,13 +195,15 @@ def stop(process: Process, popen: "subprocess.Popen[bytes] | None" = None) -> No
         popen: the handle, if it is a child of this process; it is reaped then.
     """
     deadline = time.monotonic() + _POLITE_SECONDS
-    if process.alive():
+    alive = process.alive()
+    if alive:
         os.kill(process.pid, server.STOP)
         while _group_exists(process.pid) and time.monotonic() < deadline:
             if popen is not None:
                 popen.poll()
             time.sleep(0.02)
-    if _group_exists(process.pid):
+    # The number of a process that is gone may be another's by now, but not that of a child that nobody has waited for.
+    if (alive or popen is not None) and _group_exists(process.pid):
         os.killpg(process.pid, signal.SIGKILL)
     if popen is not None:
         popen.wait()
