@@ -44,12 +44,11 @@ def test_twenty_orders_at_once(stack: Stack, tap: BusTap, client: Client, custom
         }[order["status"]]
         assert balance(stack, order["order_id"]) == expected
         event = {"DELIVERED": "PaymentCaptured", "REJECTED": "PaymentReleased", "DECLINED": "PaymentDeclined"}
+        name = event[order["status"]]
         tap.wait_for(
-            lambda e, o=order: (
-                (e["detail-type"], e["detail"]["metadata"]["order_id"]) == (event[o["status"]], o["order_id"])
-            )
+            lambda e, o=order["order_id"], n=name: (e["detail-type"], e["detail"]["metadata"]["order_id"]) == (n, o)
         )
-        assert payments_of(tap, order["order_id"], event[order["status"]]) == 1
+        assert payments_of(tap, order["order_id"], name) == 1
     for event_seen in tap.events:
         event_contracts.validate(event_seen)
 
