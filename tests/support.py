@@ -38,7 +38,7 @@ def create_table(service: str, logical_id: str) -> str:
 
 
 def eventually(probe: Callable[[], T | None], deadline: float = 30.0, what: str = "it") -> T:
-    """Ask until there is an answer that is not None or False, and fail with the last state if time runs out.
+    """Ask until the answer is true, and fail with the last state if time runs out.
 
     Args:
         probe: what to ask.
@@ -48,7 +48,7 @@ def eventually(probe: Callable[[], T | None], deadline: float = 30.0, what: str 
     until = time.monotonic() + deadline
     while True:
         answer = probe()
-        if answer is not None and answer is not False:
+        if answer:
             return answer
         if time.monotonic() > until:
             raise AssertionError(f"{what} did not happen within {deadline:g} s")
