@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel
 from tiffin import problems
 from tiffin.discounts import CodeExpired, MinimumNotReached
-from tiffin.observability import about_order, logger, metrics, trace_header, tracer
+from tiffin.observability import about_order, came_to, logger, metrics, trace_header, tracer
 from tiffin.problems import Problem
 
 from orders.model import (
@@ -76,7 +76,7 @@ def place_order(
     ],
 ) -> Response[Order]:
     order_id = order_id_for(request.customer_id, idempotency_key)
-    about_order(order_id)
+    about_order(order_id, customer_id=request.customer_id)
     stored = orders.find_repeat(order_id, request)
     created = stored is None
     if stored is None:
@@ -88,8 +88,8 @@ def place_order(
         order = place(request, restaurant, order_id=order_id, now=datetime.now(UTC), promo_code=code)
         reservation = promo_codes.reservation(code, order_id) if code else None
         stored = orders.add(order, request, trace_header(), reservation)
-        metrics.add_metric("OrdersPlaced", MetricUnit.Count, 1)
-        metrics.add_metric("OrderValue", MetricUnit.Count, order.total.amount)
+    came_to("placed" if created else "placed-before")
+    logger.info("Order placed" if created else "Order was placed before", restaurant_id=stored.order.restaurant_id)
     _start(stored)
     return Response(
         status_code=HTTPStatus.CREATED if created else HTTPStatus.OK,
@@ -208,6 +208,8 @@ def key_reused(_: KeyReused) -> Response[str]:
 
 @app.exception_handler(IllegalMove)
 def illegal_move(error: IllegalMove) -> Response[str]:
+    came_to("illegal-move")
+    logger.info("Refused: %s while %s", error.move, error.status, taken=error.taken)
     metrics.add_metric("IllegalMoves", MetricUnit.Count, 1)
     return Problem(
         HTTPStatus.CONFLICT, "illegal-move", str(error), order_status=error.status, taken=error.taken
@@ -238,6 +240,8 @@ def _take_turn(order_id: str, move: Move, reason: str | None = None) -> Response
 
 
 def _accepted(stored: StoredOrder) -> Response[Order]:
+    came_to(stored.order.pending_move or stored.order.status)
+    logger.info("Turn taken: %s", stored.order.pending_move)
     return Response(status_code=HTTPStatus.ACCEPTED, content_type="application/json", body=stored.order)
 
 
