@@ -1,0 +1,52 @@
+"""The port to Amazon SES."""
+
+from typing import Any, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from notifications.messages import Message
+
+
+class Ses(Protocol):
+    """Of boto3's SES v2 client, what is used here."""
+
+    def send_email(self, **request: Any) -> Any:
+        """Send one mail (Amazon SES API v2 reference, SendEmail)."""
+
+
+class MailRefused(Exception):
+    """SES did not take the mail; the message is its error code. Its own sentence may name the recipient."""
+
+
+class Mailer:
+    """Sends plain text.
+
+    Args:
+        client: an SES v2 client.
+        sender: address that mails come from, verified with SES.
+    """
+
+    def __init__(self, client: Ses, sender: str) -> None:
+        self._client, self._sender = client, sender
+
+    def send(self, address: str, message: Message) -> None:
+        """Send a mail.
+
+        Raises:
+            MailRefused: SES refused it or could not be reached.
+        """
+        try:
+            self._client.send_email(
+                FromEmailAddress=self._sender,
+                Destination={"ToAddresses": [address]},
+                Content={
+                    "Simple": {
+                        "Subject": {"Data": message.subject, "Charset": "UTF-8"},
+                        "Body": {"Text": {"Data": message.text, "Charset": "UTF-8"}},
+                    }
+                },
+            )
+        except ClientError as error:
+            raise MailRefused(error.response["Error"]["Code"]) from None
+        except BotoCoreError as error:
+            raise MailRefused(type(error).__name__) from None

@@ -1,0 +1,178 @@
+"""Notifications as Lambda runs them: events in, mails out, each once, and no address anywhere else."""
+
+import io
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
+from event_contracts import EVENTS, current, example
+from event_feed import batch, context, raw
+from moto import mock_aws
+from notifications import consumer
+from notifications.mailer import Mailer
+from notifications.messages import ANNOUNCED, compose
+from notifications.store import LEASE, BeingSent, Sent
+from support import create_table, resources
+from tiffin.money import Money
+from tiffin.observability import logger
+
+ADA = "ada@tiffin.example"
+SENDER = "orders@tiffin.example"
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+SAMPLES = sorted((EVENTS / "invocations").glob("NotificationsConsumerFunction-*.json"))
+
+
+class Ses:
+    """Stands at SES; keeps the mails, and can be told what to answer first."""
+
+    def __init__(self) -> None:
+        self.mails: list[dict[str, Any]] = []
+        self.troubles: list[Exception] = []
+
+    def send_email(self, **request: Any) -> Any:
+        if self.troubles:
+            raise self.troubles.pop(0)
+        self.mails.append(request)
+        return {"MessageId": "m-1"}
+
+    def subjects(self) -> list[str]:
+        return [mail["Content"]["Simple"]["Subject"]["Data"] for mail in self.mails]
+
+
+@pytest.fixture
+def ses(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ses]:
+    with mock_aws():
+        for name in ("CONTACTS", "SENT"):
+            monkeypatch.setenv(f"{name}_TABLE", create_table("notifications", f"{name.title()}Table"))
+        queue = boto3.client("sqs").create_queue(QueueName="dead-letters")["QueueUrl"]
+        monkeypatch.setenv("DEAD_LETTER_QUEUE_URL", queue)
+        for name in ("OrderPlaced", "OrderExpired"):
+            customer = example(name)["detail"]["data"]["customer_id"]
+            table = boto3.resource("dynamodb").Table("ContactsTable")
+            table.put_item(Item={"customer_id": customer, "email": ADA})
+        ses = Ses()
+        mailer = Mailer(ses, SENDER)
+        monkeypatch.setattr(consumer, "mailer", lambda: mailer)
+        consumer.contacts.cache_clear()
+        consumer.sent.cache_clear()
+        yield ses
+    consumer.contacts.cache_clear()
+    consumer.sent.cache_clear()
+
+
+def run(*events: dict[str, Any]) -> list[str]:
+    answer = consumer.handler(batch(*events), context())
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+@pytest.mark.parametrize("name", ANNOUNCED)
+def test_a_customer_is_told_once_however_often_the_event_comes(ses: Ses, name: str) -> None:
+    event = example(name)
+    again = event | {"id": "00000000-0000-4000-8000-000000000000"}  # a producer's retry: EventBridge's own id changes
+    assert run(event, event) == []
+    assert run(again) == []
+    [mail] = ses.mails
+    assert mail["Destination"] == {"ToAddresses": [ADA]}
+    assert mail["FromEmailAddress"] == SENDER
+    assert event["detail"]["metadata"]["order_id"] in mail["Content"]["Simple"]["Body"]["Text"]["Data"]
+
+
+def test_who_gave_no_address_gets_no_mail(ses: Ses) -> None:
+    event = example("OrderPlaced")
+    event["detail"]["data"]["customer_id"] = "cust-nobody"
+    assert run(event) == []
+    assert ses.mails == []
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        ClientError({"Error": {"Code": "TooManyRequestsException", "Message": f"{ADA}: slow down"}}, "SendEmail"),
+        ReadTimeoutError(endpoint_url="https://email.example"),
+    ],
+)
+def test_a_mail_that_did_not_get_out_is_tried_again_at_once(ses: Ses, trouble: Exception) -> None:
+    ses.troubles = [trouble]
+    assert run(example("OrderPlaced"), example("OrderDelivered")) == ["message-0"]
+    assert run(example("OrderPlaced")) == []
+    assert sorted(ses.subjects()) == ["Enjoy your meal", "We have your order"]
+
+
+def test_a_crash_between_sending_and_confirming_loses_no_mail(ses: Ses, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = datetime.now(UTC)
+    event_id = example("OrderPlaced")["detail"]["metadata"]["event_id"]
+    assert consumer.sent().claim(event_id, now - LEASE - timedelta(seconds=2))  # and then nothing more was heard of it
+    assert run(example("OrderPlaced")) == []
+    assert len(ses.mails) == 1
+
+
+def test_who_finds_another_at_it_comes_back_to_see_whether_it_got_out(ses: Ses) -> None:
+    event_id = example("OrderPlaced")["detail"]["metadata"]["event_id"]
+    consumer.sent().claim(event_id, datetime.now(UTC))
+    assert run(example("OrderPlaced")) == ["message-0"]
+    consumer.sent().confirm(event_id)
+    assert run(example("OrderPlaced")) == []
+    assert ses.mails == []
+
+
+def test_of_two_at_once_one_sends(ses: Ses) -> None:
+    sent: Sent = consumer.sent()
+    assert sent.claim("e", NOW)
+    with pytest.raises(BeingSent):
+        sent.claim("e", NOW + timedelta(seconds=1))
+    sent.confirm("e")
+    assert not sent.claim("e", NOW + 2 * LEASE)
+    sent.give_back("e")  # too late to take back
+    assert not sent.claim("e", NOW + 2 * LEASE)
+
+
+def test_no_address_and_no_customer_is_logged_whatever_ses_says(ses: Ses, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.StringIO()
+    monkeypatch.setattr(logger.registered_handler, "stream", out)
+    refusal = {"Error": {"Code": "MessageRejected", "Message": f"Email address is not verified: {ADA}"}}
+    ses.troubles = [ClientError(refusal, "SendEmail")]
+    assert run(example("OrderPlaced")) == ["message-0"]
+    assert "MessageRejected" in out.getvalue()
+    assert ADA not in out.getvalue()
+    assert example("OrderPlaced")["detail"]["data"]["customer_id"] not in out.getvalue()
+
+
+def test_what_cannot_be_read_goes_to_the_dead_letter_queue(ses: Ses) -> None:
+    assert consumer.handler(raw("poison"), context()) == {"batchItemFailures": []}
+    url = boto3.client("sqs").get_queue_url(QueueName="dead-letters")["QueueUrl"]
+    [letter] = boto3.client("sqs").receive_message(QueueUrl=url)["Messages"]
+    assert letter["Body"] == "poison"
+
+
+def test_a_mail_says_when_it_happened_and_what_it_costs() -> None:
+    mail = compose("OrderPlaced", "ord_1", Money(amount=2350, currency="EUR"), NOW)
+    assert mail.subject == "We have your order"
+    assert "23.50 EUR at 12:00 UTC on 26 November 2026" in mail.text
+
+
+def test_the_rule_lets_through_what_is_read_and_no_more() -> None:
+    pattern = resources("notifications")["OrderEventsRule"]["Properties"]["EventPattern"]
+    assert sorted(pattern["detail-type"]) == sorted(consumer.consumer.names)
+    assert {current().source(name) for name in consumer.consumer.names} == set(pattern["source"])
+
+
+def test_a_claim_outlives_an_invocation_and_runs_out_before_the_next_attempt() -> None:
+    function = resources("notifications")["ConsumerFunction"]["Properties"]
+    queue = resources("notifications")["NotificationsQueue"]["Properties"]
+    assert function["Timeout"] < LEASE.total_seconds() < queue["VisibilityTimeout"]
+    assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+def test_the_sample_invocations_are_told(ses: Ses, path: Any) -> None:
+    sample = json.loads(path.read_text())
+    assert consumer.handler(sample, context()) == {"batchItemFailures": []}
+    assert len(ses.mails) == len(sample["Records"])
+
+
+def test_there_are_sample_invocations() -> None:
+    assert len(SAMPLES) >= 2
