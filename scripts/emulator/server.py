@@ -28,7 +28,7 @@ STOP = signal.SIGUSR1
 
 
 def end() -> None:
-    """Keep what is to be remembered, remove the temporary directory, and end the process group, this process included."""
+    """Keep what is to be remembered, remove the temporary directory, and end the process group, this one included."""
     from emulator import remembered
 
     remembered.close()
