@@ -5,12 +5,13 @@ from collections.abc import Iterator
 import pytest
 from client import Client
 from emulator import BusTap, Stack
+from support import SENDER
 
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """The real template on the emulator, on a clock that runs true."""
-    with Stack.up() as running:
+    with Stack.up(parameters={"NotificationsSender": SENDER}) as running:
         yield running
 
 

@@ -12,6 +12,8 @@ from emulator import BusTap, Stack
 from payments.sandbox import Balance, SandboxGateway
 
 ROOT = Path(__file__).resolve().parent.parent
+SENDER = "orders@tiffin.example"
+"""Address that the deployed stack's mails come from. Whoever awaits mail has it verified first."""
 T = TypeVar("T")
 
 
