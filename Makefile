@@ -9,7 +9,7 @@ UV := $(BIN)/uv
 # The caller's AWS settings never reach these targets: what talks to AWS is `sam deploy`, typed by hand.
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo up down test unit lint format lock clean
+.PHONY: help demo up down test unit lint format lock clean redrive replay
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -22,6 +22,14 @@ up: $(VENV)/ready ## the same, staying up: prints URLs and calls to try
 
 down: $(VENV)/ready ## stop what `make up` started
 	@$(BIN)/python scripts/down.py
+
+redrive: $(VENV)/ready ## dead letters with their reasons: QUEUE=promotions; SEND=1 sends them back
+	@$(BIN)/python scripts/redrive.py $(if $(QUEUE),--queue $(QUEUE)) $(if $(MESSAGE),--message $(MESSAGE)) \
+	  $(if $(BODY),--body $(BODY)) $(if $(SEND),--send)
+
+replay: $(VENV)/ready ## past events again, to one consumer: CONSUMER=promotions and ORDER=ord_... or SINCE=... UNTIL=...
+	@$(BIN)/python scripts/replay.py --consumer $(or $(CONSUMER),promotions) $(if $(ORDER),--order $(ORDER)) \
+	  $(if $(SINCE),--since $(SINCE)) $(if $(UNTIL),--until $(UNTIL))
 
 test: $(VENV)/ready ## unit, contract, workflow and end-to-end tests
 	$(BIN)/pytest

@@ -1,0 +1,120 @@
+"""Dead letters are listed with their reasons, and what is sent back takes effect, once."""
+
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+import event_contracts
+import pytest
+import redrive
+from client import Client
+from deployed import Deployed
+from emulator import Stack
+from redrive import CannotRedrive, Letter
+from support import eventually
+
+
+@pytest.fixture
+def deployed(stack: Stack) -> Deployed:
+    return Deployed(stack.client, stack.outputs)
+
+
+def delivered(order_id: str, customer: str) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads(json.dumps(event_contracts.example("OrderDelivered")))
+    event["detail"]["metadata"] |= {"order_id": order_id, "event_id": f"{order_id}:OrderDelivered"}
+    event["detail"]["data"]["customer_id"] = customer
+    return event
+
+
+def new_order_id() -> str:
+    return "ord_" + uuid.uuid4().hex.translate(str.maketrans("0189", "abcd"))[:26]
+
+
+def poison(stack: Stack, event: dict[str, Any]) -> None:
+    stack.client("sqs").send_message(QueueUrl=stack.outputs["PromotionsQueueUrl"], MessageBody=json.dumps(event))
+
+
+def letter_of(deployed: Deployed, order_id: str) -> Letter:
+    def find() -> Letter | None:
+        return next((found for found in redrive.redrive(deployed, "promotions") if found.order_id == order_id), None)
+
+    return eventually(find, what="becoming a dead letter")
+
+
+def test_a_poison_message_mended_is_sent_back_and_takes_effect(
+    stack: Stack, deployed: Deployed, client: Client, customer: str
+) -> None:
+    order_id = new_order_id()
+    event = delivered(order_id, customer)
+    broken = json.loads(json.dumps(event))
+    del broken["detail"]["data"]["delivered_at"]
+    poison(stack, broken)
+    letter = letter_of(deployed, order_id)
+    assert letter.reason.startswith("UnexpectedShape: OrderDelivered: delivered_at")
+    assert client.promo_codes(customer) == []
+
+    with pytest.raises(CannotRedrive, match="no valid event"):
+        redrive.redrive(deployed, "promotions", letter.message_id, letter.body, send=True)
+    assert letter_of(deployed, order_id).message_id == letter.message_id
+
+    (sent,) = redrive.redrive(deployed, "promotions", letter.message_id, json.dumps(event), send=True)
+    assert sent.message_id == letter.message_id
+    codes = eventually(lambda: client.promo_codes(customer), what="the promo code")
+    assert [code["reason"] for code in codes] == ["welcome_back"]
+    assert order_id not in [left.order_id for left in redrive.redrive(deployed, "promotions")]
+
+
+def test_a_message_that_nobody_mended_comes_back(stack: Stack, deployed: Deployed, customer: str) -> None:
+    order_id = new_order_id()
+    event = delivered(order_id, customer)
+    event["detail"]["metadata"]["event_version"] = 7
+    poison(stack, event)
+    first = letter_of(deployed, order_id)
+    redrive.redrive(deployed, "promotions", first.message_id, send=True)
+    second = letter_of(deployed, order_id)
+    assert second.message_id != first.message_id
+    assert second.reason == "UnknownVersion: OrderDelivered is of version 7, known is 1"
+    stack.client("sqs").purge_queue(QueueUrl=stack.outputs["PromotionsDlqUrl"])
+
+
+def test_looking_changes_nothing(stack: Stack, deployed: Deployed) -> None:
+    url = stack.outputs["MetricsDlqUrl"]
+    for number in range(12):
+        stack.client("sqs").send_message(QueueUrl=url, MessageBody=f"no event {number}")
+    looks = [{letter.message_id for letter in redrive.redrive(deployed, "metrics")} for _ in range(2)]
+    assert len(looks[0]) == 12
+    assert looks[0] == looks[1]
+    stack.client("sqs").purge_queue(QueueUrl=url)
+
+
+def test_a_death_that_could_not_start_the_unwind_starts_it_now(
+    stack: Stack, deployed: Deployed, client: Client, customer: str
+) -> None:
+    order_id = client.place(customer_id=customer)["order_id"]
+    client.deliver(order_id)
+    event = {"detail-type": "Step Functions Execution Status Change", "detail": {"name": order_id, "status": "FAILED"}}
+    stack.client("sqs").send_message(QueueUrl=stack.outputs["DeathsDlqUrl"], MessageBody=json.dumps(event))
+    redrive.redrive(deployed, "deaths", send=True)
+
+    def unwound() -> str | None:
+        executions = stack.client("stepfunctions").list_executions(
+            stateMachineArn=stack.outputs["UnwindWorkflowArn"], statusFilter="SUCCEEDED"
+        )["executions"]
+        return next((e["name"] for e in executions if e["name"].startswith(f"{order_id}-redrive-")), None)
+
+    eventually(unwound, what="the unwind")
+    assert client.order(order_id)["status"] == "DELIVERED"
+
+
+def test_stream_positions_are_not_sent_anywhere(deployed: Deployed) -> None:
+    with pytest.raises(CannotRedrive, match="outbox"):
+        redrive.redrive(deployed, "payments-outbox", send=True)
+
+
+def test_every_dead_letter_queue_of_the_stack_can_be_looked_into(stack: Stack) -> None:
+    queues = {name for name in stack.outputs if name.endswith("DlqUrl")}
+    assert queues == {source for source, _ in redrive.QUEUES.values()} & stack.outputs.keys()
+    runbook = Path("docs/runbooks/redrive.md").read_text("utf-8")
+    for name in redrive.QUEUES:
+        assert f"`{name}`" in runbook, name
