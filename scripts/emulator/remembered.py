@@ -128,7 +128,8 @@ def _events(kept: Record) -> None:
 
     def dispatch_event(event: dict[str, Any], view: Any = None) -> Any:
         if str(event.get("Source", "")).startswith("tiffin."):
-            detail = parsed(event["Detail"])
+            # Step Functions hands it over as it is; PutEvents takes text.
+            detail = event["Detail"] if isinstance(event["Detail"], dict) else parsed(event["Detail"])
             order_id = (detail.get("metadata") or {}).get("order_id")
             kept.add_event(
                 {

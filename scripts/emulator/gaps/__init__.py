@@ -13,6 +13,7 @@ from . import (
     execution_ends,
     execution_timeouts,
     lambda_errors,
+    mail_conditions,
     nested_sam,
     put_events,
     retry_delays,
@@ -46,6 +47,7 @@ ALL = (
     shared_layers,
     event_archives,
     task_history,
+    mail_conditions,
     xray_api,
     trace_segments,
 )

@@ -1,0 +1,94 @@
+"""What `make trace ORDER=...` runs: where an order is, and why.
+
+    python scripts/trace.py --order ord_... [--json] [--html FILE] [--profile NAME] [--region NAME] [--stack NAME]
+
+It reads the laptop's running stack or, if there is none or it does not know the order, the record that earlier ones left
+in `.tiffin/`. With `--profile` or `--region` it reads AWS. The first line says what happened, in one sentence.
+"""
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+from emulator import NotRunning, Stack
+from emulator.isolation import STATE_DIR
+from emulator.record import FILE
+from rich.console import Console
+from tracing import html, story, text, timeline
+from tracing.facts import UnknownOrder
+from tracing.sources import Either, Live, Recorded, Source
+
+
+def source(options: argparse.Namespace) -> Source:
+    """Where to ask: AWS if the caller says so, else this machine."""
+    if options.profile or options.region:
+        session = boto3.Session(profile_name=options.profile, region_name=options.region)
+        (stack,) = session.client("cloudformation").describe_stacks(StackName=options.stack)["Stacks"]
+        outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+        where = f"in the stack {options.stack} in {session.region_name}"
+        return Live(session.client, outputs, options.stack, where)
+    record = Recorded(STATE_DIR / FILE)
+    try:
+        running = Stack.attach()
+    except NotRunning:
+        return record
+    return Either(Live(running.client, running.outputs, options.stack, "the running laptop"), record)
+
+
+def add_source_options(parser: argparse.ArgumentParser) -> None:
+    """The options that say where to ask."""
+    parser.add_argument("--profile", help="read AWS, with this profile")
+    parser.add_argument("--region", help="read AWS, in this region")
+    parser.add_argument("--stack", default="tiffin", help="name of the root stack")
+
+
+def as_json(told: timeline.Timeline, said: story.Story) -> dict[str, Any]:
+    """The whole timeline for a program; moments are epoch seconds."""
+    everything = asdict(told)
+    # The history is in the visits, redacted; here it is not.
+    everything["executions"] = [
+        {key: getattr(e, key) for key in ("arn", "kind", "name", "status", "started", "stopped", "error", "clock")}
+        for e in told.executions
+    ]
+    return {"story": asdict(said), **everything}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(description="Where an order is, and why.")
+    parser.add_argument("--order", required=True, help="the order's id")
+    parser.add_argument("--json", action="store_true", help="print everything as JSON")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page")
+    add_source_options(parser)
+    options = parser.parse_args(arguments)
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    try:
+        told = timeline.build(source(options).facts(options.order))
+    except UnknownOrder as unknown:
+        console.print(str(unknown), soft_wrap=True, highlight=False)
+        return 1
+    except (ClientError, BotoCoreError) as error:
+        console.print(f"AWS did not answer as it should: {error}", soft_wrap=True, highlight=False)
+        return 1
+    said = story.tell(told, time.time())
+    if options.html:
+        options.html.parent.mkdir(parents=True, exist_ok=True)
+        options.html.write_text(html.page(told, said), encoding="utf-8")
+    if options.json:
+        print(json.dumps(as_json(told, said), indent=2))
+    elif options.html:
+        print(said.sentence)
+        print(f"The whole of it: {options.html}")
+    else:
+        text.show(console, told, said)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

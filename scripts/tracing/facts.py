@@ -1,0 +1,169 @@
+"""What is known of one order before anybody has thought about it, whichever source it came from."""
+
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+# Fields of an order that say who somebody is, where they live, how they pay, or that are a key to something.
+_PRIVATE = frozenset(
+    {"name", "address", "delivery", "note", "phone", "email", "paymentmethod", "tasktoken", "token", "authorization"}
+)
+HIDDEN = "[hidden]"
+
+
+class UnknownOrder(Exception):
+    """No source knows the order."""
+
+    def __init__(self, order_id: str, where: str) -> None:
+        super().__init__(f"Nothing is known of {order_id} {where}.")
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One execution of a state machine.
+
+    Attributes:
+        kind: `order` or `unwind`.
+        started, stopped: epoch seconds; it runs while there is no `stopped`.
+        given: its input, parsed.
+        history: events as `GetExecutionHistory` gives them, oldest first, `timestamp` in epoch seconds.
+        definition: the state machine's ASL.
+        clock: how much faster time passed for it; 1 except on a laptop that was told so.
+    """
+
+    arn: str
+    kind: str
+    name: str
+    status: str
+    started: float
+    stopped: float | None
+    given: dict[str, Any]
+    history: list[dict[str, Any]]
+    definition: dict[str, Any]
+    error: str | None = None
+    cause: str | None = None
+    clock: float = 1.0
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line that a function wrote about the order.
+
+    Attributes:
+        at: epoch seconds.
+        fields: the structured record, redacted.
+    """
+
+    at: float
+    service: str
+    level: str
+    message: str
+    trace_id: str
+    fields: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class BusEvent:
+    """One event that the order put on the bus.
+
+    Attributes:
+        occurred_at: epoch seconds, as the event says.
+    """
+
+    event_id: str
+    name: str
+    source: str
+    occurred_at: float
+    data: dict[str, Any]
+
+
+@dataclass
+class Facts:
+    """Everything about one order."""
+
+    order_id: str
+    source: str
+    executions: list[Execution] = field(default_factory=list)
+    segments: list[dict[str, Any]] = field(default_factory=list)
+    logs: list[LogLine] = field(default_factory=list)
+    events: list[BusEvent] = field(default_factory=list)
+
+
+def redacted(value: Any) -> Any:
+    """A value without what is private in it; JSON in strings is looked into.
+
+    Args:
+        value: anything that JSON has.
+    """
+    if isinstance(value, dict):
+        # DynamoDB's placeholders are the fields' names with a mark in front.
+        return {
+            key: HIDDEN if re.sub(r"[^a-z]", "", str(key).lower()) in _PRIVATE else redacted(inner)
+            for key, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [redacted(inner) for inner in value]
+    if isinstance(value, str) and value[:1] in "{[":
+        try:
+            return redacted(json.loads(value))
+        except ValueError:
+            return value
+    return value
+
+
+def seconds(moment: Any) -> float:
+    """A moment in epoch seconds, whether boto3 made it a datetime, the record kept its text, or it is a number."""
+    if isinstance(moment, datetime):
+        return moment.timestamp()
+    if isinstance(moment, str):
+        return datetime.fromisoformat(moment.replace("Z", "+00:00")).timestamp()
+    return float(moment)
+
+
+def log_line(at: float, text: str) -> LogLine | None:
+    """Read a structured log line; None if it is not one, or is metrics in the embedded format."""
+    try:
+        said = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(said, dict) or "_aws" in said or "message" not in said:
+        return None
+    when = seconds(said["timestamp"]) if isinstance(said.get("timestamp"), str) else at
+    clean = redacted(said)
+    return LogLine(
+        when,
+        str(said.get("service", "")),
+        str(said.get("level", "INFO")),
+        str(clean["message"]),
+        str(said.get("xray_trace_id", "")),
+        clean,
+    )
+
+
+def bus_event(name: str, source: str, detail: Any) -> BusEvent | None:
+    """Read an event; None if it is not one of Tiffin's."""
+    if isinstance(detail, str):
+        try:
+            detail = json.loads(detail)
+        except ValueError:
+            return None
+    metadata = detail.get("metadata") if isinstance(detail, dict) else None
+    if not metadata:
+        return None
+    return BusEvent(
+        metadata["event_id"], name, source, seconds(metadata["occurred_at"]), redacted(detail.get("data", {}))
+    )
+
+
+def announced(execution: Execution) -> list[BusEvent]:
+    """The events that an execution put on the bus, by its history."""
+    found = []
+    for event in execution.history:
+        details = event.get("taskScheduledEventDetails") or {}
+        if details.get("resource") == "putEvents":
+            for entry in json.loads(details.get("parameters") or "{}").get("Entries", []):
+                read = bus_event(entry.get("DetailType", ""), entry.get("Source", ""), entry.get("Detail"))
+                found += [read] if read else []
+    return found

@@ -1,0 +1,135 @@
+"""One order's timeline for a terminal."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from .axis import Axis
+from .story import Story, clock, duration
+from .timeline import Attempt, Span, Timeline, Visit
+
+_COLOURS = {"DELIVERED": "green", "OPEN": "cyan", "EXPIRED": "red", "FAILED": "red", "DEAD": "red"}
+_OUTCOMES = {"ok": "cyan", "error": "yellow", "throttle": "yellow", "fault": "red"}
+_BAR = 36
+
+
+def show(console: Console, timeline: Timeline, story: Story) -> None:
+    """Print the story first, then what it stands on."""
+    colour = _COLOURS.get(story.status, "yellow")
+    console.print(f"[bold {colour}]{escape(story.sentence)}[/]", highlight=False, soft_wrap=True)
+    traces = len({s.trace_id for s in timeline.spans})
+    console.print(
+        f"[dim]{timeline.order_id}, placed {clock(timeline.placed)} UTC; {traces} traces, {len(timeline.visits)} states, "
+        f"{len(timeline.events)} events, {len(timeline.logs)} log lines, from {escape(timeline.source)}[/]\n",
+        highlight=False,
+        soft_wrap=True,
+    )
+    _steps(console, timeline)
+    _waterfall(console, timeline)
+    _events(console, timeline)
+
+
+def _steps(console: Console, timeline: Timeline) -> None:
+    """States and requests as they came, each with what was called and said in it."""
+    entries: list[tuple[float, Visit | Span]] = [(v.entered, v) for v in timeline.visits]
+    entries += [(s.start, s) for s in timeline.spans if s.kind == "request"]
+    beside = {id(line) for v in timeline.visits for line in v.logs}
+    rest = [line for line in timeline.logs if id(line) not in beside]
+    entries.sort(key=lambda entry: entry[0])
+    for index, (at, entry) in enumerate(entries):
+        since = f"{at - timeline.placed:+9.3f} s"
+        if isinstance(entry, Span):
+            status = f" → {entry.status}" if entry.status else ""
+            console.print(
+                f"[dim]{since}[/]  [{_OUTCOMES[entry.outcome]}]{escape(entry.name)}{status}[/]", highlight=False
+            )
+            lines = [
+                line for line in rest if line.trace_id == entry.trace_id and entry.start <= line.at <= entry.end + 0.05
+            ]
+        else:
+            left = duration(entry.left - entry.entered) if entry.left else "not left"
+            mark = "[red]✗[/]" if entry.failed else "[magenta]…[/]" if entry.waits else "[green]●[/]"
+            unwinding = " [dim](unwind)[/]" if entry.workflow == "unwind" else ""
+            console.print(f"[dim]{since}[/]  {mark} [bold]{entry.state}[/]{unwinding}  [dim]{left}[/]", highlight=False)
+            for line in attempts(entry):
+                console.print(f"               [dim]{escape(line)}[/]", highlight=False, soft_wrap=True)
+            lines = entry.logs
+        for line in lines:
+            console.print(f"               [blue]{escape(line.service)}:[/] {escape(line.message)}", highlight=False)
+        if index + 1 == len(entries):
+            console.print()
+
+
+def attempts(visit: Visit) -> Iterator[str]:
+    """What a state called, and what came of it; one line for each attempt."""
+    for number, attempt in enumerate(visit.attempts, 1):
+        told = f"{attempt.service} {attempt.operation}{_object(attempt)}"
+        if len(visit.attempts) > 1:
+            told += f", attempt {number}"
+        if attempt.error:
+            told += f" → {attempt.error}{f': {attempt.cause}' if attempt.cause else ''}"
+        elif (answer := _answer(attempt.returned)) is not None:
+            told += f" → {answer}"
+        yield told
+
+
+def _object(attempt: Attempt) -> str:
+    given = attempt.given if isinstance(attempt.given, dict) else {}
+    if attempt.operation == "putEvents":
+        return " " + ", ".join(str(entry.get("DetailType")) for entry in given.get("Entries", []))
+    payload = given.get("Payload")
+    return f" {payload.get('operation', '')}" if isinstance(payload, dict) else ""
+
+
+def _answer(returned: Any) -> str | None:
+    payload = returned.get("Payload", returned) if isinstance(returned, dict) else None
+    if not isinstance(payload, dict):
+        return None
+    told = [str(payload[key]) for key in ("status", "move", "network", "code", "reason") if payload.get(key)]
+    return ", ".join(told) or None
+
+
+def _waterfall(console: Console, timeline: Timeline) -> None:
+    if not timeline.spans:
+        console.print("[dim]No trace segments were found.[/]\n")
+        return
+    axis = Axis(timeline.spans)
+    table = Table(title="Traces", title_justify="left", show_edge=False, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True, max_width=52)
+    table.add_column(no_wrap=True, width=_BAR)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(no_wrap=True)
+    for root in timeline.spans:
+        for depth, span in root.walk():
+            first = int(axis.at(span.start) * (_BAR - 1))
+            last = max(int(axis.at(span.end) * (_BAR - 1)), first)
+            colour = "magenta" if span.waits else _OUTCOMES[span.outcome]
+            bar = (
+                " " * first
+                + f"[{colour}]"
+                + ("─" if span.waits or span.kind == "workflow" else "█") * (last - first + 1)
+                + "[/]"
+            )
+            outcome = str(span.status or "") if span.outcome == "ok" else f"[{colour}]{span.status or span.outcome}[/]"
+            table.add_row("  " * min(depth, 8) + escape(span.name), bar, duration(span.end - span.start), outcome)
+    console.print(table)
+    if axis.breaks:
+        console.print(f"[dim]Idle, and cut short: {', '.join(duration(b.seconds) for b in axis.breaks)}[/]")
+    console.print()
+
+
+def _events(console: Console, timeline: Timeline) -> None:
+    table = Table(title="Events", title_justify="left", show_edge=False, pad_edge=False)
+    for heading in ("after", "event", "from", "consumed by"):
+        table.add_column(heading, no_wrap=heading != "consumed by")
+    for event in timeline.events:
+        consumers = [
+            f"{c.service} {duration(c.delay)} later{'' if c.outcome in ('ok', 'consumed') else f' ({c.outcome})'}"
+            for c in event.consumers
+        ]
+        after = duration(event.occurred_at - timeline.placed)
+        table.add_row(after, event.name, event.source, ", ".join(consumers) or "[dim]nobody that is traced[/]")
+    console.print(table)

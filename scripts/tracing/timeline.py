@@ -1,0 +1,441 @@
+"""From facts to one timeline: visits of states, spans of traces, events with their consumers, logs beside their steps."""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from .facts import Execution, Facts, LogLine, redacted, seconds
+
+_RESOURCE = re.compile(r".*-([A-Za-z]+(?:Function|Workflow|Table|Queue|Dlq))-[A-Z0-9]+$")
+_SDK_NAMES = {"dynamodb": "DynamoDB", "states": "StepFunctions", "events": "EventBridge", "sqs": "SQS"}
+# A subsegment may begin a little before its parent's clock says so.
+_SLACK = 0.05
+
+
+@dataclass
+class Attempt:
+    """One call of a task, of which a retry makes another.
+
+    Attributes:
+        service: such as `lambda` or `dynamodb`.
+        given, returned: redacted.
+    """
+
+    at: float
+    service: str
+    operation: str
+    given: Any = None
+    returned: Any = None
+    ended: float | None = None
+    error: str | None = None
+    cause: str | None = None
+
+
+@dataclass
+class Visit:
+    """One stay in a state.
+
+    Attributes:
+        workflow: `order` or `unwind`.
+        waits: whether it waits for somebody's callback.
+        left: epoch seconds; None while it is there, or if the execution ended there.
+    """
+
+    workflow: str
+    state: str
+    kind: str
+    waits: bool
+    entered: float
+    left: float | None = None
+    attempts: list[Attempt] = field(default_factory=list)
+    given: Any = None
+    returned: Any = None
+    logs: list[LogLine] = field(default_factory=list)
+
+    @property
+    def failed(self) -> bool:
+        """Whether its last attempt failed."""
+        return bool(self.attempts and self.attempts[-1].error)
+
+
+@dataclass
+class Span:
+    """One piece of work in a trace.
+
+    Attributes:
+        kind: request, function, workflow, state, call or step.
+        status: of the HTTP answer, if there was one.
+        outcome: ok, error, fault or throttle.
+    """
+
+    trace_id: str
+    id: str
+    name: str
+    kind: str
+    start: float
+    end: float
+    status: int | None = None
+    outcome: str = "ok"
+    cause: str | None = None
+    waits: bool = False
+    annotations: dict[str, Any] = field(default_factory=dict)
+    children: list["Span"] = field(default_factory=list)
+
+    def walk(self, depth: int = 0) -> Iterator[tuple[int, "Span"]]:
+        """This span and all below, each with its depth."""
+        yield depth, self
+        for child in self.children:
+            yield from child.walk(depth + 1)
+
+
+@dataclass(frozen=True)
+class Consumption:
+    """That a service took an event in.
+
+    Attributes:
+        delay: seconds from the event to the consumer.
+    """
+
+    service: str
+    at: float
+    delay: float
+    outcome: str
+
+
+@dataclass
+class Publication:
+    """An event, and who heard it."""
+
+    event_id: str
+    name: str
+    source: str
+    occurred_at: float
+    data: dict[str, Any]
+    consumers: list[Consumption] = field(default_factory=list)
+
+
+@dataclass
+class Timeline:
+    """All of one order.
+
+    Attributes:
+        placed: epoch seconds; everything else is told relative to it.
+    """
+
+    order_id: str
+    source: str
+    placed: float
+    ended: float
+    executions: list[Execution]
+    visits: list[Visit]
+    spans: list[Span]
+    events: list[Publication]
+    logs: list[LogLine]
+    clock: float = 1.0
+
+
+def build(facts: Facts) -> Timeline:
+    """Join the facts of one order."""
+    visits = [visit for execution in facts.executions for visit in _visits(execution)]
+    spans = trees(facts.segments, facts.order_id)
+    waiting = {visit.state for visit in visits if visit.waits}
+    for root in spans:
+        for _, span in root.walk():
+            span.waits = span.kind == "state" and span.name in waiting
+    for line in facts.logs:
+        for visit in visits:
+            if not visit.waits and visit.entered <= line.at <= (visit.left or float("inf")):
+                visit.logs.append(line)
+                break
+    moments = [v.left or v.entered for v in visits] + [s.end for r in spans for _, s in r.walk()]
+    moments += [line.at for line in facts.logs]
+    order = next((e for e in facts.executions if e.kind == "order"), None)
+    starts = [root.start for root in spans] + [e.started for e in facts.executions] + [line.at for line in facts.logs]
+    return Timeline(
+        order_id=facts.order_id,
+        source=facts.source,
+        placed=placed_at(order) if order else min(starts, default=0.0),
+        ended=max(moments, default=0.0),
+        executions=facts.executions,
+        visits=visits,
+        spans=spans,
+        events=_publications(facts, spans),
+        logs=facts.logs,
+        clock=order.clock if order else 1.0,
+    )
+
+
+def placed_at(order: Execution) -> float:
+    """When the order was placed: its own word for it, or the workflow's start."""
+    return seconds(order.given["placed_at"]) if order.given.get("placed_at") else order.started
+
+
+def _visits(execution: Execution) -> Iterator[Visit]:
+    """Read a history (Step Functions API reference, `HistoryEvent`)."""
+    states = execution.definition.get("States", {})
+    visit: Visit | None = None
+    for event in execution.history:
+        at, kind = event["timestamp"], event["type"]
+        details: dict[str, Any] = next((v for k, v in event.items() if k.endswith("EventDetails")), None) or {}
+        if kind.endswith("StateEntered"):
+            name = details["name"]
+            waits = ".waitForTaskToken" in str(states.get(name, {}).get("Resource", ""))
+            given = redacted(_parsed(details.get("input")))
+            visit = Visit(execution.kind, name, kind.removesuffix("StateEntered"), waits, at, given=given)
+            yield visit
+        elif visit is None:
+            continue
+        elif kind == "TaskScheduled":
+            service = str(details.get("resourceType", "")).removeprefix("aws-sdk:")
+            operation = str(details.get("resource", "")).partition(".")[0]
+            given = redacted(_parsed(details.get("parameters")))
+            visit.attempts.append(Attempt(at, service, operation, given))
+        elif kind in ("TaskSucceeded", "TaskFailed", "TaskTimedOut", "TaskSubmitFailed", "TaskStartFailed"):
+            if visit.attempts:
+                last = visit.attempts[-1]
+                last.ended = at
+                if kind == "TaskSucceeded":
+                    last.returned = redacted(_parsed(details.get("output")))
+                else:
+                    last.error = details.get("error") or "States.Timeout"
+                    last.cause = _said(details.get("cause"))
+        elif kind.endswith("StateExited"):
+            visit.left = at
+            visit.returned = redacted(_parsed(details.get("output")))
+        elif kind in ("ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut"):
+            visit = None
+
+
+def _parsed(text: Any) -> Any:
+    try:
+        return json.loads(text) if isinstance(text, str) else text
+    except ValueError:
+        return text
+
+
+def _said(cause: Any) -> str | None:
+    """A function's error message out of the JSON that Step Functions makes of it."""
+    parsed = _parsed(cause)
+    if isinstance(parsed, dict):
+        return str(parsed.get("errorMessage", ""))[:500]
+    return str(cause)[:500] if cause else None
+
+
+def trees(segments: Iterable[dict[str, Any]], order_id: str) -> list[Span]:
+    """Build trees of spans from segment documents, with nothing in them of any other order.
+
+    Args:
+        segments: documents, subsegments inside or sent on their own.
+        order_id: whose; a batch that held other orders' messages is cut down to this one's.
+
+    Returns:
+        The roots, by their start.
+    """
+    flat: dict[tuple[str, str], dict[str, Any]] = {}
+    parents: dict[tuple[str, str], str | None] = {}
+    for segment in segments:
+        for node, parent in _flatten(segment, segment.get("parent_id")):
+            key = (segment["trace_id"], node["id"])
+            if key not in flat or not node.get("in_progress"):
+                flat[key], parents[key] = node, parent
+    children: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+    roots = []
+    functions = [k for k, n in flat.items() if n.get("origin") == "AWS::Lambda::Function"]
+    for key, node in flat.items():
+        above = (key[0], parents[key] or "")
+        if above in flat and above != key:
+            children[_adopter(node, above, flat, functions)].append(key)
+        else:
+            roots.append(key)
+    built = [span for root in roots for span in _span(root, flat, children) if span.start or span.children]
+    return sorted(_only(built, order_id), key=lambda s: s.start)
+
+
+def _adopter(
+    node: dict[str, Any],
+    above: tuple[str, str],
+    flat: dict[tuple[str, str], dict[str, Any]],
+    functions: list[tuple[str, str]],
+) -> tuple[str, str]:
+    """Which invocation a function's subsegment belongs to.
+
+    The X-Ray SDK keeps the parent of the first of several invocations that one execution environment serves within one
+    trace (aws_xray_sdk, `LambdaContext._refresh_context`): authorize and capture, here. The time tells them apart.
+    """
+    parent = flat[above]
+    if parent.get("origin") != "AWS::Lambda::Function" or node["start_time"] <= _end(parent) + _SLACK:
+        return above
+    for key in functions:
+        other = flat[key]
+        same = key[0] == above[0] and other["name"] == parent["name"]
+        if same and other["start_time"] - _SLACK <= node["start_time"] <= _end(other) + _SLACK:
+            return key
+    return above
+
+
+def _end(node: dict[str, Any]) -> float:
+    return float(node.get("end_time", node["start_time"]))
+
+
+def _flatten(node: dict[str, Any], parent: str | None) -> Iterator[tuple[dict[str, Any], str | None]]:
+    yield {k: v for k, v in node.items() if k != "subsegments"}, parent
+    for child in node.get("subsegments") or []:
+        yield from _flatten(child, node["id"])
+
+
+def _span(
+    key: tuple[str, str],
+    flat: dict[tuple[str, str], dict[str, Any]],
+    children: dict[tuple[str, str], list[tuple[str, str]]],
+) -> list[Span]:
+    """A span, or what is below it where it says nothing of its own."""
+    node = flat[key]
+    below = [
+        span
+        for child in sorted(children.get(key, []), key=lambda k: flat[k]["start_time"])
+        for span in _span(child, flat, children)
+    ]
+    name, kind = _called(node)
+    http = node.get("http") or {}
+    outcome = next((o for o in ("throttle", "fault", "error") if node.get(o)), "ok")
+    annotations = dict(node.get("annotations") or {})
+    exceptions = (node.get("cause") or {}).get("exceptions") if isinstance(node.get("cause"), dict) else None
+    cause = "; ".join(f"{e.get('type', '')}: {e.get('message', '')}"[:300] for e in exceptions or []) or None
+    inner = next((s for s in below if s.kind == kind == "function" and s.name == name), None)
+    if inner is not None:
+        # The service's segment and the function's are one invocation.
+        inner.start, inner.end = min(inner.start, float(node["start_time"])), max(inner.end, _end(node))
+        below.remove(inner)
+        inner.children = sorted([*inner.children, *below], key=lambda s: s.start)
+        return [inner]
+    if kind == "handler" or (kind == "call" and any(s.kind == "function" for s in below)):
+        for span in below:
+            span.annotations = annotations | span.annotations if kind != "handler" else span.annotations
+        if kind == "call":
+            return below
+        # The function is what was meant to be annotated.
+        return [
+            Span(
+                key[0],
+                key[1],
+                name,
+                kind,
+                float(node["start_time"]),
+                _end(node),
+                None,
+                outcome,
+                cause,
+                False,
+                annotations,
+                below,
+            )
+        ]
+    found = Span(
+        key[0], key[1], name, kind, float(node["start_time"]), _end(node),
+        (http.get("response") or {}).get("status"), outcome, cause, False, annotations, below,
+    )  # fmt: skip
+    if kind == "function":
+        _take_in_handlers(found)
+    return [found]
+
+
+def _take_in_handlers(function: Span) -> None:
+    """Annotations of the handler's own subsegment are the function's, and its calls too."""
+    lifted = []
+    for child in function.children:
+        if child.kind == "handler":
+            function.annotations |= child.annotations
+            function.cause = function.cause or child.cause
+            if child.outcome != "ok":
+                function.outcome = child.outcome
+            lifted += child.children
+        else:
+            lifted.append(child)
+    function.children = sorted(lifted, key=lambda s: s.start)
+
+
+def _called(node: dict[str, Any]) -> tuple[str, str]:
+    """A name that a person knows, and the kind of span."""
+    name, origin, aws = str(node["name"]), node.get("origin", ""), node.get("aws") or {}
+    request = (node.get("http") or {}).get("request") or {}
+    if origin == "AWS::ApiGateway::Stage":
+        return f"{request.get('method', '')} {_path(request.get('url', name))}".strip(), "request"
+    if origin in ("AWS::Lambda", "AWS::Lambda::Function"):
+        return short(name), "function"
+    if origin == "AWS::StepFunctions::StateMachine" or origin == "AWS::STEPFUNCTIONS":
+        return short(name), "workflow"
+    if name.startswith("## "):
+        handler = re.fullmatch(r"## (?:\w+\.)*(?:lambda_)?handler", name)
+        return name.removeprefix("## ").rpartition(".")[2], "handler" if handler else "step"
+    if node.get("namespace") == "aws":
+        service = _SDK_NAMES.get(name.lower(), name)
+        parts = [service, str(aws.get("operation", "")), short(str(aws.get("table_name", "")))]
+        return " ".join(part for part in parts if part), "call"
+    if node.get("namespace") == "remote":
+        return f"{request.get('method', '')} {name}".strip(), "call"
+    return name, "state" if node.get("type") == "subsegment" and not node.get("namespace") else "step"
+
+
+def _path(url: str) -> str:
+    """The path of a URL, with the order's id left out: it stands above."""
+    path = re.sub(r"^https?://[^/]+", "", url).partition("?")[0]
+    return re.sub(r"ord_[a-z2-7]+", "…", path)
+
+
+def short(name: str) -> str:
+    """The logical id in a name that CloudFormation made."""
+    match = _RESOURCE.match(name.rpartition("/")[2] if name.startswith("arn:") else name)
+    return match[1] if match else name
+
+
+def _only(roots: list[Span], order_id: str) -> list[Span]:
+    """Cut every span away that is about another order, and what cannot be told to be about this one beside it."""
+    kept = []
+    for root in roots:
+        mixed = any(_order_of(span) not in (None, order_id) for _, span in root.walk())
+        span = _pruned(root, order_id, mixed)
+        if span is not None:
+            kept.append(span)
+    return kept
+
+
+def _order_of(span: Span) -> str | None:
+    value = span.annotations.get("order_id")
+    return str(value) if value is not None else None
+
+
+def _pruned(span: Span, order_id: str, mixed: bool) -> Span | None:
+    own = _order_of(span)
+    if own == order_id and not mixed:
+        return span
+    if own not in (None, order_id) and not mixed:
+        return None
+    if not mixed:
+        return span
+    below = [kept for child in span.children if (kept := _pruned(child, order_id, mixed)) is not None]
+    if own == order_id and not any(_order_of(s) not in (None, order_id) for _, s in span.walk()):
+        return span
+    if not below:
+        return None
+    annotations = span.annotations if own in (None, order_id) else {}
+    return Span(**{**span.__dict__, "children": below, "annotations": annotations})
+
+
+def _publications(facts: Facts, spans: list[Span]) -> list[Publication]:
+    found = {e.event_id: Publication(e.event_id, e.name, e.source, e.occurred_at, e.data) for e in facts.events}
+    for root in spans:
+        service = ""
+        for _, span in root.walk():
+            service = str(span.annotations.get("Service", "")) or service
+            event = found.get(str(span.annotations.get("event_id", "")))
+            if event is not None:
+                outcome = str(span.annotations.get("outcome", "")) or span.outcome
+                event.consumers.append(
+                    Consumption(service or root.name, span.start, span.start - event.occurred_at, outcome)
+                )
+    for event in found.values():
+        event.consumers.sort(key=lambda c: c.at)
+    return sorted(found.values(), key=lambda e: e.occurred_at)
