@@ -12,7 +12,7 @@ import boto3
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
-from tiffin.observability import about_order, logger, metrics, tracer
+from tiffin.observability import came_to, logger, metrics, tracer, work_on_order
 
 from orders.model import ENDS, GRACE, Move, OrderStatus, workflow_input
 from orders.store import OrderStore, StoredOrder
@@ -82,25 +82,28 @@ def sweep(now: datetime) -> dict[str, int]:
     """
     repairs: dict[str, int] = {}
     for order_id in orders.due(now, PER_SHARD):
-        about_order(order_id)
-        try:
-            stored = orders.get(order_id)
-            done = repair(stored, now)
-            # An order whose workflow runs is next of interest when it is overdue.
-            settled = done in (None, "execution-started") and stored.order.deadline_at + GRACE > now
-            count = orders.look_again(
-                order_id, stored.order.deadline_at + GRACE if settled else now + NEXT_LOOK, repaired=done is not None
-            )
-        except (ClientError, BotoCoreError):
-            # One order's trouble is not the others'. It stays due, and the next sweep meets it again.
-            logger.exception("Could not be reconciled now")
-            continue
-        if done:
-            repairs[done] = repairs.get(done, 0) + 1
-            logger.warning("Repaired", repair=done, times=count)
-        if count >= PATIENCE:
-            logger.error("Repaired many times and still open", times=count)
-            metrics.add_metric("OrdersStuck", MetricUnit.Count, 1)
+        with work_on_order(order_id):
+            try:
+                stored = orders.get(order_id)
+                done = repair(stored, now)
+                # An order whose workflow runs is next of interest when it is overdue.
+                settled = done in (None, "execution-started") and stored.order.deadline_at + GRACE > now
+                count = orders.look_again(
+                    order_id,
+                    stored.order.deadline_at + GRACE if settled else now + NEXT_LOOK,
+                    repaired=done is not None,
+                )
+            except (ClientError, BotoCoreError):
+                # One order's trouble is not the others'. It stays due, and the next sweep meets it again.
+                logger.exception("Could not be reconciled now")
+                continue
+            if done:
+                repairs[done] = repairs.get(done, 0) + 1
+                came_to(done)
+                logger.warning("Repaired", repair=done, times=count)
+            if count >= PATIENCE:
+                logger.error("Repaired many times and still open", times=count)
+                metrics.add_metric("OrdersStuck", MetricUnit.Count, 1)
     return repairs
 
 

@@ -1,0 +1,140 @@
+"""One module names the tracing library, so another one can take its place there (docs/decisions/)."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SEAM = ROOT / "services" / "shared" / "tiffin" / "observability.py"
+MODULES = sorted(path for path in (ROOT / "services").rglob("*.py") if path != SEAM)
+TRACING = ("aws_xray_sdk", "opentelemetry", "aws_lambda_powertools.tracing", "ddtrace")
+
+# In a process of its own, as modules make their tracer when they are imported. The SDK cannot be imported there.
+SWAPPED = """
+import contextlib, functools, io, json, sys
+sys.modules["aws_xray_sdk"] = None
+import aws_lambda_powertools
+from aws_lambda_powertools.tracing.base import BaseProvider, BaseSegment
+
+SPANS, OPEN = [], []
+
+class Span(BaseSegment):
+    def __init__(self, name):
+        self.record = {"name": name, "attributes": {}, "errors": []}
+        SPANS.append(self.record)
+    def put_annotation(self, key, value): self.record["attributes"][key] = value
+    def put_metadata(self, key, value, namespace="default"):
+        # Errors come this way; a response must not.
+        assert isinstance(value, Exception), key
+        self.record["errors"].append(type(value).__name__)
+    def add_exception(self, exception, stack, remote=False): self.record["errors"].append(type(exception).__name__)
+    def close(self, end_time=None): pass
+    def add_subsegment(self, subsegment): pass
+    def remove_subsegment(self, subsegment): pass
+
+class Spans(BaseProvider):
+    patched = []
+    @contextlib.contextmanager
+    def in_subsegment(self, name=None, **kwargs):
+        OPEN.append(Span(name))
+        try:
+            yield OPEN[-1]
+        finally:
+            OPEN.pop()
+    def in_subsegment_async(self, name=None, **kwargs): raise NotImplementedError
+    def put_annotation(self, key, value): OPEN[-1].put_annotation(key, value)
+    def put_metadata(self, key, value, namespace="default"): OPEN[-1].put_metadata(key, value, namespace)
+    def patch(self, modules): self.patched += modules
+    def patch_all(self): raise AssertionError("patches everything")
+
+# The one line that a move would change in tiffin.observability.
+aws_lambda_powertools.Tracer = functools.partial(aws_lambda_powertools.Tracer, provider=Spans())
+
+from types import SimpleNamespace
+from moto import mock_aws
+from pydantic import BaseModel
+context = SimpleNamespace(function_name="f", memory_limit_in_mb=1, invoked_function_arn="arn", aws_request_id="1")
+with mock_aws(), contextlib.redirect_stdout(io.StringIO()):
+    from payments import handler
+    from payments_world import World, authorize
+    import os
+    world = World()
+    os.environ |= {"PAYMENT_PROVIDER": "sandbox", "PAYMENTS_TABLE": world.table, "SANDBOX_LEDGER_TABLE": world.ledger}
+    handler.handler(authorize(), context)
+    handler.handler(authorize("pm_card_amex_chargeDeclined", order="ord_" + "b" * 26), context)
+    try:
+        handler.handler({"operation": "capture", "order_id": "nonsense"}, context)
+    except Exception:
+        pass
+    from event_contracts import example
+    from tiffin.consumer import Consumer
+    consumer = Consumer()
+    class Anything(BaseModel): pass
+    consumer.on("OrderDelivered", reads=Anything)(lambda event: None)
+    record = {"messageId": "m", "body": json.dumps(example("OrderDelivered")), "eventSource": "aws:sqs"}
+    consumer({"Records": [record]}, context)
+assert not [name for name, module in sys.modules.items() if name.startswith("aws_xray_sdk") and module]
+print(json.dumps(SPANS))
+"""
+
+
+def imported(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+    return names
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT / "services")))
+def test_no_other_module_names_a_tracing_library(path: Path) -> None:
+    names = imported(path)
+    assert not [name for name in names if name.startswith(TRACING)]
+    # `from aws_lambda_powertools import Tracer` would make a second one, with settings of its own.
+    assert not names & {f"aws_lambda_powertools.{name}" for name in ("Tracer", "Logger", "Metrics")}
+
+
+def test_the_seam_itself_would_be_noticed() -> None:
+    assert "aws_lambda_powertools.Tracer" in imported(SEAM)
+
+
+@pytest.fixture(scope="module")
+def spans() -> list[dict[str, Any]]:
+    """What the other provider was told, by the real handlers."""
+    folders = ["services/shared", "services/payments", "scripts", "tests"]
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.pathsep.join(str(ROOT / folder) for folder in folders),
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "POWERTOOLS_SERVICE_NAME": "test",
+        # Tracing is on as in Lambda.
+        "LAMBDA_TASK_ROOT": "/var/task",
+    }
+    ran = subprocess.run(
+        [sys.executable, "-c", SWAPPED], env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    told: list[dict[str, Any]] = json.loads(ran.stdout)
+    return told
+
+
+def test_another_provider_is_told_the_same(spans: list[dict[str, Any]]) -> None:
+    held, declined, refused, consumed = spans
+    assert {span["name"] for span in (held, declined, refused)} == {"## handler"}
+    assert held["attributes"]["outcome"] == "AUTHORIZED"
+    assert declined["attributes"]["outcome"] == "DECLINED"
+    assert declined["attributes"]["order_id"] == "ord_" + "b" * 26
+    assert held["attributes"]["customer_hash"] == declined["attributes"]["customer_hash"]
+    assert refused["errors"] == ["InvalidPaymentRequest"]
+    assert consumed["attributes"]["event_name"] == "OrderDelivered"
+    assert consumed["attributes"]["outcome"] == "consumed"
