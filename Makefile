@@ -9,7 +9,7 @@ UV := $(BIN)/uv
 # The caller's AWS settings never reach these targets: what talks to AWS is `sam deploy`, typed by hand.
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo up down test unit lint format lock clean redrive replay
+.PHONY: help demo up down test unit lint format lock clean redrive replay trace stats
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,13 @@ redrive: $(VENV)/ready ## dead letters with their reasons: QUEUE=promotions; SEN
 replay: $(VENV)/ready ## past events again, to one consumer: CONSUMER=promotions and ORDER=ord_... or SINCE=... UNTIL=...
 	@$(BIN)/python scripts/replay.py --consumer $(or $(CONSUMER),promotions) $(if $(ORDER),--order $(ORDER)) \
 	  $(if $(SINCE),--since $(SINCE)) $(if $(UNTIL),--until $(UNTIL))
+
+trace: $(VENV)/ready ## where an order is, and why: make trace ORDER=ord_... [HTML=file]
+	@$(BIN)/python scripts/trace.py --order "$(or $(ORDER),$(error say which order: make trace ORDER=ord_...))" \
+	  $(if $(HTML),--html "$(HTML)")
+
+stats: $(VENV)/ready ## how long orders take to each turn, and events to each consumer
+	@$(BIN)/python scripts/stats.py
 
 test: $(VENV)/ready ## unit, contract, workflow and end-to-end tests
 	$(BIN)/pytest

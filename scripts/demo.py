@@ -298,6 +298,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     took = time.monotonic() - began
     console.print(f"\n[green]All {len(STORIES)} stories ended as they should[/green], in {took:.0f} s. Stopped again.")
+    console.print("What happened to one of them, step by step: make trace ORDER=" + STORIES[1].order["order_id"])
     console.print("Stay and try it by hand: make up")
     return 0
 

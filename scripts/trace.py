@@ -2,50 +2,24 @@
 
     python scripts/trace.py --order ord_... [--json] [--html FILE] [--profile NAME] [--region NAME] [--stack NAME]
 
-It reads the laptop's running stack or, if there is none or it does not know the order, the record that earlier ones left
-in `.tiffin/`. With `--profile` or `--region` it reads AWS. The first line says what happened, in one sentence.
+It reads the laptop's running stack or, if there is none or it does not know the order, the record that earlier ones
+left in `.tiffin/`. With `--profile` or `--region` it reads AWS. The first line says what happened, in one sentence.
 """
 
 import argparse
 import json
+import os
 import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
-from emulator import NotRunning, Stack
-from emulator.isolation import STATE_DIR
-from emulator.record import FILE
 from rich.console import Console
+from trace_source import add_source_options, source
 from tracing import html, story, text, timeline
 from tracing.facts import UnknownOrder
-from tracing.sources import Either, Live, Recorded, Source
-
-
-def source(options: argparse.Namespace) -> Source:
-    """Where to ask: AWS if the caller says so, else this machine."""
-    if options.profile or options.region:
-        session = boto3.Session(profile_name=options.profile, region_name=options.region)
-        (stack,) = session.client("cloudformation").describe_stacks(StackName=options.stack)["Stacks"]
-        outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
-        where = f"in the stack {options.stack} in {session.region_name}"
-        return Live(session.client, outputs, options.stack, where)
-    record = Recorded(STATE_DIR / FILE)
-    try:
-        running = Stack.attach()
-    except NotRunning:
-        return record
-    return Either(Live(running.client, running.outputs, options.stack, "the running laptop"), record)
-
-
-def add_source_options(parser: argparse.ArgumentParser) -> None:
-    """The options that say where to ask."""
-    parser.add_argument("--profile", help="read AWS, with this profile")
-    parser.add_argument("--region", help="read AWS, in this region")
-    parser.add_argument("--stack", default="tiffin", help="name of the root stack")
 
 
 def as_json(told: timeline.Timeline, said: story.Story) -> dict[str, Any]:
@@ -91,4 +65,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except BrokenPipeError:
+        # Whoever read the first line had what they wanted.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

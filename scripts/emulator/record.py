@@ -1,7 +1,7 @@
-"""What the laptop remembers when its emulator has gone: trace segments, executions, function logs and events, in SQLite.
+"""What the laptop remembers when its emulator has gone: trace segments, executions, logs and events, in SQLite.
 
-One writer thread per process takes rows from a queue, so that nobody who records waits for the disk. The file is bounded:
-when it is full, what is oldest goes. Several emulators may write to the same file at once.
+One writer thread per process takes rows from a queue, so that nobody who records waits for the disk. The file is
+bounded: when it is full, what is oldest goes. Several emulators may write to the same file at once.
 """
 
 import contextlib

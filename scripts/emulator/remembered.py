@@ -47,7 +47,7 @@ def fill() -> None:
 def _executions(kept: Record) -> None:
     from ministack.services import stepfunctions
 
-    from .gaps.clock import ENV as clock
+    from .gaps import clock
 
     run, add_event = stepfunctions._run_execution, stepfunctions._add_event
 
@@ -65,7 +65,7 @@ def _executions(kept: Record) -> None:
             "cause",
         )
         description = {name: execution.get(name) for name in fields}
-        description["clock"] = float(os.environ.get(clock, "1"))
+        description["clock"] = float(os.environ.get(clock.ENV, "1"))
         kept.add_execution(
             description, machine.get("definition", "{}"), _order_of(execution), _moment(execution["startDate"])
         )

@@ -83,10 +83,8 @@ class Api:
             "/TraceSegments": self._put,
             "/TraceSummaries": self._summaries,
             "/Traces": self._traces,
-        }.get(path.rstrip("/"))
+        }.get(path.rstrip("/"), self._unknown)
         try:
-            if operation is None:
-                raise Refused(f"{path} is not an operation of X-Ray's that is known here")
             return 200, {"Content-Type": "application/json"}, json.dumps(operation(json.loads(body or b"{}"))).encode()
         except (Refused, xray_filter.InvalidFilter, ValueError, TypeError, KeyError, AttributeError) as error:
             return (
@@ -94,6 +92,9 @@ class Api:
                 {"Content-Type": "application/json", "x-amzn-ErrorType": "InvalidRequestException"},
                 json.dumps({"Message": str(error)}).encode(),
             )
+
+    def _unknown(self, _: dict[str, Any]) -> dict[str, Any]:
+        raise Refused("Of X-Ray's operations, only those about traces are known here")
 
     def _put(self, request: dict[str, Any]) -> dict[str, Any]:
         refused = []

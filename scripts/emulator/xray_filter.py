@@ -193,7 +193,8 @@ class _Parser:
 
     def _annotation(self, name: str) -> tuple[Test, dict[str, str]]:
         if self._take("["):
-            key = self._literal()
+            kind, text = self._pop()
+            key = text[1:-1] if kind == "string" else text
             self._need("]")
         else:
             key = name.partition(".")[2]
@@ -201,10 +202,10 @@ class _Parser:
             raise InvalidFilter("an annotation needs a name")
         symbol = self._peek()
         if symbol not in {*_COMPARE} and symbol.upper() not in _COMPARE:
-            return (lambda s: bool(s.annotations(str(key)))), {}
+            return (lambda s: bool(s.annotations(key))), {}
         compare, value = self._comparison()
-        annotated = {str(key): value} if symbol == "=" and isinstance(value, str) else {}
-        return (lambda s: any(_same_kind(f, value) and compare(f, value) for f in s.annotations(str(key)))), annotated
+        annotated = {key: value} if symbol == "=" and isinstance(value, str) else {}
+        return (lambda s: any(_same_kind(f, value) and compare(f, value) for f in s.annotations(key))), annotated
 
     def _service(self) -> Test:
         name = kind = None

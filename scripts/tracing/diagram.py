@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from html import escape
+from itertools import pairwise
 from typing import Any
 
 from .story import duration
@@ -28,7 +29,7 @@ def svg(definition: _Definition, visits: list[Visit], open_state: str | None) ->
     lane = _lanes(definition["StartAt"], edges, rank)
     where = {name: (lane[name] * _COLUMN + 12, rank[name] * _ROW + 12) for name in rank}
     path = [visit.state for visit in visits]
-    taken = set(zip(path, path[1:], strict=False))
+    taken = set(pairwise(path))
     width = (max(lane.values()) + 1) * _COLUMN + 4
     height = (max(rank.values()) + 1) * _ROW
     parts = [
@@ -116,16 +117,20 @@ def _edge(start: tuple[float, float], end: tuple[float, float], taken: bool) -> 
     if x1 == x2 and y2 - y1 > _ROW:
         # Past the boxes between them.
         side = x1 + _WIDTH / 2 + 10
-        d = f"M{x1} {y1} C{x1} {y1 + 20} {side} {y1} {side} {y1 + 34} V{y2 - 34} C{side} {y2} {x2} {y2 - 20} {x2} {y2 - 2}"
+        d = f"M{x1} {y1} C{x1} {y1 + 20} {side} {y1} {side} {y1 + 34} "
+        d += f"V{y2 - 34} C{side} {y2} {x2} {y2 - 20} {x2} {y2 - 2}"
     elif y2 > y1:
         bend = min(26, (y2 - y1) / 2)
         level = y2 - bend
         d = f"M{x1} {y1} V{y1 + 2} C{x1} {y1 + bend} {x1} {level} {(x1 + x2) / 2} {level} S{x2} {level} {x2} {y2 - 2}"
         if y2 - y1 > _ROW:
-            d = f"M{x1} {y1} V{level - 14} C{x1} {level} {x1} {level} {x1 + (14 if x2 > x1 else -14)} {level} H{x2 + (14 if x2 < x1 else -14)} C{x2} {level} {x2} {level} {x2} {y2 - 2}"
+            out, back = (14, -14) if x2 > x1 else (-14, 14)
+            d = f"M{x1} {y1} V{level - 14} C{x1} {level} {x1} {level} {x1 + out} {level} "
+            d += f"H{x2 + back} C{x2} {level} {x2} {level} {x2} {y2 - 2}"
     else:
         side = max(x1, x2) + _WIDTH / 2 + 12
-        d = f"M{x1 + _WIDTH / 2} {y1 - _HEIGHT / 2} C{side} {y1 - 20} {side} {y2 + 20} {x2 + _WIDTH / 2} {y2 + _HEIGHT / 2}"
+        right, middle = _WIDTH / 2, _HEIGHT / 2
+        d = f"M{x1 + right} {y1 - middle} C{side} {y1 - 20} {side} {y2 + 20} {x2 + right} {y2 + middle}"
     return f'<path class="edge{" taken" if taken else ""}" d="{d}" marker-end="url(#{"on" if taken else "off"})"/>'
 
 
@@ -150,11 +155,16 @@ def _box(name: str, x: float, y: float, state: dict[str, Any], visits: list[Visi
     parts = [
         f'<g class="{" ".join(classes)}"><title>{title}</title>',
         f'<rect x="{x}" y="{y}" width="{_WIDTH}" height="{_HEIGHT}" rx="{round_}"/>',
-        f'<text x="{x + _WIDTH / 2}" y="{text_y}">{escape(name)}</text>',
+        f'<text x="{x + _WIDTH / 2}" y="{text_y}"{_fitted(name)}>{escape(name)}</text>',
     ]
     if note:
         parts.append(f'<text class="note" x="{x + _WIDTH / 2}" y="{y + 32}">{escape(note)}</text>')
     return "".join([*parts, "</g>"])
+
+
+def _fitted(name: str) -> str:
+    """A smaller letter for a name that would not fit into its box."""
+    return ' style="font-size:11px"' if len(name) > 20 else ""
 
 
 def markers() -> str:

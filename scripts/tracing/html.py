@@ -77,7 +77,8 @@ th { text-align: left; color: var(--soft); font-weight: 500; font-size: 12px; }
 th, td { padding: 5px 14px 5px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 td.num { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .legend { display: flex; flex-wrap: wrap; gap: 6px 18px; color: var(--soft); font-size: 12px; margin-bottom: 12px; }
-.legend i { display: inline-block; width: 12px; height: 12px; border-radius: 3px; margin-right: 6px; vertical-align: -2px; }
+.legend i { display: inline-block; width: 12px; height: 12px; border-radius: 3px; margin-right: 6px;
+  vertical-align: -2px; }
 .fails { color: var(--bad); } .warns { color: var(--warn); }
 """
 _TONES = {"DELIVERED": "good", "OPEN": "accent", "EXPIRED": "bad", "FAILED": "bad", "DEAD": "bad"}
@@ -109,7 +110,7 @@ def page(timeline: Timeline, story: Story) -> str:
 </div>
 <section class="card"><h2>Traces</h2>{_waterfall(timeline)}</section>
 <section class="card"><h2>Events, and who consumed them</h2>{_events(timeline)}</section>
-<section class="card"><h2>Logs</h2>{"".join(_log(timeline, line) for line in timeline.logs) or _nothing("No log lines.")}
+<section class="card"><h2>Logs</h2>{_logs(timeline)}
 </section>
 </main>
 </html>
@@ -186,14 +187,19 @@ def _visit(visit: Visit) -> str:
         which = f" {number}" if len(visit.attempts) > 1 else ""
         shown[f"call{which}"] = attempt.given
         shown[f"answer{which}"] = attempt.returned if attempt.error is None else f"{attempt.error}: {attempt.cause}"
+    told = [_json(name, value) for name, value in shown.items() if value is not None]
     return (
         f"<b>{escape(visit.state)}</b> <span class=soft>{waited}{took}{unwinding}</span>{calls}"
-        f"<details><summary>in and out</summary>{''.join(_json(k, v) for k, v in shown.items() if v is not None)}</details>"
+        f"<details><summary>in and out</summary>{''.join(told)}</details>"
     )
 
 
 def _json(name: str, value: Any) -> str:
     return f"<pre><b>{escape(name)}</b>\n{escape(json.dumps(value, indent=2, ensure_ascii=False))}</pre>"
+
+
+def _logs(timeline: Timeline) -> str:
+    return "".join(_log(timeline, line) for line in timeline.logs) or _nothing("No log lines.")
 
 
 def _log(timeline: Timeline, line: LogLine) -> str:
@@ -246,7 +252,7 @@ def _took(span: Span) -> str:
 def _events(timeline: Timeline) -> str:
     if not timeline.events:
         return _nothing("Nothing was announced yet.")
-    rows = []
+    rows, nobody = [], "<span class=soft>nobody that is traced</span>"
     for event in timeline.events:
         consumers = "<br>".join(
             f"{escape(c.service)}, {duration(c.delay)} later"
@@ -256,7 +262,7 @@ def _events(timeline: Timeline) -> str:
         rows.append(
             f'<tr><td class="num">{event.occurred_at - timeline.placed:+.3f} s</td><td><b>{escape(event.name)}</b>'
             f"<details><summary>data</summary>{_json(event.event_id, event.data)}</details></td>"
-            f"<td>{escape(event.source)}</td><td>{consumers or '<span class=soft>nobody that is traced</span>'}</td></tr>"
+            f"<td>{escape(event.source)}</td><td>{consumers or nobody}</td></tr>"
         )
     return (
         '<div class="scroll"><table><tr><th>after placing</th><th>event</th><th>from</th><th>consumed by</th></tr>'

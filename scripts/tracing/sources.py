@@ -1,4 +1,4 @@
-"""Where facts come from: AWS's APIs, which the running laptop answers as well, or the record that a laptop left behind."""
+"""Where facts come from: AWS's APIs, which the running laptop answers too, or the record that a laptop left."""
 
 import contextlib
 import json

@@ -22,8 +22,9 @@ def show(console: Console, timeline: Timeline, story: Story) -> None:
     console.print(f"[bold {colour}]{escape(story.sentence)}[/]", highlight=False, soft_wrap=True)
     traces = len({s.trace_id for s in timeline.spans})
     console.print(
-        f"[dim]{timeline.order_id}, placed {clock(timeline.placed)} UTC; {traces} traces, {len(timeline.visits)} states, "
-        f"{len(timeline.events)} events, {len(timeline.logs)} log lines, from {escape(timeline.source)}[/]\n",
+        f"[dim]{timeline.order_id}, placed {clock(timeline.placed)} UTC; {traces} traces, "
+        f"{len(timeline.visits)} states, {len(timeline.events)} events, "
+        f"{len(timeline.logs)} log lines, from {escape(timeline.source)}[/]\n",
         highlight=False,
         soft_wrap=True,
     )

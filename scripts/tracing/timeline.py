@@ -1,4 +1,4 @@
-"""From facts to one timeline: visits of states, spans of traces, events with their consumers, logs beside their steps."""
+"""From facts to one timeline: visits of states, spans of traces, events with consumers, logs beside their steps."""
 
 import json
 import re
@@ -13,6 +13,8 @@ _RESOURCE = re.compile(r".*-([A-Za-z]+(?:Function|Workflow|Table|Queue|Dlq))-[A-
 _SDK_NAMES = {"dynamodb": "DynamoDB", "states": "StepFunctions", "events": "EventBridge", "sqs": "SQS"}
 # A subsegment may begin a little before its parent's clock says so.
 _SLACK = 0.05
+# A span's trace and its own id, by which other spans name it as their parent.
+_Key = tuple[str, str]
 
 
 @dataclass
@@ -234,14 +236,14 @@ def trees(segments: Iterable[dict[str, Any]], order_id: str) -> list[Span]:
     Returns:
         The roots, by their start.
     """
-    flat: dict[tuple[str, str], dict[str, Any]] = {}
-    parents: dict[tuple[str, str], str | None] = {}
+    flat: dict[_Key, dict[str, Any]] = {}
+    parents: dict[_Key, str | None] = {}
     for segment in segments:
         for node, parent in _flatten(segment, segment.get("parent_id")):
             key = (segment["trace_id"], node["id"])
             if key not in flat or not node.get("in_progress"):
                 flat[key], parents[key] = node, parent
-    children: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+    children: dict[_Key, list[_Key]] = defaultdict(list)
     roots = []
     functions = [k for k, n in flat.items() if n.get("origin") == "AWS::Lambda::Function"]
     for key, node in flat.items():
@@ -250,16 +252,16 @@ def trees(segments: Iterable[dict[str, Any]], order_id: str) -> list[Span]:
             children[_adopter(node, above, flat, functions)].append(key)
         else:
             roots.append(key)
-    built = [span for root in roots for span in _span(root, flat, children) if span.start or span.children]
+    built = [span for root in roots for span in _span(root, flat, children)]
     return sorted(_only(built, order_id), key=lambda s: s.start)
 
 
 def _adopter(
     node: dict[str, Any],
-    above: tuple[str, str],
-    flat: dict[tuple[str, str], dict[str, Any]],
-    functions: list[tuple[str, str]],
-) -> tuple[str, str]:
+    above: _Key,
+    flat: dict[_Key, dict[str, Any]],
+    functions: list[_Key],
+) -> _Key:
     """Which invocation a function's subsegment belongs to.
 
     The X-Ray SDK keeps the parent of the first of several invocations that one execution environment serves within one
@@ -287,9 +289,9 @@ def _flatten(node: dict[str, Any], parent: str | None) -> Iterator[tuple[dict[st
 
 
 def _span(
-    key: tuple[str, str],
-    flat: dict[tuple[str, str], dict[str, Any]],
-    children: dict[tuple[str, str], list[tuple[str, str]]],
+    key: _Key,
+    flat: dict[_Key, dict[str, Any]],
+    children: dict[_Key, list[_Key]],
 ) -> list[Span]:
     """A span, or what is below it where it says nothing of its own."""
     node = flat[key]
@@ -311,32 +313,24 @@ def _span(
         below.remove(inner)
         inner.children = sorted([*inner.children, *below], key=lambda s: s.start)
         return [inner]
-    if kind == "handler" or (kind == "call" and any(s.kind == "function" for s in below)):
-        for span in below:
-            span.annotations = annotations | span.annotations if kind != "handler" else span.annotations
-        if kind == "call":
-            return below
-        # The function is what was meant to be annotated.
-        return [
-            Span(
-                key[0],
-                key[1],
-                name,
-                kind,
-                float(node["start_time"]),
-                _end(node),
-                None,
-                outcome,
-                cause,
-                False,
-                annotations,
-                below,
-            )
-        ]
     found = Span(
-        key[0], key[1], name, kind, float(node["start_time"]), _end(node),
-        (http.get("response") or {}).get("status"), outcome, cause, False, annotations, below,
-    )  # fmt: skip
+        trace_id=key[0],
+        id=key[1],
+        name=name,
+        kind=kind,
+        start=float(node["start_time"]),
+        end=_end(node),
+        status=(http.get("response") or {}).get("status"),
+        outcome=outcome,
+        cause=cause,
+        annotations=annotations,
+        children=below,
+    )
+    if kind == "call" and any(s.kind == "function" for s in below):
+        # The invocation says more than the call of it.
+        for span in below:
+            span.annotations = annotations | span.annotations
+        return below
     if kind == "function":
         _take_in_handlers(found)
     return [found]

@@ -1,7 +1,7 @@
 """An execution's history says which service a task called, and with what.
 
-Source: Step Functions API reference, `TaskScheduledEventDetails`: `resourceType`, `resource`, `region` and `parameters`.
-MiniStack writes the state's `Resource` only, so that nobody could read from the history which event was put on the bus.
+Source: Step Functions API reference, `TaskScheduledEventDetails`: `resourceType`, `resource`, `region`, `parameters`.
+MiniStack writes the state's `Resource` only: nobody could read from the history which event was put on the bus.
 """
 
 import json

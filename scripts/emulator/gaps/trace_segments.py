@@ -2,19 +2,20 @@
 
 Carried, and only where AWS carries it:
 
-- API Gateway (X-Ray developer guide, "Amazon API Gateway active tracing support"): a stage with tracing on begins a trace,
-  or goes on with the caller's, and leaves a segment of the type `AWS::ApiGateway::Stage`.
-- Lambda (Lambda developer guide, "Visualize Lambda function invocations using AWS X-Ray"): an invocation is a segment of
-  `AWS::Lambda` and one of `AWS::Lambda::Function`; the handler finds the latter as the parent in `_X_AMZN_TRACE_ID`. A
-  batch from a queue or a stream is a new trace; one from a queue links to the traces of its messages (X-Ray developer
+- API Gateway (X-Ray developer guide, "Amazon API Gateway active tracing support"): a stage with tracing on begins a
+  trace, or goes on with the caller's, and leaves a segment of the type `AWS::ApiGateway::Stage`.
+- Lambda (Lambda developer guide, "Visualize Lambda function invocations using AWS X-Ray"): an invocation is a segment
+  of `AWS::Lambda` and one of `AWS::Lambda::Function`; the handler finds the latter as the parent in `_X_AMZN_TRACE_ID`.
+  A batch from a queue or a stream is a new trace; one from a queue links to the traces of its messages (X-Ray developer
   guide, "Tracing event-driven applications").
-- Step Functions (Step Functions developer guide, "Trace Step Functions request data in AWS X-Ray"): with tracing enabled,
-  an execution goes on with the trace of its `StartExecution`, or begins one, and hands it on to the functions it calls.
-- EventBridge (X-Ray developer guide, "Amazon EventBridge"): the header of the request, or of the entry, arrives at a queue
-  as the message attribute `AWSTraceHeader`. Events that AWS services emit carry none.
+- Step Functions (Step Functions developer guide, "Trace Step Functions request data in AWS X-Ray"): with tracing
+  enabled, an execution goes on with the trace of its `StartExecution`, or begins one, and hands it on to the functions
+  it calls.
+- EventBridge (X-Ray developer guide, "Amazon EventBridge"): the header of the request, or of the entry, arrives at a
+  queue as the message attribute `AWSTraceHeader`. Events that AWS services emit carry none.
 
-Every request is sampled, as the stack's sampling rule has it on AWS. MiniStack gives each function a trace of its own, and
-leaves no segment.
+Every request is sampled, as the stack's sampling rule has it on AWS. MiniStack gives each function a trace of its own,
+and leaves no segment.
 """
 
 import secrets
@@ -333,7 +334,7 @@ def _trace_calls_of_states() -> None:
                 return call(*arguments)
             name, aws = describe(*arguments)
             more = {"namespace": "aws", "aws": {"region": get_region(), "account_id": get_account_id(), **aws}}
-            # Whether the optimised putEvents hands its trace on is not documented: there, the entry's header alone does.
+            # Whether the optimised putEvents hands its trace on is not documented: the entry's own header does.
             hands_on = name != "EventBridge"
             with _subsegment(state, name, _current, more), _here(_current, _current.get() if hands_on else None):
                 return call(*arguments)

@@ -1,0 +1,237 @@
+"""What is told of an order: the sentence, what is hidden, what is cut away, and the figures."""
+
+import json
+from typing import Any
+
+import pytest
+from tracing import figures, story, timeline
+from tracing.axis import Axis
+from tracing.facts import HIDDEN, Execution, Facts, bus_event, log_line, redacted
+from tracing.html import page
+
+PLACED = 1_000_000.0
+STATES: dict[str, Any] = {
+    "AwaitRestaurant": {"Type": "Task", "Resource": "x:dynamodb:updateItem.waitForTaskToken", "Next": "Record"},
+    "AwaitDelivery": {"Type": "Task", "Resource": "x:dynamodb:updateItem.waitForTaskToken", "Next": "Record"},
+    "AuthorizePayment": {"Type": "Task", "Resource": "x:lambda:invoke", "Next": "AwaitRestaurant"},
+    "Record": {"Type": "Task", "Resource": "x:dynamodb:updateItem", "End": True},
+}
+
+
+class History:
+    """Writes a history event by event, a second apart."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+
+    def add(self, kind: str, **details: Any) -> "History":
+        key = kind[:1].lower() + kind[1:] + "EventDetails"
+        at = PLACED + len(self.events)
+        self.events.append({"id": len(self.events) + 1, "type": kind, "timestamp": at, key: details})
+        return self
+
+    def enter(self, state: str) -> "History":
+        at = PLACED + len(self.events)
+        details = {"name": state, "input": "{}"}
+        self.events.append(
+            {
+                "id": len(self.events) + 1,
+                "type": "TaskStateEntered",
+                "timestamp": at,
+                "stateEnteredEventDetails": details,
+            }
+        )
+        return self
+
+    def scheduled(self, resource: str, **parameters: Any) -> "History":
+        return self.add("TaskScheduled", resourceType="x", resource=resource, parameters=json.dumps(parameters))
+
+    def recorded(self, status: str, **reason: str) -> "History":
+        values: dict[str, Any] = {":status": {"S": status}}
+        if reason:
+            values[":reason"] = {"M": {k: {"S": v} for k, v in reason.items()}}
+        self.enter("Record").scheduled("updateItem", ExpressionAttributeValues=values)
+        return self.add("TaskSucceeded", output="{}")
+
+
+def execution(history: History, status: str = "SUCCEEDED", **more: Any) -> Execution:
+    """The order's execution with a history; it has stopped unless it is running."""
+    fields: dict[str, Any] = {
+        "arn": "arn",
+        "kind": "order",
+        "name": "ord_1",
+        "started": PLACED,
+        "stopped": None if status == "RUNNING" else PLACED + 60,
+        "given": {"placed_at": "1970-01-12T13:46:40Z"},
+        "definition": {"StartAt": "AuthorizePayment", "States": STATES},
+    }
+    return Execution(status=status, history=history.events, **(fields | more))
+
+
+def told(history: History, status: str = "SUCCEEDED", unwind: History | None = None, **more: Any) -> story.Story:
+    executions = [execution(history, status, **more)]
+    if unwind:
+        executions.append(execution(unwind, kind="unwind", name="u", given={}))
+    return story.tell(timeline.build(Facts("ord_1", "here", executions)), now=PLACED + 300)
+
+
+class TestSentence:
+    def test_delivered(self) -> None:
+        paid = json.dumps({"Payload": {"status": "AUTHORIZED", "network": "visa"}})
+        history = History().enter("AuthorizePayment").scheduled("invoke").add("TaskSucceeded", output=paid)
+        assert told(history.recorded("DELIVERED")).sentence == "delivered, and paid with visa, 5.0 s after placing"
+
+    def test_declined(self) -> None:
+        history = History().recorded("DECLINED", network="mastercard", code="insufficient_funds", message="No.")
+        said = told(history)
+        assert said.status == "DECLINED"
+        assert said.sentence == "payment declined: mastercard, insufficient_funds, 2.0 s after placing"
+
+    def test_rejected_by_somebody_and_by_silence(self) -> None:
+        rejected = History().recorded(
+            "REJECTED", code="restaurant_rejected", message="The restaurant rejected the order: out of stock."
+        )
+        silent = History().recorded(
+            "REJECTED", code="restaurant_silent", message="The restaurant did not answer within 15 minutes."
+        )
+        assert told(rejected).sentence == "rejected by the restaurant: out of stock, 2.0 s after placing"
+        assert told(silent).sentence == "rejected: the restaurant did not answer within 15 minutes, 2.0 s after placing"
+
+    def test_cancelled(self) -> None:
+        unwind = History().recorded("CANCELLED", code="cancelled_by_customer", message="The customer cancelled.")
+        said = told(History().enter("AwaitRestaurant"), "ABORTED", unwind)
+        assert said.sentence == (
+            "cancelled by the customer, while waiting for the restaurant to answer, 2.0 s after placing"
+        )
+
+    def test_expired_tells_whom_it_waited_for_and_whose_time_it_was(self) -> None:
+        unwind = History().recorded(
+            "EXPIRED", code="not_delivered_in_time", message="The food was not delivered within three hours."
+        )
+        said = told(History().enter("AwaitDelivery"), "TIMED_OUT", unwind, clock=540.0)
+        assert said.sentence == (
+            "expired: the food was not delivered within three hours, while waiting for the courier to hand it over, "
+            "2.0 s after placing, on a clock 540 times as fast"
+        )
+
+    def test_failed_names_the_state_and_the_error(self) -> None:
+        history = History().enter("AuthorizePayment").scheduled("invoke")
+        history.add("TaskFailed", error="PaymentMismatch", cause=json.dumps({"errorMessage": "another amount"}))
+        unwind = History().recorded("FAILED", code="workflow_failed", message="The order could not be completed.")
+        said = told(history, "FAILED", unwind)
+        assert said.sentence == "failed: PaymentMismatch in AuthorizePayment: another amount, 2.0 s after placing"
+
+    def test_still_open_tells_for_whom_since_when(self) -> None:
+        said = told(History().enter("AwaitRestaurant"), "RUNNING")
+        assert said.status == "OPEN"
+        assert said.sentence == "still open: waiting for the restaurant to answer since 13:46:40 (5 min)"
+
+    def test_a_death_without_an_end_is_said_to_be_one(self) -> None:
+        said = told(History().enter("AwaitRestaurant"), "FAILED", error="States.Runtime")
+        assert said.status == "DEAD"
+        assert "no end is recorded yet" in said.sentence
+
+    def test_an_end_that_was_refused_is_none(self) -> None:
+        history = History().enter("Record")
+        history.scheduled("updateItem", ExpressionAttributeValues={":status": {"S": "DELIVERED"}})
+        history.add("TaskFailed", error="DynamoDB.ConditionalCheckFailedException")
+        assert told(history, "RUNNING").status == "OPEN"
+
+
+class TestRedaction:
+    SECRETS = ("Ada Lovelace", "12 St James", "ring twice", "pm_card_visa", "tok-1")
+    ORDER: dict[str, Any] = {  # noqa: RUF012
+        "order_id": "ord_1",
+        "delivery": {"name": "Ada Lovelace", "address": "12 St James's Square"},
+        "note": "ring twice",
+        "payment_method": "pm_card_visa",
+        "total": {"amount": 2150, "currency": "EUR"},
+    }
+
+    def test_what_is_private_is_hidden_at_any_depth_and_in_json_in_strings(self) -> None:
+        values = {":token": {"S": "tok-1"}, ":status": {"S": "PREPARING"}}
+        clean = redacted({"a": [self.ORDER], "input": json.dumps(self.ORDER), "values": values, "taskToken": "tok-1"})
+        assert not any(secret in json.dumps(clean) for secret in self.SECRETS)
+        assert clean["input"]["delivery"] == HIDDEN
+        assert clean["input"]["total"] == {"amount": 2150, "currency": "EUR"}
+        assert clean["values"][":status"] == {"S": "PREPARING"}
+
+    def test_nothing_private_reaches_the_page(self) -> None:
+        history = History().enter("AuthorizePayment").scheduled("invoke", Payload=self.ORDER)
+        history.events[0]["stateEnteredEventDetails"]["input"] = json.dumps(self.ORDER)
+        history.add("TaskSucceeded", output=json.dumps({"Payload": self.ORDER}))
+        run = execution(history, "RUNNING", given=self.ORDER)
+        line = log_line(PLACED, json.dumps({"message": "said", "timestamp": "1970-01-12T13:46:41Z", **self.ORDER}))
+        detail = {
+            "metadata": {"event_id": "e", "occurred_at": "1970-01-12T13:46:41Z", "order_id": "ord_1"},
+            "data": self.ORDER,
+        }
+        event = bus_event("OrderPlaced", "tiffin.orders", detail)
+        assert line and event
+        whole = timeline.build(Facts("ord_1", "here", [run], logs=[line], events=[event]))
+        shown = page(whole, story.tell(whole, PLACED))
+        assert "AuthorizePayment" in shown
+        assert not [secret for secret in self.SECRETS if secret in shown]
+
+
+def test_a_page_shows_what_it_is_given_as_text() -> None:
+    history = History().enter("AuthorizePayment").scheduled("invoke")
+    history.add("TaskFailed", error="E", cause="<script>alert(1)</script>")
+    run = execution(history, "RUNNING", given={})
+    whole = timeline.build(Facts("ord_1", "here", [run]))
+    assert "<script" not in page(whole, story.tell(whole, PLACED))
+
+
+def sub(own: str, parent: str, at: float, name: str = "## take", **annotations: str) -> dict[str, Any]:
+    return {
+        "type": "subsegment", "trace_id": "1-a", "id": own, "parent_id": parent, "name": name, "namespace": "local",
+        "start_time": at, "end_time": at + 0.1, "annotations": annotations,
+    }  # fmt: skip
+
+
+def function(own: str, at: float, name: str = "app-PaymentsFunction-ABC123") -> dict[str, Any]:
+    return {
+        "trace_id": "1-a", "id": own, "name": name, "origin": "AWS::Lambda::Function",
+        "start_time": at, "end_time": at + 1,
+    }  # fmt: skip
+
+
+class TestTrees:
+    def test_of_a_batch_only_this_orders_part_is_left(self) -> None:
+        segments = [
+            function("f", 1.0),
+            sub("mine", "f", 1.1, order_id="ord_1"),
+            sub("call", "mine", 1.15, "step"),
+            sub("theirs", "f", 1.2, order_id="ord_2"),
+            sub("their-call", "theirs", 1.25, "step"),
+            sub("whose", "f", 1.3, "step"),
+        ]
+        (root,) = timeline.trees(segments, "ord_1")
+        assert [span.id for _, span in root.walk()] == ["f", "mine", "call"]
+
+    def test_a_trace_of_one_order_is_left_whole(self) -> None:
+        (root,) = timeline.trees(
+            [function("f", 1.0), sub("a", "f", 1.1, order_id="ord_1"), sub("b", "f", 1.2)], "ord_1"
+        )
+        assert [span.id for _, span in root.walk()] == ["f", "a", "b"]
+
+    def test_a_call_is_put_under_the_invocation_in_which_it_was_made(self) -> None:
+        segments = [function("first", 1.0), function("second", 5.0), sub("late", "first", 5.5, order_id="ord_1")]
+        roots = timeline.trees(segments, "ord_1")
+        assert [[span.id for _, span in root.walk()] for root in roots] == [["first"], ["second", "late"]]
+
+
+def test_the_axis_gives_milliseconds_room_beside_hours() -> None:
+    def work(at: float) -> timeline.Span:
+        return timeline.Span("1-a", str(at), "w", "call", at, at + 0.1)
+
+    axis = Axis([work(0.0), work(7200.0)])
+    assert axis.at(0.1) - axis.at(0.0) > 0.3
+    assert axis.at(7200.1) == pytest.approx(1.0)
+    assert [round(b.seconds) for b in axis.breaks] == [7200]
+    assert axis.at(0.0) <= axis.at(0.05) <= axis.at(3600.0) <= axis.at(7200.05)
+
+
+def test_percentiles_are_values_that_were_measured() -> None:
+    assert figures.percentiles([float(n) for n in range(1, 101)]) == {50: 50.0, 90: 90.0, 99: 99.0}
+    assert figures.percentiles([7.0]) == {50: 7.0, 90: 7.0, 99: 7.0}
