@@ -153,6 +153,23 @@ class Tiffin(RuleBasedStateMachine):
         self.ports.deaf = False
         assert status in {202, 409}, answer
 
+    @precondition(lambda self: self._alive())
+    @rule(which=some, turns=st.integers(1, 3), steps=st.integers(0, 4))
+    def all_goes_well_for_a_while(self, which: int, turns: int, steps: int) -> None:
+        """Take an order some turns further, and leave it a few steps behind the last one."""
+        alive = self._alive()
+        life = alive[which % len(alive)]
+        moves = {"AwaitRestaurant": "accept", "AwaitDispatch": "dispatch", "AwaitDelivery": "deliver"}
+        for _ in range(turns):
+            while life.can_step:
+                life.step()
+            if life.token is None:
+                return
+            self.api.call("POST", f"/orders/{life.name}/{moves[life.at]}")
+        for _ in range(steps):
+            if life.can_step:
+                life.step()
+
     # What machines do.
 
     @precondition(lambda self: self._running())
@@ -195,10 +212,10 @@ class Tiffin(RuleBasedStateMachine):
         waiting = [life for life in self.lives.values() if life.token and life.at == "AwaitRestaurant"]
         waiting[which % len(waiting)].wait_is_over()
 
-    @precondition(lambda self: any(life.status == "RUNNING" for life in self.lives.values()))
+    @precondition(lambda self: self._alive())
     @rule(which=some, how=st.sampled_from(["TIMED_OUT", "TIMED_OUT", "ABORTED"]))
     def a_workflow_dies(self, which: int, how: str) -> None:
-        alive = [life for life in self.lives.values() if life.status == "RUNNING"]
+        alive = self._alive()
         alive[which % len(alive)].die(how)
 
     @precondition(lambda self: any(u.can_step for u in self.unwinds))
@@ -365,6 +382,9 @@ class Tiffin(RuleBasedStateMachine):
     def _running(self) -> list[Execution]:
         return [e for e in [*self.lives.values(), *self.unwinds] if e.can_step]
 
+    def _alive(self) -> list[Execution]:
+        return [life for life in self.lives.values() if life.status == "RUNNING"]
+
     def _unreported(self) -> list[Execution]:
         deaths = {"FAILED", "ABORTED", "TIMED_OUT"}
         return [life for life in self.lives.values() if life.status in deaths and life.name not in self.reported]
@@ -372,7 +392,7 @@ class Tiffin(RuleBasedStateMachine):
 
 TestTiffin = Tiffin.TestCase
 TestTiffin.settings = settings(
-    max_examples=12,
+    max_examples=20,
     stateful_step_count=30,
     deadline=None,
     derandomize=True,

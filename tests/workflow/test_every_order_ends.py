@@ -234,7 +234,7 @@ class TestReconciling:
             "check_at": {"S": "2026-01-01T00:00:00.000Z"},
         }
         database.put_item(TableName=table, Item=row)
-        assert sweep(stack)["execution-started"] >= 1
+        sweep(stack)
         client.until(twin, "AWAITING_RESTAURANT")
         client.deliver(twin)
 
@@ -254,7 +254,7 @@ class TestReconciling:
             UpdateExpression="SET check_at = :past, deadline_at = :past",
             ExpressionAttributeValues={":past": {"S": "2026-01-01T00:00:00.000Z"}},
         )
-        assert sweep(stack)["overdue"] >= 1
+        sweep(stack)
         client.until(order_id, "EXPIRED")
         assert balance(stack, order_id) == GIVEN_BACK
 
@@ -274,11 +274,10 @@ def reopen(stack: Stack, order_id: str) -> None:
     )
 
 
-def sweep(stack: Stack) -> dict[str, int]:
-    """Run the reconciler now rather than within the minute."""
+def sweep(stack: Stack) -> None:
+    """Run the reconciler now rather than within the minute; its schedule may have been faster, so ask for effects."""
     answer = stack.client("lambda").invoke(FunctionName=stack.outputs["ReconcilerFunctionName"], Payload=b"{}")
     assert "FunctionError" not in answer, answer["Payload"].read()
-    return dict(json.load(answer["Payload"]))
 
 
 class muted_deaths:  # noqa: N801 - read as a statement: with muted_deaths(stack)

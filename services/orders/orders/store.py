@@ -248,7 +248,7 @@ class OrderStore:
                 UpdateExpression="SET check_at = :at ADD repairs :one",
                 ConditionExpression="attribute_exists(open_shard)",
                 ExpressionAttributeValues={":at": rfc3339(at), ":one": int(repaired)},
-                ReturnValues="UPDATED_NEW",
+                ReturnValues="ALL_NEW",
             )["Attributes"]
         except ClientError as error:
             if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
