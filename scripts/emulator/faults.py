@@ -251,7 +251,7 @@ def _fill_events() -> None:
         if rule is None:
             return _call("PutEvents", data, lambda: put(data, allow_aws_source), names)
         # One entry is refused though the call succeeds, as PutEvents does it.
-        status, headers, body = put({**data, "Entries": entries[1:]}, allow_aws_source)
+        *_, body = put({**data, "Entries": entries[1:]}, allow_aws_source)
         answer = json.loads(body)
         answer["Entries"].insert(0, {"ErrorCode": rule.error or "InternalFailure", "ErrorMessage": "Injected."})
         answer["FailedEntryCount"] += 1
@@ -432,7 +432,7 @@ class _Control(BaseHTTPRequestHandler):
             case _:
                 self.send_error(404)
 
-    def log_message(self, format: str, *arguments: Any) -> None:
+    def log_message(self, *_: Any) -> None:
         """Silent: the emulator's log is for what Tiffin does."""
 
     def _answer(self, document: Any) -> None:

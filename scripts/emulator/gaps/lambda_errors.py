@@ -43,7 +43,12 @@ def fill() -> None:
     invoke = lambda_runtime.Worker.invoke
 
     def invoke_worker(self: Any, *args: Any, **kwargs: Any) -> Any:
-        response = invoke(self, *args, **kwargs)
+        try:
+            response = invoke(self, *args, **kwargs)
+        except Exception as died:
+            # Raised on, this would end every other execution environment of the function, in the middle of its work.
+            self._proc = None
+            return {"status": "error", "error": str(died), "log": ""}
         error = response.pop("function_error", None)
         return {**response, "result": FunctionError(error)} if error else response
 
