@@ -2,10 +2,10 @@
 
 import json
 import time
+import trace as trace_command
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import trace as trace_command
 from client import Client
 from emulator import Stack
 from emulator.isolation import STATE_DIR
