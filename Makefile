@@ -9,7 +9,7 @@ UV := $(BIN)/uv
 # The caller's AWS settings never reach these targets: what talks to AWS is `sam deploy`, typed by hand.
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo up down test unit lint format lock clean redrive replay trace stats
+.PHONY: help demo up down test unit lint format lock clean redrive replay trace stats faults
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -22,6 +22,9 @@ up: $(VENV)/ready ## the same, staying up: prints URLs and calls to try
 
 down: $(VENV)/ready ## stop what `make up` started
 	@$(BIN)/python scripts/down.py
+
+faults: $(VENV)/ready ## break everything on purpose, judge what is left: SEED=1, ORDERS=500 adds a chaos run
+	@$(BIN)/python scripts/faults.py $(if $(SEED),--seed $(SEED)) $(if $(ORDERS),--orders $(ORDERS))
 
 redrive: $(VENV)/ready ## dead letters with their reasons: QUEUE=promotions; SEND=1 sends them back
 	@$(BIN)/python scripts/redrive.py $(if $(QUEUE),--queue $(QUEUE)) $(if $(MESSAGE),--message $(MESSAGE)) \

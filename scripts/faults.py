@@ -113,7 +113,7 @@ def document(results: list[Result], figures: list[str], seed: int, seconds: floa
         "",
         "- **I1** the order reached an end, one that the fault explains, and nothing is owed to it any more.",
         "- **I2** money captured ⇔ delivered; otherwise the hold is released; never captured twice.",
-        "- **I3** each promo code that was earned exists once and was announced as one event; none that was not earned.",
+        "- **I3** each promo code that was earned exists once, announced as one event; none is unearned.",
         "- **I5** the order's turns are legal ones, each taken by whom it belongs to.",
         "- **I6** every event is valid against its schema, and every turn was announced.",
         "",
