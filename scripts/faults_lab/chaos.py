@@ -117,7 +117,7 @@ def run(lab: Lab, seed: int, orders: int) -> Report:
         if chance.random() < 0.01:
             lab.kill_workers()
 
-    lab.run(rows, at_once=40, limit=900, each=kill)
+    lab.run(rows, limit=900, each=kill)
     verdicts, facts = settle(lab, rows, seconds=90)
     struck = lab.struck()
     placed = [case for case in rows if case.order_id in facts.orders]
