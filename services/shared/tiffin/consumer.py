@@ -117,6 +117,24 @@ class Consumer:
         """Names of the events that are read."""
         return frozenset(self._subscriptions)
 
+    @property
+    def reads(self) -> dict[str, type[BaseModel]]:
+        """By which model the data of each event is read."""
+        return {name: subscription.reads for name, subscription in self._subscriptions.items()}
+
+    def parse(self, name: str, data: dict[str, Any]) -> BaseModel:
+        """Read an event's data.
+
+        Args:
+            name: of an event that is read.
+            data: of its detail. Members that the model does not know are ignored however deep they lie: producers may
+                add them within a version, also where a shared model, such as money, forbids them elsewhere.
+
+        Raises:
+            ValidationError: the data lacks what is read, or holds it in another form.
+        """
+        return self._subscriptions[name].reads.model_validate(data, extra="ignore")
+
     def on(
         self, *names: str, reads: type[Data], version: int = 1
     ) -> Callable[[Callable[[Event[Data]], None]], Callable[[Event[Data]], None]]:
@@ -190,7 +208,7 @@ class Consumer:
                 f"{envelope.detail_type} is of version {metadata.event_version}, known is {subscription.version}"
             )
         try:
-            data = subscription.reads.model_validate(envelope.detail.data)
+            data = self.parse(envelope.detail_type, envelope.detail.data)
         except ValidationError as error:
             raise UnexpectedShape(f"{envelope.detail_type}: {_summary(error)}") from None
         return subscription, Event(envelope.detail_type, metadata, data)
