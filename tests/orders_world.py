@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from orders.store import MenuStore, OrderStore, PromoCodeStore
 from support import create_table
+from tiffin.observability import logger
 
 MENU_ITEM = {
     "restaurant_id": "bella",
@@ -144,4 +145,8 @@ def orders_world(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
         monkeypatch.setattr(module, "menus", MenuStore(tables.Table("MenusTable")))
         monkeypatch.setattr(module, "promo_codes", PromoCodeStore(tables.Table("PromoCodesTable")))
         monkeypatch.setattr(module, "workflow", workflow)
-        yield Api(module, workflow)
+        try:
+            yield Api(module, workflow)
+        finally:
+            # As Lambda's next invocation would: the order of this world is nobody's business outside.
+            logger.clear_state()

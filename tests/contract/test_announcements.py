@@ -1,0 +1,219 @@
+"""What the state machines announce keeps the contracts: every announcing state is run, on rows as they are in life.
+
+The state machines are stepped through as they are, over real tables (moto) and with the order that the real API wrote;
+only payments answer from a script. So a field that an announcing state spells differently is found here, without an
+emulator.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import event_contracts
+import pytest
+from asl import Execution, TaskFailed, machine
+from botocore.exceptions import ClientError
+from orders_world import Api, orders_world
+
+MACHINES = {
+    name: machine(name, OrdersTableName="OrdersTable", EventBusName="bus", PaymentsFunctionArn="payments")
+    for name in ("order", "unwind")
+}
+AUTHORIZED = {"status": "AUTHORIZED", "network": "visa"}
+DECLINED = {"status": "DECLINED", "network": "amex", "code": "expired_card", "message": "Your card has expired."}
+
+
+class World:
+    """The API, one order, and what is announced of it.
+
+    Attributes:
+        sent: complete events, each validated when it was sent.
+    """
+
+    def __init__(self, api: Api) -> None:
+        self.api, self.sent = api, list[dict[str, Any]]()
+        self.payments: dict[str, dict[str, Any]] = {
+            "authorize": AUTHORIZED,
+            "capture": {"status": "CAPTURED"},
+            "release": {"status": "RELEASED"},
+        }
+        self._dynamodb = boto3.client("dynamodb")
+        _, order = api.place(note="ring at Lovelace")
+        self.order_id: str = order["order_id"]
+
+    def run(self, name: str, *answers: Any, given: dict[str, Any] | None = None, stop_at: str = "") -> Execution:
+        """Run a state machine to its end.
+
+        Args:
+            name: `order` or `unwind`.
+            answers: what callbacks bring; None lets the wait run out.
+            given: its input; for `order`, what the API started it with.
+            stop_at: the state to leave it in, before it runs.
+        """
+        replies = iter(answers)
+        execution = Execution(
+            MACHINES[name],
+            self.order_id,
+            given or self.api.workflow.started[self.order_id],
+            self._perform,
+        )
+        while execution.status == "RUNNING" and execution.at != stop_at:
+            if execution.can_step:
+                execution.step()
+            elif (reply := next(replies)) is None:
+                execution.wait_is_over()
+            else:
+                execution.call_back(reply)
+        return execution
+
+    def unwind(self, status: str, **more: Any) -> Execution:
+        """Run the unwind workflow, as after a status event."""
+        return self.run("unwind", given={"detail": {"name": self.order_id, "status": status, **more}})
+
+    def row(self) -> dict[str, Any]:
+        return dict(boto3.resource("dynamodb").Table("OrdersTable").get_item(Key={"order_id": self.order_id})["Item"])
+
+    def names(self) -> list[str]:
+        return [event["detail-type"] for event in self.sent]
+
+    def _perform(self, resource: str, arguments: dict[str, Any]) -> Any:
+        resource = resource.removesuffix(".waitForTaskToken").removeprefix("arn:aws:states:::")
+        try:
+            match resource:
+                case "dynamodb:updateItem" | "aws-sdk:dynamodb:updateItem":
+                    return self._dynamodb.update_item(**arguments)
+                case "dynamodb:getItem":
+                    return self._dynamodb.get_item(**arguments)
+                case "lambda:invoke":
+                    return {"Payload": self.payments[arguments["Payload"]["operation"]]}
+                case "events:putEvents":
+                    self._announce(arguments["Entries"])
+                    return {"FailedEntryCount": 0}
+        except ClientError as error:
+            prefix = "DynamoDb" if resource.startswith("aws-sdk") else "DynamoDB"
+            raise TaskFailed(f"{prefix}.{error.response['Error']['Code']}") from error
+        raise NotImplementedError(resource)
+
+    def _announce(self, entries: list[dict[str, Any]]) -> None:
+        for entry in entries:
+            envelope = event_contracts.example(entry["DetailType"])
+            detail = json.loads(json.dumps(entry["Detail"]))
+            event = envelope | {"detail-type": entry["DetailType"], "source": entry["Source"], "detail": detail}
+            event_contracts.validate(event)
+            assert "Lovelace" not in json.dumps(event)
+            metadata = detail["metadata"]
+            assert metadata["event_id"] == f"{self.order_id}:{entry['DetailType']}"
+            assert entry["TraceHeader"] == metadata["trace_header"]
+            self.sent.append(event)
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    for name, value in {
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "POWERTOOLS_SERVICE_NAME": "test",
+        "POWERTOOLS_TRACE_DISABLED": "true",
+        "POWERTOOLS_METRICS_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    with orders_world(monkeypatch) as api:
+        yield World(api)
+
+
+def test_a_delivered_order(world: World) -> None:
+    world.run("order", {"move": "accept"}, {"move": "dispatch"}, {"move": "deliver"})
+    assert world.names() == ["OrderPlaced", "OrderAccepted", "OrderDispatched", "OrderDelivered"]
+    assert world.row()["status"] == "DELIVERED"
+    assert world.sent[-1]["detail"]["data"]["total"] == {"amount": 2150, "currency": "EUR"}
+
+
+def test_a_declined_order(world: World) -> None:
+    world.payments["authorize"] = DECLINED
+    world.run("order")
+    assert world.names() == ["OrderPlaced", "OrderDeclined"]
+    reason = {key: DECLINED[key] for key in ("code", "message", "network")}
+    assert world.sent[-1]["detail"]["data"]["reason"] == reason
+
+
+@pytest.mark.parametrize("reason", ["too_busy", "out_of_stock", "closing", "outside_delivery_area", "other"])
+def test_a_rejected_order(world: World, reason: str) -> None:
+    world.run("order", {"move": "reject", "reason": reason})
+    assert world.names() == ["OrderPlaced", "OrderRejected"]
+    assert world.sent[-1]["detail"]["data"]["reason"]["code"] == "restaurant_rejected"
+
+
+def test_an_order_that_the_restaurant_says_nothing_to(world: World) -> None:
+    world.run("order", None)
+    assert world.names() == ["OrderPlaced", "OrderRejected"]
+    assert world.sent[-1]["detail"]["data"]["reason"]["code"] == "restaurant_silent"
+
+
+@pytest.mark.parametrize(
+    ("death", "more", "event"),
+    [
+        ("TIMED_OUT", {}, "OrderExpired"),
+        ("FAILED", {"error": "States.Runtime", "cause": "a defect"}, "OrderFailed"),
+        ("FAILED", {"error": None}, "OrderFailed"),
+        ("ABORTED", {}, "OrderFailed"),
+        ("UNREPORTED", {}, "OrderFailed"),
+    ],
+)
+@pytest.mark.parametrize("where", ["AnnouncePlaced", "AwaitRestaurant", "AwaitDispatch", "AwaitDelivery"])
+def test_an_order_that_died(world: World, where: str, death: str, more: dict[str, Any], event: str) -> None:
+    answers = {"AwaitDispatch": [{"move": "accept"}], "AwaitDelivery": [{"move": "accept"}, {"move": "dispatch"}]}
+    world.run("order", *answers.get(where, []), stop_at=where)
+    world.unwind(death, **more)
+    assert world.names()[-1] == event
+    assert world.names()[0] == "OrderPlaced"
+    # Once more, as a second status event would: nothing is announced again.
+    before = world.names()
+    world.unwind(death, **more)
+    assert world.names() == before
+
+
+def test_a_cancelled_order(world: World) -> None:
+    world.run("order", stop_at="AwaitRestaurant")
+    assert world.api.call("POST", f"/orders/{world.order_id}/cancel")[0] == 202
+    world.unwind("ABORTED")
+    assert world.names()[-1] == "OrderCancelled"
+
+
+def test_an_order_whose_money_was_taken_is_delivered_whatever_became_of_its_workflow(world: World) -> None:
+    world.run("order", {"move": "accept"}, {"move": "dispatch"}, {"move": "deliver"}, stop_at="RecordDelivered")
+    world.payments["release"] = {"status": "CAPTURED"}
+    world.unwind("FAILED", error="States.Runtime")
+    assert world.names()[-1] == "OrderDelivered"
+
+
+@pytest.mark.parametrize(
+    ("before", "answers", "authorize", "event"),
+    [
+        ("AnnounceDelivered", [{"move": m} for m in ("accept", "dispatch", "deliver")], AUTHORIZED, "OrderDelivered"),
+        ("AnnounceRejected", [{"move": "reject", "reason": "closing"}], AUTHORIZED, "OrderRejected"),
+        ("AnnounceDeclined", [], DECLINED, "OrderDeclined"),
+    ],
+)
+def test_an_end_that_was_recorded_and_not_announced_is_announced_the_same_by_the_unwind(
+    world: World, before: str, answers: list[Any], authorize: dict[str, Any], event: str
+) -> None:
+    world.payments["authorize"] = authorize
+    world.run("order", *answers, stop_at=before)
+    world.unwind("FAILED")
+    assert world.names()[-1] == event
+
+
+def test_every_announcing_state_has_a_story() -> None:
+    """The stories above reach these: a new announcing state needs one more."""
+    assert {
+        (name, state)
+        for name, definition in MACHINES.items()
+        for state, body in definition["States"].items()
+        if "events:putEvents" in str(body.get("Resource"))
+    } == {
+        *(("order", f"Announce{turn}") for turn in ("Placed", "Accepted", "Dispatched", "Delivered")),
+        *(("order", f"Announce{turn}") for turn in ("Declined", "Rejected")),
+        *(("unwind", f"Announce{turn}") for turn in ("Placed", "End")),
+    }
