@@ -1,7 +1,8 @@
-"""A policy may say from which address mails are sent.
+"""A policy may say which identity sends mails, and from which address.
 
-Source: Service authorization reference, "Condition keys for Amazon Simple Email Service v2": `ses:FromAddress`. MiniStack
-authorizes SES requests without the condition keys of SES, so that a policy with one allows nothing there.
+Source: Service authorization reference, "Actions, resources, and condition keys for Amazon Simple Email Service v2":
+`ses:SendEmail` is authorized on the sender's identity, with `ses:FromAddress`. MiniStack authorizes it on no resource
+and without condition keys, so that a policy that names either allows nothing there.
 """
 
 import json
@@ -9,6 +10,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from ministack.core import iam_evaluator
+from ministack.core.responses import get_account_id
 
 _sender: ContextVar[str | None] = ContextVar("sender", default=None)
 
@@ -30,6 +32,8 @@ def fill() -> None:
     def enforce_with_sender(*args: Any, service_context: dict[str, Any] | None = None, **kwargs: Any) -> Any:
         if (sender := _sender.get()) is not None:
             service_context = {**(service_context or {}), "ses:FromAddress": sender}
+            if kwargs.get("resource_arn", "*") == "*":
+                kwargs["resource_arn"] = f"arn:aws:ses:{args[3]}:{get_account_id()}:identity/{sender}"
         return enforce(*args, service_context=service_context, **kwargs)
 
     app._enforce_ses_v2 = enforce_ses_v2

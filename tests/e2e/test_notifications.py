@@ -1,0 +1,27 @@
+"""Customers are told by e-mail what becomes of their orders, and only those who gave an address."""
+
+from client import Client
+from emulator import Stack
+from emulator.mailbox import mails, verify
+from support import SENDER, eventually
+
+
+def test_a_delivered_order_is_told_in_four_mails(stack: Stack, client: Client, customer: str) -> None:
+    address = f"{customer}@customers.example"
+    verify(stack, SENDER, address)
+    stack.client("dynamodb").put_item(
+        TableName=stack.outputs["ContactsTableName"], Item={"customer_id": {"S": customer}, "email": {"S": address}}
+    )
+    order = client.place(customer_id=customer)
+    client.deliver(order["order_id"])
+    silent = client.place(customer_id=f"{customer[:60]}-x")
+
+    eventually(lambda: len(mails(stack, address)) == 4, what="the fourth mail")
+    assert {mail["Subject"] for mail in mails(stack, address)} == {
+        "We have your order",
+        "Your order is being prepared",
+        "Your order is on its way",
+        "Enjoy your meal",
+    }
+    assert all(mail["Source"] == SENDER and order["order_id"] in mail["BodyText"] for mail in mails(stack, address))
+    assert not any(silent["order_id"] in mail["BodyText"] for mail in mails(stack))
