@@ -81,7 +81,7 @@ def test_promo_codes_are_counted_by_reason(handler: Any, capsys: pytest.CaptureF
 
 def test_a_late_event_counts_at_the_moment_it_happened_in(handler: Any, capsys: pytest.CaptureFixture[str]) -> None:
     event = now("OrderExpired")
-    yesterday = datetime.now(UTC) - timedelta(days=1)
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).replace(microsecond=250_000)
     event["detail"]["metadata"]["occurred_at"] = yesterday.isoformat()
     (ended,) = counted(handler, capsys, event)
     assert ended["_aws"]["Timestamp"] == int(yesterday.timestamp() * 1000)
