@@ -82,7 +82,13 @@ def test_looking_changes_nothing(stack: Stack, deployed: Deployed) -> None:
     url = stack.outputs["MetricsDlqUrl"]
     for number in range(12):
         stack.client("sqs").send_message(QueueUrl=url, MessageBody=f"no event {number}")
-    looks = [{letter.message_id for letter in redrive.redrive(deployed, "metrics")} for _ in range(2)]
+
+    def look() -> set[str]:
+        # Other tests leave dead letters here too.
+        letters = redrive.redrive(deployed, "metrics")
+        return {letter.message_id for letter in letters if letter.body.startswith("no event ")}
+
+    looks = [look() for _ in range(2)]
     assert len(looks[0]) == 12
     assert looks[0] == looks[1]
     stack.client("sqs").purge_queue(QueueUrl=url)

@@ -46,6 +46,8 @@ class Caller:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
+            # A shell lets what it runs in the background ignore SIGINT, and that is inherited.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         assert self.popen.stdout is not None
         assert self.popen.stdout.readline() == "up\n"

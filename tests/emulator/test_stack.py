@@ -124,6 +124,8 @@ class TestInterrupt:
             [sys.executable, "-c", textwrap.dedent(program)],
             env={**os.environ, "TMPDIR": str(tmp_path)},
             stderr=subprocess.DEVNULL,
+            # A shell lets what it runs in the background ignore SIGINT, and that is inherited.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         until(lambda: f"samcli build --config-env laptop --template-file {TEMPLATE}" in processes())
 

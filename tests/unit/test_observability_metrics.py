@@ -84,7 +84,7 @@ def test_a_late_event_counts_at_the_moment_it_happened_in(handler: Any, capsys: 
     yesterday = (datetime.now(UTC) - timedelta(days=1)).replace(microsecond=250_000)
     event["detail"]["metadata"]["occurred_at"] = yesterday.isoformat()
     (ended,) = counted(handler, capsys, event)
-    assert ended["_aws"]["Timestamp"] == int(yesterday.timestamp() * 1000)
+    assert ended["_aws"]["Timestamp"] == round(yesterday.timestamp() * 1000)
 
 
 def test_an_event_older_than_cloudwatch_takes_is_counted_as_early_as_it_takes(
