@@ -93,7 +93,11 @@ class Execution:
         """Bring the answer that it waits for."""
         assert self.token is not None
         self.token = None
-        self._finish(self._states[self.at], output)
+        state = self._states[self.at]
+        try:
+            self._finish(state, output)
+        except stepfunctions._ExecutionError as failure:
+            self._failed(state, failure.error)
 
     def wait_is_over(self) -> None:
         """Let the waiting state's own time run out."""

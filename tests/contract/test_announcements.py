@@ -64,7 +64,7 @@ class World:
             elif (reply := next(replies)) is None:
                 execution.wait_is_over()
             else:
-                execution.call_back(reply)
+                execution.call_back({"order_id": self.order_id} | reply)
         return execution
 
     def unwind(self, status: str, **more: Any) -> Execution:

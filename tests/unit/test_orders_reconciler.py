@@ -151,7 +151,28 @@ class TestTurnsThatWereNotHeard:
         claim = {"move": "accept", "at": rfc3339(NOW)}
         world.an_order(status="AWAITING_RESTAURANT", claims={"AWAITING_RESTAURANT": claim}, task_token="t-2")
         assert world.sweep(SOON) == {"callback-lost": 1}
-        assert world.workflows.told == [("t-2", claim)]
+        assert world.workflows.told == [("t-2", {"order_id": "ord_1"} | claim)]
+
+    def test_a_turn_taken_during_the_sweep_keeps_its_own_moment(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        claim = {"move": "accept", "at": rfc3339(NOW)}
+        world.an_order(status="AWAITING_RESTAURANT", claims={"AWAITING_RESTAURANT": claim}, task_token="t-2")
+        theirs = rfc3339(SOON + timedelta(minutes=1))
+
+        def answered_meanwhile(token: str, output: dict[str, Any]) -> None:
+            values = {":s": "PREPARING", ":at": theirs}
+            world.table.update_item(
+                Key={"order_id": "ord_1"},
+                UpdateExpression="SET #s = :s, check_at = :at",
+                ExpressionAttributeNames={"#s": "status"},
+                ExpressionAttributeValues=values,
+            )
+            raise CallbackRefused("TaskTimedOut")
+
+        monkeypatch.setattr(world.workflows, "call_back", answered_meanwhile)
+        world.sweep(SOON)
+        assert world.row()["check_at"] == theirs
 
     def test_a_workflow_that_no_longer_waits_is_left_to_its_own(self, world: World) -> None:
         claim = {"move": "deliver", "at": rfc3339(NOW)}

@@ -230,7 +230,7 @@ def _take_turn(order_id: str, move: Move, reason: str | None = None) -> Response
     about_order(order_id)
     stored = orders.claim(order_id, move, datetime.now(UTC), reason)
     try:
-        workflow.call_back(stored.task_token or "", stored.claim or {})
+        workflow.call_back(stored.task_token or "", stored.callback)
     except CallbackRefused:
         # The wait ran out between claim and callback. The workflow looks for a claim before it gives up.
         logger.warning("The callback came late; the claim stands")

@@ -55,7 +55,7 @@ def repair(stored: StoredOrder, now: datetime) -> str | None:
         return "cancel-not-done"
     if claim:
         try:
-            workflow.call_back(stored.task_token or "", claim)
+            workflow.call_back(stored.task_token or "", stored.callback)
         except CallbackRefused:
             # The workflow is past waiting: it reads the claim, or is dead, which its deadline will show.
             return None
@@ -89,7 +89,7 @@ def sweep(now: datetime) -> dict[str, int]:
                 # An order whose workflow runs is next of interest when it is overdue.
                 settled = done in (None, "execution-started") and stored.order.deadline_at + GRACE > now
                 count = orders.look_again(
-                    order_id,
+                    stored,
                     stored.order.deadline_at + GRACE if settled else now + NEXT_LOOK,
                     repaired=done is not None,
                 )

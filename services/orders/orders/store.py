@@ -62,6 +62,8 @@ class StoredOrder:
         trace_header: of the request that placed it.
         claims: turns taken, by the status they were taken in.
         open: whether anything is still owed to it: an end, or the announcement of its end.
+        check_at: when the reconciler should look at it, if it is open.
+        repairs: how often the reconciler had to do something for it.
     """
 
     def __init__(self, item: dict[str, Any]) -> None:
@@ -71,12 +73,18 @@ class StoredOrder:
         self.trace_header: str = item["trace_header"]
         self.claims: dict[str, dict[str, Any]] = item.get("claims", {})
         self.open: bool = "open_shard" in item
+        self.check_at: str | None = item.get("check_at")
         self.repairs = int(item.get("repairs", 0))
 
     @property
     def claim(self) -> dict[str, Any] | None:
         """The turn taken in the order's present status, if one was."""
         return self.claims.get(self.order.status)
+
+    @property
+    def callback(self) -> dict[str, Any]:
+        """What to tell the waiting workflow: the turn, and the order it is about, lest another take it for its own."""
+        return {"order_id": self.order.order_id} | (self.claim or {})
 
 
 class OrderStore:
@@ -236,18 +244,29 @@ class OrderStore:
             )
             yield from (str(item["order_id"]) for item in page["Items"])
 
-    def look_again(self, order_id: str, at: datetime, repaired: bool) -> int:
+    def look_again(self, seen: StoredOrder, at: datetime, repaired: bool) -> int:
         """Set when the reconciler looks at an open order next, and count what it had to repair.
 
+        Args:
+            seen: the order as it was read. If nothing was repaired and somebody has set another moment since, say by
+                taking the next turn, theirs stands.
+            at: the moment, aware.
+            repaired: whether anything was.
+
         Returns:
-            How often the order has been repaired so far; 0 if it is closed by now.
+            How often the order has been repaired so far; 0 if it is closed by now, or was left to another moment.
         """
+        values: dict[str, Any] = {":at": rfc3339(at), ":one": int(repaired)}
+        condition = "attribute_exists(open_shard)"
+        if not repaired:
+            condition += " AND check_at = :seen"
+            values[":seen"] = seen.check_at
         try:
             item = self._table.update_item(
-                Key={"order_id": order_id},
+                Key={"order_id": seen.order.order_id},
                 UpdateExpression="SET check_at = :at ADD repairs :one",
-                ConditionExpression="attribute_exists(open_shard)",
-                ExpressionAttributeValues={":at": rfc3339(at), ":one": int(repaired)},
+                ConditionExpression=condition,
+                ExpressionAttributeValues=values,
                 ReturnValues="ALL_NEW",
             )["Attributes"]
         except ClientError as error:
