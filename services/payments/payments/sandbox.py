@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from tiffin import events
 from tiffin.money import Money
+from tiffin.observability import traced_call
 
 from payments.gateway import (
     Authorized,
@@ -117,6 +118,7 @@ class SandboxGateway:
     def __init__(self, client: "DynamoDBClient", table: str, sleep: Callable[[float], None] = time.sleep) -> None:
         self._client, self._table, self._sleep = client, table, sleep
 
+    @traced_call
     def open(self, order_id: str, amount: Money, payment_method: str) -> Opened | Decline:
         """Register a payment under the idempotency key `<order id>:open`; see `PaymentGateway.open`."""
         card = _card(payment_method)
@@ -143,6 +145,7 @@ class SandboxGateway:
             raise PaymentMismatch(f"idempotency key {key} was used with other parameters")
         return Opened(before["answer"])
 
+    @traced_call
     def authorize(self, reference: str) -> Authorized | Decline | Voided:
         """Hold the money, or do what the payment method's name says; see `PaymentGateway.authorize`."""
         intent = self._read(reference, "INTENT")
@@ -162,6 +165,7 @@ class SandboxGateway:
             case _:
                 return Authorized(card.network)
 
+    @traced_call
     def capture(self, reference: str) -> Captured | Voided:
         """Take the money; see `PaymentGateway.capture`."""
         intent = self._read(reference, "INTENT")
@@ -176,6 +180,7 @@ class SandboxGateway:
             case status:
                 raise GatewayRefused(f"a payment that is {status} cannot be captured")
 
+    @traced_call
     def void(self, reference: str) -> Voided | Captured:
         """Give the money back; see `PaymentGateway.void`."""
         intent = self._read(reference, "INTENT")

@@ -15,6 +15,7 @@ import stripe
 from aws_lambda_powertools.utilities.parameters import get_secret
 from stripe import PaymentIntent, PaymentIntentService
 from tiffin.money import Money
+from tiffin.observability import traced_call
 
 from payments.gateway import (
     Authorized,
@@ -50,6 +51,7 @@ class StripeGateway:
     def __init__(self, secret_name: str, api_base: str) -> None:
         self._secret_name, self._api_base = secret_name, api_base
 
+    @traced_call
     def open(self, order_id: str, amount: Money, payment_method: str) -> Opened | Decline:
         """Create an unconfirmed PaymentIntent; see `PaymentGateway.open`."""
         for attempt in (1, 2, 3):
@@ -79,6 +81,7 @@ class StripeGateway:
                 return Opened(intent.id)
         raise GatewayUnavailable("Stripe keeps answering with old failures")
 
+    @traced_call
     def authorize(self, reference: str) -> Authorized | Decline | Voided:
         """Confirm the PaymentIntent; see `PaymentGateway.authorize`."""
         intent = self._settle(reference, lambda: self._intents().confirm(reference, {"expand": EXPAND}))
@@ -95,6 +98,7 @@ class StripeGateway:
             case status:
                 raise _unsettled(status)
 
+    @traced_call
     def capture(self, reference: str) -> Captured | Voided:
         """Capture the PaymentIntent in full; see `PaymentGateway.capture`."""
         intent = self._settle(reference, lambda: self._intents().capture(reference))
@@ -106,6 +110,7 @@ class StripeGateway:
             case status:
                 raise _unsettled(status)
 
+    @traced_call
     def void(self, reference: str) -> Voided | Captured:
         """Cancel the PaymentIntent; see `PaymentGateway.void`."""
         intent = self._settle(reference, lambda: self._intents().cancel(reference))
