@@ -23,6 +23,9 @@ up: $(VENV)/ready ## the same, staying up: prints URLs and calls to try
 down: $(VENV)/ready ## stop what `make up` started
 	@$(BIN)/python scripts/down.py
 
+bench-tracing: $(VENV)/ready ## what tracing and metrics cost a warm request
+	@$(BIN)/python scripts/bench_tracing.py
+
 faults: $(VENV)/ready ## break everything on purpose, judge what is left: SEED=1, ORDERS=500 adds a chaos run
 	@$(BIN)/python scripts/faults.py $(if $(SEED),--seed $(SEED)) $(if $(ORDERS),--orders $(ORDERS))
 

@@ -146,10 +146,13 @@ def _codes(case: Case, row: Row, facts: Facts) -> str:
         return f"{row['status']}, and {len(apologies)} apologies"
     if row["status"] == "DELIVERED" and not any(r["record"] == "CODE#WELCOME_BACK" for r in codes):
         return "a first delivery, and no code for it"
+    # A delivery that becomes known late may turn out to be the one that earned a code: the code was announced all the
+    # same, for another order of its customer.
     issued = {
         e["detail"]["data"]["code"]
-        for e in facts.events.get(case.order_id, [])
-        if e["detail-type"] == "PromoCodeIssued"
+        for events in facts.events.values()
+        for e in events
+        if e["detail-type"] == "PromoCodeIssued" and e["detail"]["data"]["customer_id"] == case.customer
     }
     if silent := {r["code"] for r in codes if r["order_id"] == case.order_id} - issued:
         return f"{', '.join(sorted(silent))} was issued and not announced"

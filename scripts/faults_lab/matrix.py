@@ -289,7 +289,8 @@ def _database() -> Iterator[Case]:
         {**DELIVERED, "AWAITING_RESTAURANT": _claim_without_callback},
         frozenset({"DELIVERED"}),
         (
-            Fault("api", "refuse", {"operation": "SendTaskSuccess"}, times=60, error="ThrottlingException"),
+            # The SDK backs off in real time, between which the workflow's 15 minutes pass on its fast clock.
+            Fault("api", "refuse", {"operation": "SendTaskSuccess"}, times=12, error="ThrottlingException"),
             Fault("api", "refuse", {"state": "ReadClaim"}, times=3, error="ProvisionedThroughputExceededException"),
         ),
     )
