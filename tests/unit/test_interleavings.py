@@ -218,6 +218,15 @@ class Tiffin(RuleBasedStateMachine):
         alive = self._alive()
         alive[which % len(alive)].die(how)
 
+    @precondition(lambda self: self._alive())
+    @rule(which=some, steps=st.integers(0, 4), how=st.sampled_from(["TIMED_OUT", "ABORTED"]))
+    def a_workflow_dies_around_the_capture(self, which: int, steps: int, how: str) -> None:
+        """The moments around the point of no return are few among all; random search alone seldom meets them."""
+        life = self._alive()[which % len(self._alive())]
+        self.all_goes_well_for_a_while(which, turns=3, steps=steps)
+        if life.status == "RUNNING":
+            life.die(how)
+
     @precondition(lambda self: any(u.can_step for u in self.unwinds))
     @rule(which=some)
     def an_unwind_dies(self, which: int) -> None:
