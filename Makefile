@@ -26,6 +26,9 @@ down: $(VENV)/ready ## stop what `make up` started
 bench-tracing: $(VENV)/ready ## what tracing and metrics cost a warm request
 	@$(BIN)/python scripts/bench_tracing.py
 
+isolation: $(VENV)/ready ## break promotions and notifications, and see that no order notices
+	@$(BIN)/python scripts/isolation.py
+
 faults: $(VENV)/ready ## break everything on purpose, judge what is left: SEED=1, ORDERS=500 adds a chaos run
 	@$(BIN)/python scripts/faults.py $(if $(SEED),--seed $(SEED)) $(if $(ORDERS),--orders $(ORDERS))
 

@@ -30,6 +30,7 @@ from rich.markup import escape
 CONSUMERS = {
     "promotions": ("PromotionsRuleArn", "PromotionsQueueUrl"),
     "promo-codes": ("PromoCodesRuleArn", "PromoCodesQueueUrl"),
+    "notifications": ("NotificationsRuleArn", "NotificationsQueueUrl"),
 }
 # An archive may lag behind the bus by ten minutes (EventBridge user guide, "Archiving and replaying events").
 ARCHIVE_LAG = timedelta(minutes=10)
