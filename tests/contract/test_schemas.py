@@ -41,7 +41,7 @@ def test_a_schema_names_its_event_version_and_sender(name: str) -> None:
     contracts = current()
     schema = contracts.schema(name)
     assert schema["title"] == name
-    assert schema["$id"] == f"https://tiffin.example/events/{name}/{contracts.version(name)}"
+    assert schema["$id"] == f"https://tiffin.example/events/schemas/{name}-{contracts.version(name)}"
     assert name in DESIGNED[contracts.source(name)]
 
 

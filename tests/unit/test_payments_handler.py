@@ -72,7 +72,7 @@ class TestTheContract:
         announced = {}
         for order in (ORDER, given_back, declined, overtaken):
             for name, detail in world.events(order).items():
-                validate(detail, f"https://tiffin.example/events/{name}/1")
+                validate(detail, f"https://tiffin.example/events/schemas/{name}-1")
                 announced[name] = detail
         assert set(announced) == {"PaymentAuthorized", "PaymentCaptured", "PaymentReleased", "PaymentDeclined"}
 
@@ -119,7 +119,7 @@ class TestTheContract:
         (record,) = json.loads(path.read_text())["Records"]
         entry = outbox._entry(record, "tiffin")
         assert outbox._is_outbox_insert(record)
-        validate(json.loads(entry["Detail"]), f"https://tiffin.example/events/{entry['DetailType']}/1")
+        validate(json.loads(entry["Detail"]), f"https://tiffin.example/events/schemas/{entry['DetailType']}-1")
 
 
 class TestWhatIsSeen:
