@@ -3,16 +3,18 @@
 import importlib
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 import seed
-from event_contracts import EVENTS
+from event_contracts import EVENTS, example, validate
 from moto import mock_aws
 from orders.model import order_id_for
 from orders.store import MenuStore, OrderStore
-from support import create_table, resources
+from support import ROOT, create_table, resources
+from tiffin import outbox
 
 INVOCATIONS = EVENTS / "invocations"
 Invoke = Callable[[str], dict[str, Any]]
@@ -137,6 +139,32 @@ def test_the_samples_agree_on_the_order(invoke: Invoke) -> None:
 
 def test_the_reconciler_has_nothing_to_do_on_an_empty_table(invoke: Invoke) -> None:
     assert invoke("OrdersReconcilerFunction-each-minute") == {}
+
+
+def test_every_function_has_a_sample_and_every_sample_a_function() -> None:
+    functions = {
+        logical_id if logical_id.startswith(service.title()) else service.title() + logical_id
+        for service in (path.parent.name for path in (ROOT / "services").glob("*/template.yaml"))
+        for logical_id, resource in resources(service).items()
+        if resource["Type"] == "AWS::Serverless::Function"
+    }
+    assert {path.stem.split("-")[0] for path in INVOCATIONS.glob("*.json")} == functions
+
+
+@pytest.mark.parametrize("path", sorted(INVOCATIONS.glob("*RelayFunction-*.json")), ids=lambda path: path.stem)
+def test_a_relays_sample_is_announced_as_its_contract_says(path: Path) -> None:
+    records = json.loads(path.read_text("utf-8"))["Records"]
+    with mock_aws():
+        bus = boto3.client("events", "eu-central-1")
+        announced: list[dict[str, Any]] = []
+        bus.meta.events.register(
+            "provide-client-params.events.PutEvents", lambda params, **_: announced.extend(params["Entries"])
+        )
+        assert outbox.relay(bus, "default", records) is None
+    assert len(announced) == len(records)
+    for entry in announced:
+        event = example(entry["DetailType"])
+        validate(event | {"source": entry["Source"], "detail": json.loads(entry["Detail"])})
 
 
 def test_no_sample_holds_a_real_address() -> None:

@@ -172,3 +172,10 @@ class TestWorkOnOneOfMany:
         with shared.work_on_order("ord_1", operation="release"):
             assert shared.logger.get_current_keys()["order_id"] == "ord_1"
         assert set(shared.logger.get_current_keys()) == before
+
+
+@pytest.mark.filterwarnings("ignore:This metric doesn't meet the requirements")  # the sample keeps its date
+def test_the_sample_invocation_is_counted(handler: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    path = ROOT / "events" / "invocations" / "ObservabilityMetricsFunction-delivered.json"
+    assert handler(json.loads(path.read_text("utf-8")), CONTEXT) == {"batchItemFailures": []}
+    assert '"OrdersEnded":[1.0]' in capsys.readouterr().out

@@ -12,7 +12,6 @@ from moto import mock_aws
 from payments import commands, gateway, handler, model, sandbox
 from payments_world import CUSTOMER, ORDER, OTHER_ORDER, World, authorize, capture, release
 from referencing import Registry, Resource
-from tiffin import outbox
 
 EVENTS = Path(__file__).resolve().parents[2] / "events"
 CONTRACT = json.loads((EVENTS / "commands" / "payments.json").read_text())
@@ -113,13 +112,6 @@ class TestTheContract:
         request = json.loads(path.read_text())
         validate(request, CONTRACT["$id"])
         commands.parse(request)
-
-    def test_the_sample_of_the_relay_is_an_outbox_item(self) -> None:
-        path = EVENTS / "invocations" / "PaymentsOutboxRelayFunction-authorized.json"
-        (record,) = json.loads(path.read_text())["Records"]
-        entry = outbox._entry(record, "tiffin")
-        assert outbox._is_outbox_insert(record)
-        validate(json.loads(entry["Detail"]), f"https://tiffin.example/events/schemas/{entry['DetailType']}-1")
 
 
 class TestWhatIsSeen:

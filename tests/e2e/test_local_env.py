@@ -1,0 +1,26 @@
+"""A function that `sam local` runs works on the deployed stack's tables, queues and workflow."""
+
+import local_env
+from deployed import Deployed
+from emulator import Stack
+from support import ROOT, resources
+
+
+def test_every_function_gets_what_its_template_refers_to(stack: Stack) -> None:
+    found = local_env.environments(Deployed(stack.client, stack.outputs), "tiffin")
+    assert set(found) == {
+        f"{service.title()}/{logical_id}"
+        for service in (path.parent.name for path in (ROOT / "services").glob("*/template.yaml"))
+        for logical_id, resource in resources(service).items()
+        if resource["Type"] == "AWS::Serverless::Function"
+    }
+    api, payments = found["Orders/ApiFunction"], found["Payments/PaymentsFunction"]
+    assert api["ORDERS_TABLE"] == stack.outputs["OrdersTableName"]
+    assert api["ORDER_WORKFLOW_ARN"] == stack.outputs["OrderWorkflowArn"]
+    assert payments["PAYMENTS_TABLE"] == stack.outputs["PaymentsTableName"]
+
+
+def test_one_service_alone_is_named_as_in_its_own_template(stack: Stack) -> None:
+    found = local_env.environments(Deployed(stack.client, stack.outputs), "tiffin", "Promotions")
+    assert set(found) == {"ApiFunction", "ConsumerFunction", "RelayFunction"}
+    assert found["ApiFunction"]["PROMOTIONS_TABLE"] == stack.outputs["PromotionsTableName"]
