@@ -13,7 +13,7 @@ export SAM_CLI_TELEMETRY := 0
 .PHONY: help demo up down bench-tracing isolation faults redrive replay trace stats test unit lint format lock clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 demo: $(VENV)/ready ## set up, deploy to the laptop, tell the story of a few orders, stop
 	@$(BIN)/python scripts/demo.py --payments $(PAYMENTS)
