@@ -1,6 +1,6 @@
 """A customer's orders as the promo-code context hears of them, and the ledger kept in memory."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -8,12 +8,26 @@ from promotions.ledger import Announcement, Change, Customer, News, decide
 from promotions.model import Delivery, Expiry, History, Rule, euros
 from promotions.redemption import Happened
 from promotions.rules import RULES
+from promotions.rules.campaign import Campaign
+from tiffin.discounts import FixedAmount
 from tiffin.money import Money
 
 ANNA = "5f1c7a52-8f0b-4f43-9b1e-2c6f2d0f7a11"
 BORIS = "0d6b1b0e-31c5-4b3a-8d5a-6a1f5f6f4c22"
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
 TRACE = "Root=1-6926e5b0-4c1d2f3a5b6c7d8e9f0a1b2c;Parent=53995c3f42cd8ad8;Sampled=1"
+SPRING = Campaign(
+    id="spring",
+    prefix="SPRING",
+    starts_at=NOON,
+    ends_at=NOON + timedelta(days=7),
+    expires_at=NOON + timedelta(days=30),
+    budget=100,
+    per_customer=2,
+    minimum_order=euros(20),
+    discount=FixedAmount(amount=euros(4)),
+)
+"""A campaign during the days of these stories, with more codes than they can earn."""
 
 
 def order(number: int) -> str:
@@ -85,10 +99,14 @@ class Ledger:
         self.announced.extend(change.announcements)
 
 
-def said(announcements: Iterable[Announcement]) -> list[tuple[str, ...]]:
-    """What was announced, sorted, without what depends on the order of arrival: which order is named as the cause.
+def said(announcements: Sequence[Announcement]) -> list[tuple[str, ...]]:
+    """What was announced, sorted, as whoever keeps a copy of the codes has it in the end.
 
-    A use belongs to an order; a code belongs to a customer, and which of the orders known by then earned it may be told
-    only from what was known by then.
+    Of a code's announcements that is the earliest expiry. How many there were, and which order each named as the cause,
+    depends on what was known by then: a use belongs to an order, a code to a customer.
     """
-    return sorted((a.name, a.code) if a.issued else (a.name, a.code, a.order_id) for a in announcements)
+    until: dict[str, str] = {}
+    for code in (a.issued for a in announcements if a.issued):
+        until[code.code] = min(until.get(code.code, "9"), code.expires_at.isoformat())
+    issued = [("PromoCodeIssued", code, expires_at) for code, expires_at in until.items()]
+    return sorted(issued + [(a.name, a.code, a.order_id) for a in announcements if not a.issued])

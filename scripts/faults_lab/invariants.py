@@ -135,7 +135,9 @@ def _codes(case: Case, row: Row, facts: Facts) -> str:
         ids: dict[tuple[str, str], set[str]] = {}
         for event in (e for events in facts.events.values() for e in events if e["detail-type"] == kind):
             if event["detail"]["data"]["customer_id"] == case.customer:
-                about = event["detail"]["metadata"]["order_id"] if kind != "PromoCodeIssued" else ""
+                # A code may be announced again, with an earlier expiry: promotions/ledger.py.
+                issued_until = event["detail"]["data"].get("expires_at")
+                about = issued_until or event["detail"]["metadata"]["order_id"]
                 ids.setdefault((event["detail"]["data"]["code"], about), set()).add(
                     event["detail"]["metadata"]["event_id"]
                 )

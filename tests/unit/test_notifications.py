@@ -8,13 +8,16 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.config import Config
 from botocore.exceptions import ClientError, ReadTimeoutError
 from event_contracts import EVENTS, current, example
 from event_feed import batch, context, raw
 from moto import mock_aws
 from notifications import consumer
-from notifications.mailer import Mailer
-from notifications.messages import ANNOUNCED, compose
+from notifications.mailer import Mailer, MailRefused
+from notifications.mailer import ses as ses_client
+from notifications.messages import ANNOUNCED, Message, compose
 from notifications.store import LEASE, BeingSent, Sent
 from support import create_table, resources
 from tiffin.money import Money
@@ -67,6 +70,24 @@ def ses(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ses]:
 def run(*events: dict[str, Any]) -> list[str]:
     answer = consumer.handler(batch(*events), context())
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+def test_what_ses_says_of_a_recipient_stays_in_no_error() -> None:
+    """X-Ray writes down the message of a client's error, wherever it is caught afterwards."""
+    client: Any = ses_client(Config(retries={"total_max_attempts": 1}))
+    sentence = f"Email address is not verified. The following identities failed the check: {ADA}"
+    refusal = AWSResponse("https://ses.example", 400, {"x-amzn-errortype": "MessageRejected"}, None)
+    refusal._content = json.dumps({"message": sentence}).encode()
+    client.meta.events.register("before-send.*", lambda **_: refusal)
+    destination, content = {"ToAddresses": [ADA]}, {"Simple": {"Subject": {"Data": "s"}, "Body": {}}}
+
+    with pytest.raises(ClientError) as refused:
+        client.send_email(FromEmailAddress=SENDER, Destination=destination, Content=content)
+    assert refused.value.response["Error"]["Code"] == "MessageRejected"
+    assert ADA not in str(refused.value)
+
+    with pytest.raises(MailRefused, match=r"^MessageRejected$"):
+        Mailer(client, SENDER).send(ADA, Message("subject", "text"))
 
 
 @pytest.mark.parametrize("name", ANNOUNCED)

@@ -228,6 +228,20 @@ class TestProjection:
         hear(restored(order["order_id"]), restored(order["order_id"]))
         assert holder() is None
 
+    def test_of_two_announcements_the_earlier_expiry_counts_whichever_comes_first(self, world: Api) -> None:
+        hear(issued("LATE-FIRST", days=30), issued("LATE-FIRST", days=20))
+        hear(issued("EARLY-FIRST", days=20), issued("EARLY-FIRST", days=30))
+        early = rfc3339(NOW + timedelta(days=20))
+        assert {row["code"]: row["valid_until"] for row in codes()} == {"LATE-FIRST": early, "EARLY-FIRST": early}
+
+    def test_an_earlier_expiry_leaves_the_reservation(self, world: Api) -> None:
+        hear(issued())
+        _, order = spend(world, "key-1")
+        hear(issued(days=-1))
+        assert holder() == order["order_id"]
+        hear(restored(order["order_id"]))
+        assert spend(world, "key-2")[1]["type"].endswith("promo-code-expired")
+
     def test_a_late_restoring_does_not_free_what_the_next_order_has(self, world: Api) -> None:
         hear(issued())
         _, first = spend(world, "key-1")

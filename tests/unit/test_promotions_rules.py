@@ -5,27 +5,19 @@ from pathlib import Path
 
 import promotions.rules as package
 import pytest
+from event_contracts import example, validate
 from hypothesis import given
 from hypothesis import strategies as st
-from promotions.model import Delivery, Expiry, Grant, History, euros
+from promotions.ledger import Announcement
+from promotions.model import Delivery, Expiry, Grant, History, PromoCode, Terms, euros
 from promotions.rules import RULES, apology, campaign, free_delivery, loyalty, welcome_back
 from promotions.rules.campaign import Campaign
-from promotions_world import NOON, delivery, order
+from promotions.store import _data
+from promotions_world import ANNA, NOON, SPRING, delivery, order
 from pydantic import ValidationError
 from tiffin.discounts import FixedAmount, Percentage
+from tiffin.events import event_id
 from tiffin.money import Money
-
-SPRING = Campaign(
-    id="spring",
-    prefix="SPRING",
-    starts_at=NOON,
-    ends_at=NOON + timedelta(days=7),
-    expires_at=NOON + timedelta(days=30),
-    budget=100,
-    per_customer=2,
-    minimum_order=euros(20),
-    discount=FixedAmount(amount=euros(4)),
-)
 
 
 def keys(*grants: Grant) -> list[str]:
@@ -77,7 +69,7 @@ def spent(*amounts_at: tuple[int, datetime]) -> History:
     return History.of(Delivery(order(n), at, cents(amount)) for n, (amount, at) in enumerate(amounts_at))
 
 
-def test_free_delivery_is_for_more_than_100_euros_within_a_period() -> None:
+def test_free_delivery_is_for_more_than_100_euros_within_30_days() -> None:
     at = PERIOD + timedelta(days=3)
     assert list(free_delivery.rule(spent((10_000, at)))) == []
 
@@ -87,11 +79,21 @@ def test_free_delivery_is_for_more_than_100_euros_within_a_period() -> None:
     assert grant.expires_at == PERIOD + timedelta(days=60)
 
 
-def test_free_delivery_does_not_add_up_across_the_border_of_a_period() -> None:
+def test_free_delivery_looks_back_30_days_and_no_further() -> None:
+    month = timedelta(days=30)
+    assert list(free_delivery.rule(spent((6_000, PERIOD), (6_000, PERIOD + month)))) == []
+    late = spent((6_000, PERIOD), (6_000, PERIOD + month - timedelta(milliseconds=1)))
+    assert keys(*free_delivery.rule(late)) == ["FREE_DELIVERY#2026-10-28"]
+    middle = PERIOD + timedelta(days=15)
+    slow = spent((6_000, middle), (3_000, middle + month), (3_000, middle + month), (4_001, middle + month))
+    assert [(g.key, g.order_id) for g in free_delivery.rule(slow)] == [("FREE_DELIVERY#2026-11-27", order(3))]
+
+
+def test_free_delivery_adds_up_across_the_border_of_a_period_and_gives_one_code_in_each() -> None:
     last, first = PERIOD + timedelta(days=30) - timedelta(milliseconds=1), PERIOD + timedelta(days=30)
-    assert list(free_delivery.rule(spent((6_000, last), (6_000, first)))) == []
-    assert keys(*free_delivery.rule(spent((6_000, PERIOD), (6_000, last)))) == ["FREE_DELIVERY#2026-10-28"]
-    both = spent((10_001, last), (10_001, first))
+    [grant] = free_delivery.rule(spent((6_000, last), (6_000, first)))
+    assert (grant.key, grant.expires_at) == ("FREE_DELIVERY#2026-11-27", first + timedelta(days=60))
+    both = spent((10_001, last), (1, first), (10_001, first + timedelta(hours=1)))
     assert keys(*free_delivery.rule(both)) == ["FREE_DELIVERY#2026-10-28", "FREE_DELIVERY#2026-11-27"]
 
 
@@ -163,7 +165,34 @@ def test_a_rule_takes_nothing_back_when_more_becomes_known(known: list[Delivery 
     later_known = data.draw(st.lists(st.sampled_from(known), unique=True)) if known else []
     before = History.of(fact for fact in known if fact not in later_known)
     for rule in (*RULES, SPRING.grants):
-        assert {g.key for g in rule(before)} <= {g.key for g in rule(History.of(known))}
+        then, now = ({g.key: g.expires_at for g in rule(h)} for h in (before, History.of(known)))
+        assert then.keys() <= now.keys()
+        # A code that was announced is only ever put right to an earlier expiry: see `promotions.ledger`.
+        assert all(now[key] <= expires_at for key, expires_at in then.items())
+
+
+@given(facts)
+def test_what_a_rule_gives_can_be_announced_and_spent(known: list[Delivery | Expiry]) -> None:
+    """A code that breaks its contract would be buried by everybody who hears of it."""
+    for rule in (*RULES, SPRING.grants):
+        for grant in rule(History.of(known)):
+            assert grant.reason == rule.__module__.rpartition(".")[2]
+            code = PromoCode.issue(ANNA, grant)
+            event = example("PromoCodeIssued")
+            event["detail"]["data"] = _data(
+                ANNA, Announcement("PromoCodeIssued", code.order_id, code.code, issued=code)
+            )
+            event["detail"]["metadata"] |= {
+                "order_id": code.order_id,
+                "event_id": event_id(code.order_id, "PromoCodeIssued", code.code),
+            }
+            validate(event)
+
+
+@pytest.mark.parametrize("prefix", ["thanks", "T", "TWENTY-ONE", "A" * 21, ""])
+def test_terms_of_a_code_that_nobody_could_spend_are_refused(prefix: str) -> None:
+    with pytest.raises(ValueError, match="cannot begin a code"):
+        Terms("regulars", prefix, FixedAmount(amount=euros(1)), euros(10))
 
 
 @given(facts)

@@ -18,7 +18,7 @@ from tiffin.consumer import Consumer, Event
 from tiffin.money import Money
 from tiffin.observability import logger, metrics, tracer
 
-from notifications.mailer import Mailer
+from notifications.mailer import Mailer, ses
 from notifications.messages import ANNOUNCED, compose
 from notifications.store import Contacts, Sent
 
@@ -82,4 +82,4 @@ def sent() -> Sent:
 def mailer() -> Mailer:
     """The way out. One attempt each: SES knows no idempotency, and a repeated request would be a second mail."""
     config = Config(connect_timeout=1, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 1})
-    return Mailer(boto3.client("sesv2", config=config), os.environ["SENDER"])
+    return Mailer(ses(config), os.environ["SENDER"])

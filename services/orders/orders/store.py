@@ -333,19 +333,25 @@ class PromoCodeStore:
         return PromoCode(customer_id, code, offer, item.get("reserved_by"))
 
     def add(self, code: PromoCode) -> None:
-        """Learn of a code. One that is known stays as it is, reserved or not: a repeated announcement adds nothing."""
-        item: dict[str, Any] = {
-            "customer_id": code.customer_id,
-            "code": code.code,
+        """Learn of a code, or that it expires earlier; reserved or not. A repeated announcement changes nothing.
+
+        Of two announcements the one with the earlier expiry counts, in whatever order they come.
+        """
+        values: dict[str, Any] = {
             # As JSON, as its shape differs by type and DynamoDB's numbers are not integers.
-            "discount": json.dumps(_discount.dump_python(code.offer.discount, mode="json", exclude_none=True)),
-            "minimum_order": code.offer.minimum_order.model_dump(),
-            "valid_until": rfc3339(code.offer.expires_at),
+            ":discount": json.dumps(_discount.dump_python(code.offer.discount, mode="json", exclude_none=True)),
+            ":minimum_order": code.offer.minimum_order.model_dump(),
+            ":valid_until": rfc3339(code.offer.expires_at),
             # Not `valid_until`: this one is the table's TTL attribute, in seconds since 1970.
-            "expires_at": int((code.offer.expires_at + REMEMBERED).timestamp()),
+            ":expires_at": int((code.offer.expires_at + REMEMBERED).timestamp()),
         }
         try:
-            self._table.put_item(Item=item, ConditionExpression="attribute_not_exists(customer_id)")
+            self._table.update_item(
+                Key={"customer_id": code.customer_id, "code": code.code},
+                UpdateExpression="SET " + ", ".join(f"{name[1:]} = {name}" for name in values),
+                ConditionExpression="attribute_not_exists(customer_id) OR valid_until > :valid_until",
+                ExpressionAttributeValues=values,
+            )
         except self._table.meta.client.exceptions.ConditionalCheckFailedException:
             return
 

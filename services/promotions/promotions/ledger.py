@@ -66,7 +66,7 @@ class Announcement:
         name: its name.
         order_id: the order that it belongs to.
         code: the code that it is about.
-        issued: the code in full, if it is new.
+        issued: the code in full, if it is new or expires earlier than was announced.
     """
 
     name: str
@@ -82,7 +82,7 @@ class Change:
     Attributes:
         facts: new in the history.
         issued: new codes.
-        amended: codes that turned out to have been earned earlier than it seemed.
+        amended: codes that turned out to have been earned earlier than it seemed; announced anew if their expiry moved.
         uses: new states of uses.
         announcements: events to announce.
         spent: budgets that each pay for one of the new codes.
@@ -119,6 +119,7 @@ def decide(customer: Customer, news: News, rules: Sequence[Rule], exhausted: fro
 
     issued: list[PromoCode] = []
     amended: list[PromoCode] = []
+    to_announce: list[PromoCode] = []
     spent: list[Budget] = []
     partial = False
     for grant in (grant for rule in rules for grant in rule(history)):
@@ -131,9 +132,12 @@ def decide(customer: Customer, news: News, rules: Sequence[Rule], exhausted: fro
             partial = True
         elif held is None:
             issued.append(PromoCode.issue(customer.customer_id, grant))
+            to_announce.append(issued[-1])
             spent.extend([grant.budget] if grant.budget else [])
         else:
             amended.append(_amend(held, grant))
+            # Whoever keeps a copy of the code (event-carried state transfer) must not take it for longer than we do.
+            to_announce.extend(amended[-1:] if grant.expires_at < held.expires_at else [])
 
     uses = _uses(customer, news)
     return Change(
@@ -142,7 +146,7 @@ def decide(customer: Customer, news: News, rules: Sequence[Rule], exhausted: fro
         amended=amended,
         uses=uses,
         announcements=[
-            *(Announcement("PromoCodeIssued", code.order_id, code.code, issued=code) for code in issued),
+            *(Announcement("PromoCodeIssued", code.order_id, code.code, issued=code) for code in to_announce),
             *(
                 Announcement(name, use.order_id, use.code)
                 for use, state in uses.items()

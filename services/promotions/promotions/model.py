@@ -6,6 +6,7 @@ follows from the event that earned it, and why a rule looks at the whole history
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
@@ -103,25 +104,34 @@ class Terms:
     """The terms under which a rule gives codes away.
 
     Attributes:
+        rule: the rule's module, `__name__`: its last part names the rule in keys and events, for good.
         prefix: first part of the code, for people to tell codes apart: 2 to 20 of A-Z and 0-9.
         discount: what a code takes off one order.
         minimum_order: smallest subtotal that it can be spent on.
+
+    Raises:
+        ValueError: nobody could spend such a code.
     """
 
+    rule: str
     prefix: str
     discount: Percentage | FixedAmount | FreeDelivery
     minimum_order: Money
 
-    def grant(self, reason: str, *parts: str, by: "Delivery | Expiry", expires_at: datetime) -> "Grant":
+    def __post_init__(self) -> None:
+        if not re.fullmatch("[A-Z0-9]{2,20}", self.prefix):
+            raise ValueError(f"{self.prefix!r} cannot begin a code: it takes 2 to 20 of A-Z and 0-9")
+
+    def grant(self, *parts: str, by: "Delivery | Expiry", expires_at: datetime) -> "Grant":
         """Entitle the customer to a code.
 
         Args:
-            reason: name of the rule.
             parts: what tells several codes of this rule for one customer apart. They must follow from what happened
                 alone, never from when it became known.
             by: what earned it.
             expires_at: first moment at which it is no longer taken. It, too, must follow from what happened.
         """
+        reason = self.rule.rpartition(".")[2]
         return Grant(
             key="#".join((reason.upper(), *parts)),
             reason=reason,

@@ -53,10 +53,10 @@ class Campaign(BaseModel):
 
     def grants(self, history: History) -> Iterator[Grant]:
         """One for each of the first orders delivered during the campaign."""
-        terms = Terms(self.prefix, self.discount, self.minimum_order)
+        terms = Terms(__name__, self.prefix, self.discount, self.minimum_order)
         joined = (delivery for delivery in history.deliveries if self.starts_at <= delivery.at < self.ends_at)
         for number, delivery in enumerate(islice(joined, self.per_customer), start=1):
-            grant = terms.grant("campaign", self.id, str(number), by=delivery, expires_at=self.expires_at)
+            grant = terms.grant(self.id, str(number), by=delivery, expires_at=self.expires_at)
             yield replace(grant, budget=Budget(self.id, self.budget))
 
 

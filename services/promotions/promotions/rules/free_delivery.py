@@ -1,11 +1,11 @@
-"""Order much: more than an amount within a period of 30 days earns a free delivery.
+"""Order much: more than an amount within the last 30 days earns a free delivery, at most once in each fixed period.
 
-The periods are fixed: 30 days each (UTC), one after the other, before and after `FIRST_DAY`. A window that slid along
-with each order would not do: which orders it took in would depend on which became known first, and so would the number
-of codes.
+Each delivery looks back 30 days, and the code is named by the period (30 days each, UTC, before and after `FIRST_DAY`)
+in which that delivery lies. The name may not come from the window itself: which delivery is the first to exceed the
+amount changes when older ones become known, its period only ever gets earlier codes, never fewer. An order may so count
+for two codes, of two periods that meet.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -17,6 +17,7 @@ FIRST_DAY = date(2026, 1, 1)
 PERIOD_DAYS = 30
 MORE_THAN = euros(100)
 TERMS = Terms(
+    __name__,
     prefix="FREE",
     discount=FreeDelivery(),
     minimum_order=euros(15),
@@ -24,23 +25,25 @@ TERMS = Terms(
 
 
 def rule(history: History) -> Iterator[Grant]:
-    """Once for each period whose delivered orders come to more than the amount; valid to the end of the next period.
+    """Once for each period with a delivery that makes more than the amount of the last 30 days.
 
-    Orders in another currency than the programme's count for nothing here.
+    The code is valid to the end of the next period. Orders in another currency than the programme's count for nothing.
     """
-    sums: defaultdict[date, int] = defaultdict(int)
-    for delivery in history.deliveries:
-        if delivery.total.currency != CURRENCY:
-            continue
-        start = _period(delivery.at.astimezone(UTC).date())
-        before = sums[start]
-        sums[start] += delivery.total.amount
-        if before <= MORE_THAN.amount < sums[start]:
+    counted = [delivery for delivery in history.deliveries if delivery.total.currency == CURRENCY]
+    rewarded: set[date] = set()
+    amount, oldest = 0, 0
+    for delivery in counted:
+        amount += delivery.total.amount
+        while counted[oldest].at <= delivery.at - timedelta(days=PERIOD_DAYS):
+            amount -= counted[oldest].total.amount
+            oldest += 1
+        period = _period(delivery.at.astimezone(UTC).date())
+        if amount > MORE_THAN.amount and period not in rewarded:
+            rewarded.add(period)
             yield TERMS.grant(
-                "free_delivery",
-                start.isoformat(),
+                period.isoformat(),
                 by=delivery,
-                expires_at=datetime.combine(start + timedelta(days=2 * PERIOD_DAYS), time.min, UTC),
+                expires_at=datetime.combine(period + timedelta(days=2 * PERIOD_DAYS), time.min, UTC),
             )
 
 

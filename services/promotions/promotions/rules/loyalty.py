@@ -9,6 +9,7 @@ from promotions.model import Grant, History, Terms, end_of_day, euros
 EVERY = 5
 VALID_DAYS = 60
 TERMS = Terms(
+    __name__,
     prefix="LOYAL",
     discount=Percentage(percent=25, cap=euros(10)),
     minimum_order=euros(15),
@@ -18,4 +19,4 @@ TERMS = Terms(
 def rule(history: History) -> Iterator[Grant]:
     """Once for each full five delivered orders."""
     for number, fifth in enumerate(history.deliveries[EVERY - 1 :: EVERY], start=1):
-        yield TERMS.grant("loyalty", str(number), by=fifth, expires_at=end_of_day(fifth.at, VALID_DAYS))
+        yield TERMS.grant(str(number), by=fifth, expires_at=end_of_day(fifth.at, VALID_DAYS))

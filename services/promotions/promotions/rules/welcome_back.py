@@ -8,6 +8,7 @@ from promotions.model import Grant, History, Terms, end_of_day, euros
 
 VALID_DAYS = 30
 TERMS = Terms(
+    __name__,
     prefix="WELCOME",
     discount=Percentage(percent=20, cap=euros(5)),
     minimum_order=euros(15),
@@ -17,4 +18,4 @@ TERMS = Terms(
 def rule(history: History) -> Iterator[Grant]:
     """Once, for the first delivered order."""
     for first in history.deliveries[:1]:
-        yield TERMS.grant("welcome_back", by=first, expires_at=end_of_day(first.at, VALID_DAYS))
+        yield TERMS.grant(by=first, expires_at=end_of_day(first.at, VALID_DAYS))
