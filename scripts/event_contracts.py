@@ -8,6 +8,7 @@ The contracts are the files in `events/schemas/`; nothing about an event is said
 """
 
 import argparse
+import hashlib
 import json
 import shutil
 import sys
@@ -25,6 +26,7 @@ EVENTS = Path(__file__).resolve().parent.parent / "events"
 SCHEMAS = EVENTS / "schemas"
 RELEASED = EVENTS / "released"
 COMMON = "common"
+DIGESTS = "SHA256SUMS"
 
 # JSON Schema lets 2350.0 pass as an integer. It is not one for a consumer that refuses floats as money, so not here.
 _Validator: Any = extend(  # type: ignore[no-untyped-call]
@@ -201,6 +203,18 @@ def releases() -> list[Path]:
     return sorted((path for path in RELEASED.glob("*") if path.name.isdigit()), key=lambda path: int(path.name))
 
 
+def digests(release: Path) -> str:
+    """The SHA-256 of each contract of a folder, as `sha256sum` writes it."""
+    return "".join(
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(release.glob("*.json"))
+    )
+
+
+def altered() -> list[Path]:
+    """The releases that are not what they were when they were frozen."""
+    return [path for path in releases() if (path / DIGESTS).read_text("utf-8") != digests(path)]
+
+
 def breaks(released: Contracts, changed: Contracts) -> list[Break]:
     """Find what in changed contracts would break somebody, unless the event's version was raised.
 
@@ -311,6 +325,9 @@ def main(arguments: list[str] | None = None) -> int:
                 print(f"{path}: {error}", file=sys.stderr)
         return 1 if failed else 0
 
+    if changed := altered():
+        print(f"Never to be changed, and changed: {', '.join(map(str, changed))}", file=sys.stderr)
+        return 1
     found = breaks(Contracts.load(releases()[-1]), current()) if releases() else []
     for item in found:
         print(item, file=sys.stderr)
@@ -320,6 +337,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.command == "release":
         number = int(releases()[-1].name) + 1 if releases() else 1
         shutil.copytree(SCHEMAS, RELEASED / str(number))
+        (RELEASED / str(number) / DIGESTS).write_text(digests(SCHEMAS), "utf-8")
         print(f"released as {RELEASED / str(number)}")
     return 0
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import event_contracts
 import pytest
-from event_contracts import RELEASED, SCHEMAS, Contracts, breaks, current, releases
+from event_contracts import RELEASED, SCHEMAS, Contracts, altered, breaks, current, releases
 
 Documents = dict[str, dict[str, Any]]
 Change = Callable[[Documents], object]
@@ -30,6 +30,7 @@ def definition(name: str, files: Documents) -> Any:
 
 def test_the_contracts_are_compatible_with_the_last_release() -> None:
     assert breaks(Contracts.load(releases()[-1]), current()) == []
+    assert altered() == []
 
 
 def test_each_release_is_complete_and_compatible_with_the_one_before() -> None:
@@ -189,11 +190,30 @@ def test_a_release_freezes_what_is_there_and_a_comparison_changes_nothing(
     assert list(tmp_path.iterdir()) == []
     for number in ("1", "2"):
         assert event_contracts.main(["release"]) == 0
-        assert {p.name: p.read_bytes() for p in (tmp_path / number).iterdir()} == {
+        assert {p.name: p.read_bytes() for p in (tmp_path / number).glob("*.json")} == {
             p.name: p.read_bytes() for p in SCHEMAS.iterdir()
         }
     assert event_contracts.main(["compare"]) == 0
     assert sorted(p.name for p in tmp_path.iterdir()) == ["1", "2"]
+
+
+@pytest.mark.parametrize("change", ["edit", "add", "remove"])
+def test_a_release_that_was_changed_afterwards_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: str
+) -> None:
+    """A limit raised in the release and in the schema alike would pass every comparison."""
+    monkeypatch.setattr(event_contracts, "RELEASED", tmp_path)
+    assert event_contracts.main(["release"]) == 0
+    contract = tmp_path / "1" / "OrderPlaced.json"
+    match change:
+        case "edit":
+            contract.write_text(contract.read_text("utf-8").replace('"description"', '"$comment"', 1), "utf-8")
+        case "add":
+            (tmp_path / "1" / "OrderEaten.json").write_text("{}", "utf-8")
+        case "remove":
+            contract.unlink()
+    assert event_contracts.main(["compare"]) == 1
+    assert "Never to be changed" in capsys.readouterr().err
 
 
 def test_what_a_list_holds_is_compared_too() -> None:

@@ -13,11 +13,13 @@ import observability.consumer
 import orders.projection
 import promotions.consumer
 import pytest
-from event_contracts import current, example
-from pydantic import BaseModel
+from event_contracts import Contracts, current, example, releases
+from pydantic import BaseModel, Field
+from pydantic.fields import FieldInfo
 from support import ROOT
 from tiffin.consumer import Consumer
 from tiffin.events import EventMetadata
+from tiffin.money import Money
 
 CONSUMERS: dict[str, Consumer] = {
     "promotions": promotions.consumer.consumer,
@@ -25,7 +27,7 @@ CONSUMERS: dict[str, Consumer] = {
     "notifications": notifications.consumer.consumer,
     "observability": observability.consumer.consumer,
 }
-READINGS = [(service, name) for service, consumer in CONSUMERS.items() for name in sorted(consumer.names)]
+READINGS = [(service, *known) for service, consumer in CONSUMERS.items() for known in sorted(consumer.reads)]
 
 
 def unpromised(model: type[BaseModel], schema: dict[str, Any], at: str) -> Iterator[str]:
@@ -37,7 +39,7 @@ def unpromised(model: type[BaseModel], schema: dict[str, Any], at: str) -> Itera
         at: where that is, for the message.
     """
     for field_name, field in model.model_fields.items():
-        name = field.alias or field_name
+        name = field.validation_alias or field.alias or field_name
         here = f"{at}.{name}"
         promised = schema.get("properties", {}).get(name)
         if promised is None:
@@ -45,47 +47,61 @@ def unpromised(model: type[BaseModel], schema: dict[str, Any], at: str) -> Itera
             continue
         if field.is_required() and name not in schema.get("required", []):
             yield f"{here} is read as if it were always there"
-        for pattern in (getattr(rule, "pattern", None) for rule in field.metadata):
-            if pattern and pattern != promised.get("pattern"):
-                yield f"{here} is held to {pattern}, promised is {promised.get('pattern')}"
-        nullable = "null" in promised.get("type", [])
         alternatives = list(_alternatives(field.annotation))
-        if nullable and type(None) not in alternatives:
+        for rule in (*field.metadata, *(rule for _, rules in alternatives for rule in rules)):
+            for pattern in (p for p in (getattr(rule, "pattern", None),) if p and p != promised.get("pattern")):
+                yield f"{here} is held to {pattern}, promised is {promised.get('pattern')}"
+        kinds = [kind for kind, _ in alternatives]
+        if "null" in promised.get("type", []) and type(None) not in kinds:
             yield f"{here} may be null"
-        models = [a for a in alternatives if isinstance(a, type) and issubclass(a, BaseModel)]
+        if unseen := [k for k in kinds if k is Any or (get_origin(k) or k) in (dict, list, object)]:
+            yield f"{here} is read as {unseen[0]}, and nobody sees what of it"
+        models = [k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)]
         if "oneOf" in promised:
-            kinds = {kind["title"]: kind for kind in promised["oneOf"]}
+            titled = {kind["title"]: kind for kind in promised["oneOf"]}
             read = {str(get_args(m.model_fields["type"].annotation)[0]): m for m in models}
-            yield from (f"{here} may be a {kind}" for kind in sorted(kinds.keys() - read.keys()))
+            yield from (f"{here} may be a {kind}" for kind in sorted(titled.keys() - read.keys()))
             for kind, m in read.items():
-                yield from unpromised(m, kinds.get(kind, {}), f"{here}[{kind}]")
+                yield from unpromised(m, titled.get(kind, {}), f"{here}[{kind}]")
         else:
             for m in models:
                 yield from unpromised(m, promised, here)
 
 
-def _alternatives(annotation: Any) -> Iterator[Any]:
+def _alternatives(annotation: Any, rules: tuple[Any, ...] = ()) -> Iterator[tuple[Any, tuple[Any, ...]]]:
+    """The types that a field may be of, each with what it is held to there."""
     if get_origin(annotation) is Annotated:
-        yield from _alternatives(get_args(annotation)[0])
+        annotated, *more = get_args(annotation)
+        more = [rule for one in more for rule in (one.metadata if isinstance(one, FieldInfo) else [one])]
+        yield from _alternatives(annotated, (*rules, *more))
     elif get_origin(annotation) in (Union, types.UnionType):
         for argument in get_args(annotation):
-            yield from _alternatives(argument)
+            yield from _alternatives(argument, rules)
     else:
-        yield annotation
+        yield annotation, rules
 
 
-def reads(service: str, name: str) -> type[BaseModel]:
-    return CONSUMERS[service].reads[name]
+def reads(service: str, name: str, version: int = 1) -> type[BaseModel]:
+    return CONSUMERS[service].reads[name, version]
 
 
-def data_schema(name: str) -> dict[str, Any]:
-    schema: dict[str, Any] = current().resolved(name)["properties"]["data"]
+def data_schema(name: str, version: int = 1) -> dict[str, Any]:
+    """What is promised of an event: now, or in the last release that had this version."""
+    known = [current(), *(Contracts.load(release) for release in reversed(releases()))]
+    contracts = next(c for c in known if name in c.names() and c.version(name) == version)
+    schema: dict[str, Any] = contracts.resolved(name)["properties"]["data"]
     return schema
 
 
-@pytest.mark.parametrize(("service", "name"), READINGS)
-def test_a_consumer_reads_what_is_promised(service: str, name: str) -> None:
-    assert list(unpromised(reads(service, name), data_schema(name), name)) == []
+@pytest.mark.parametrize(("service", "name", "version"), READINGS)
+def test_a_consumer_reads_what_is_promised(service: str, name: str, version: int) -> None:
+    assert list(unpromised(reads(service, name, version), data_schema(name, version), name)) == []
+
+
+@pytest.mark.parametrize("service", CONSUMERS)
+def test_a_consumer_reads_the_version_that_is_sent_now(service: str) -> None:
+    consumer = CONSUMERS[service]
+    assert {(name, current().version(name)) for name in consumer.names} <= consumer.reads.keys()
 
 
 @pytest.mark.parametrize("name", current().names())
@@ -93,7 +109,7 @@ def test_the_envelope_is_read_as_promised(name: str) -> None:
     assert list(unpromised(EventMetadata, current().resolved(name)["properties"]["metadata"], name)) == []
 
 
-@pytest.mark.parametrize(("service", "name"), READINGS)
+@pytest.mark.parametrize(("service", "name"), [(s, n) for s, n, v in READINGS if v == current().version(n)])
 def test_a_consumer_lets_pass_what_is_added_anywhere(service: str, name: str) -> None:
     """Within a version members may be added (`events/asyncapi.yaml`): whoever forbids them breaks on that day."""
 
@@ -102,7 +118,7 @@ def test_a_consumer_lets_pass_what_is_added_anywhere(service: str, name: str) ->
             return {key: grown(value) for key, value in node.items()} | {"added_later": 1}
         return [grown(item) for item in node] if isinstance(node, list) else node
 
-    CONSUMERS[service].parse(name, grown(example(name)["detail"]["data"]))
+    CONSUMERS[service].parse(name, current().version(name), grown(example(name)["detail"]["data"]))
 
 
 def test_a_promise_that_is_withdrawn_is_noticed() -> None:
@@ -124,6 +140,26 @@ def test_a_total_that_no_producer_sends_is_noticed() -> None:
         total_price: int
 
     assert list(unpromised(Delivered, data_schema("OrderDelivered"), "e")) == ["e.total_price is in no schema"]
+
+
+def test_what_hides_in_a_union_or_behind_an_alias_is_noticed() -> None:
+    """A code that a consumer takes for malformed would go to its dead letters, and never be restored."""
+
+    class Narrow(BaseModel):
+        promo_code: Annotated[str, Field(pattern="^WELCOME")] | None
+
+    class Aliased(BaseModel):
+        total: Money = Field(validation_alias="total_price")
+
+    class Blind(BaseModel):
+        total: dict[str, Any]
+
+    schema = data_schema("OrderDelivered")
+    promised = schema["properties"]["promo_code"]["pattern"]
+    assert list(unpromised(Narrow, schema, "e")) == [f"e.promo_code is held to ^WELCOME, promised is {promised}"]
+    assert list(unpromised(Aliased, schema, "e")) == ["e.total_price is in no schema"]
+    [blind] = unpromised(Blind, schema, "e")
+    assert blind == "e.total is read as dict[str, typing.Any], and nobody sees what of it"
 
 
 def test_no_consumer_is_forgotten() -> None:

@@ -123,6 +123,25 @@ POISON = [
 ]
 
 
+def test_while_a_version_comes_both_are_read(consumer: Consumer, taken: list[Event[Delivered]]) -> None:
+    """Queues and archives still hold the old one when the first of the new one arrives."""
+
+    class Renamed(BaseModel):
+        customer: str
+
+    new = with_version(2)
+    new["detail"]["data"] = {"customer": "anna"}
+    told: list[str] = []
+    consumer.on("OrderDelivered", reads=Renamed, version=2)(lambda event: told.append(event.data.customer))
+    assert run(consumer, delivered("ord_1"), new, delivered("ord_2")) == []
+    assert ([event.metadata.order_id for event in taken], told) == (["ord_1", "ord_2"], ["anna"])
+
+
+def test_nobody_reads_the_same_version_twice(consumer: Consumer) -> None:
+    with pytest.raises(ValueError, match="OrderDelivered, version 1, is read already"):
+        consumer.on("OrderDelivered", reads=Delivered)
+
+
 @pytest.mark.parametrize(("poison", "error_type", "reason"), POISON)
 def test_a_poisonous_message_is_set_aside_with_its_reason_and_the_others_are_taken(
     consumer: Consumer,

@@ -235,7 +235,15 @@ class TestReading:
             {"customer_id": "cust-1", "limit": "0"},
             {"customer_id": "cust-1", "limit": "1000"},
             {"customer_id": "cust-1", "next": "!!"},
-            {"customer_id": "cust-1", "next": base64.urlsafe_b64encode(b"[1]").decode()},
+            {"customer_id": "cust-1", "next": "é"},
+            *(
+                {"customer_id": "cust-1", "next": base64.urlsafe_b64encode(key).decode()}
+                for key in (
+                    b"[1]",
+                    b'["customer_id", "placed_at", "order_id"]',
+                    b'{"customer_id": "cust-1", "placed_at": "", "order_id": ""}',
+                )
+            ),
             {
                 "customer_id": "cust-1",
                 "next": base64.urlsafe_b64encode(

@@ -170,7 +170,7 @@ def test_a_question_that_does_not_fit_is_refused_with_the_place(
     assert "anna.example" not in json.dumps(problem)
 
 
-@pytest.mark.parametrize("token", ["%%%", "abc", "_w==", base64.urlsafe_b64encode(b"\x00" * 8).decode() + "!"])
+@pytest.mark.parametrize("token", ["é", "%%%", "abc", "_w==", base64.urlsafe_b64encode(b"\x00" * 8).decode() + "!"])
 def test_a_page_token_that_is_none_is_refused(store: PromotionsStore, token: str) -> None:
     status, content_type, problem = get(customer_id=ANNA, next=token)
     assert (status, content_type) == (422, CONTENT_TYPE)

@@ -74,7 +74,6 @@ class Event(Generic[Data]):
 
 @dataclass(frozen=True)
 class _Subscription:
-    version: int
     reads: type[BaseModel]
     act: Callable[[Event[Any]], None]
 
@@ -110,30 +109,31 @@ class Consumer:
     """
 
     def __init__(self) -> None:
-        self._subscriptions: dict[str, _Subscription] = {}
+        self._subscriptions: dict[tuple[str, int], _Subscription] = {}
 
     @property
     def names(self) -> frozenset[str]:
         """Names of the events that are read."""
-        return frozenset(self._subscriptions)
+        return frozenset(name for name, _ in self._subscriptions)
 
     @property
-    def reads(self) -> dict[str, type[BaseModel]]:
-        """By which model the data of each event is read."""
-        return {name: subscription.reads for name, subscription in self._subscriptions.items()}
+    def reads(self) -> dict[tuple[str, int], type[BaseModel]]:
+        """By which model the data of each event is read, by name and version."""
+        return {known: subscription.reads for known, subscription in self._subscriptions.items()}
 
-    def parse(self, name: str, data: dict[str, Any]) -> BaseModel:
+    def parse(self, name: str, version: int, data: dict[str, Any]) -> BaseModel:
         """Read an event's data.
 
         Args:
             name: of an event that is read.
+            version: of its contract.
             data: of its detail. Members that the model does not know are ignored however deep they lie: producers may
                 add them within a version, also where a shared model, such as money, forbids them elsewhere.
 
         Raises:
             ValidationError: the data lacks what is read, or holds it in another form.
         """
-        return self._subscriptions[name].reads.model_validate(data, extra="ignore")
+        return self._subscriptions[name, version].reads.model_validate(data, extra="ignore")
 
     def on(
         self, *names: str, reads: type[Data], version: int = 1
@@ -143,12 +143,20 @@ class Consumer:
         Args:
             names: `detail-type` of the events.
             reads: model of the part of `data` that is read. Let it ignore the rest, which is not ours to judge.
-            version: the one `event_version` that `reads` fits.
+            version: the `event_version` that `reads` fits. While a new version comes, subscribe to both: what waits in
+                queues and archives is still of the old one.
+
+        Raises:
+            ValueError: an event of that name and version is read already.
         """
+
+        for name in names:
+            if (name, version) in self._subscriptions:
+                raise ValueError(f"{name}, version {version}, is read already")
 
         def subscribe(act: Callable[[Event[Data]], None]) -> Callable[[Event[Data]], None]:
             for name in names:
-                self._subscriptions[name] = _Subscription(version, reads, act)
+                self._subscriptions[name, version] = _Subscription(reads, act)
             return act
 
         return subscribe
@@ -200,18 +208,18 @@ class Consumer:
         except ValidationError as error:
             raise NotAnEvent(_summary(error)) from None
         metadata = envelope.detail.metadata
-        subscription = self._subscriptions.get(envelope.detail_type)
+        name, version = envelope.detail_type, metadata.event_version
+        if name not in self.names:
+            raise UnknownEvent(f"nobody here reads {name[:128]!r}")
+        subscription = self._subscriptions.get((name, version))
         if subscription is None:
-            raise UnknownEvent(f"nobody here reads {envelope.detail_type[:128]!r}")
-        if metadata.event_version != subscription.version:
-            raise UnknownVersion(
-                f"{envelope.detail_type} is of version {metadata.event_version}, known is {subscription.version}"
-            )
+            known = ", ".join(str(v) for n, v in sorted(self._subscriptions) if n == name)
+            raise UnknownVersion(f"{name} is of version {version}, known is {known}")
         try:
-            data = self.parse(envelope.detail_type, envelope.detail.data)
+            data = self.parse(name, version, envelope.detail.data)
         except ValidationError as error:
-            raise UnexpectedShape(f"{envelope.detail_type}: {_summary(error)}") from None
-        return subscription, Event(envelope.detail_type, metadata, data)
+            raise UnexpectedShape(f"{name}: {_summary(error)}") from None
+        return subscription, Event(name, metadata, data)
 
     def _bury(self, record: SQSRecord, unreadable: Unreadable) -> None:
         """Send a message to the dead-letter queue; if that fails, the error makes the record a batch item failure."""
