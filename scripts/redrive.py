@@ -36,7 +36,7 @@ QUEUES = {
     "notifications": ("NotificationsDlqUrl", "NotificationsQueueUrl"),
     "metrics": ("MetricsDlqUrl", "MetricsQueueUrl"),
     "deaths": ("DeathsDlqUrl", "UnwindWorkflowArn"),
-    # A position in a stream is nothing that a queue could take: see docs/runbooks/outbox.md.
+    # Positions in a stream, and keys of what is no event, are nothing that a queue could take: docs/runbooks/outbox.md.
     "payments-outbox": ("PaymentsRelayDlqUrl", None),
     "promotions-outbox": ("PromotionsRelayDlqUrl", None),
 }
@@ -57,7 +57,7 @@ class Letter:
         body: the whole event.
         handle: to delete it by, for as long as it is hidden.
         reason: why it is here, as far as the message tells.
-        name: the event's name, if it is one.
+        name: the event's name, if it is one, or the outbox item's `record`.
         order_id: its order, if it says.
     """
 
@@ -95,9 +95,11 @@ def _letter(message: dict[str, Any]) -> Letter:
     try:
         body = json.loads(message["Body"])
         detail = body.get("detail", {})
-        order_id = detail.get("metadata", {}).get("order_id") or detail.get("name", "")
-        name = body.get("detail-type", "")
-    except (ValueError, AttributeError):
+        # An outbox item is named by its key, as DynamoDB writes it.
+        key = {attribute: value["S"] for attribute, value in body.items() if attribute in ("order_id", "record")}
+        order_id = detail.get("metadata", {}).get("order_id") or detail.get("name", "") or key.get("order_id", "")
+        name = body.get("detail-type", "") or key.get("record", "")
+    except (ValueError, AttributeError, KeyError, TypeError):
         order_id = name = ""
     return Letter(
         message["MessageId"], message["Body"], message["ReceiptHandle"], _reason(attributes, message), name, order_id
@@ -138,7 +140,7 @@ def redrive(
     if source not in stack.outputs:
         raise CannotRedrive(f"This stack has no {source}.")
     if send and target is None:
-        raise CannotRedrive(f"What {queue} holds are stream positions: see docs/runbooks/outbox.md.")
+        raise CannotRedrive(f"What {queue} holds are no events: see docs/runbooks/outbox.md.")
     if body is not None:
         if message_id is None:
             raise CannotRedrive("A mended body belongs to one message: name it with --message.")

@@ -10,7 +10,7 @@ import pytest
 import redrive
 from client import Client
 from deployed import Deployed
-from emulator import Stack
+from emulator import BusTap, Stack
 from redrive import CannotRedrive, Letter
 from support import eventually
 
@@ -111,6 +111,24 @@ def test_a_death_that_could_not_start_the_unwind_starts_it_now(
 
     eventually(unwound, what="the unwind")
     assert client.order(order_id)["status"] == "DELIVERED"
+
+
+def test_an_outbox_item_that_is_no_event_is_a_letter_and_holds_up_nothing(
+    stack: Stack, deployed: Deployed, client: Client, tap: BusTap, customer: str
+) -> None:
+    order_id = new_order_id()
+    key = {"order_id": {"S": order_id}, "record": {"S": "EVENT#Nonsense"}}
+    stack.client("dynamodb").put_item(TableName=stack.outputs["PaymentsTableName"], Item=key)
+
+    def find() -> Letter | None:
+        return next((one for one in redrive.redrive(deployed, "payments-outbox") if one.order_id == order_id), None)
+
+    letter = eventually(find, what="becoming a dead letter")
+    assert (letter.name, letter.reason) == ("EVENT#Nonsense", "NotAnEvent: KeyError")
+    assert json.loads(letter.body) == key
+    stack.client("sqs").purge_queue(QueueUrl=stack.outputs["PaymentsRelayDlqUrl"])
+    order = client.place(customer_id=customer)["order_id"]
+    tap.wait_for(lambda event: event["detail"]["metadata"]["event_id"] == f"{order}:PaymentAuthorized")
 
 
 def test_stream_positions_are_not_sent_anywhere(deployed: Deployed) -> None:

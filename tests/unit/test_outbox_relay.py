@@ -11,6 +11,7 @@ import pytest
 from boto3.dynamodb.types import TypeSerializer
 from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import mock_aws
+from support import resources
 from tiffin import outbox
 
 ORDER = "ord_vc72z45425iwi2mntvykvtjm4w"
@@ -98,15 +99,6 @@ class TestOnTheBus:
         assert event["detail"]["data"] == {"number": 7}
         assert event["detail"]["metadata"]["event_id"] == f"{ORDER}:PaymentCaptured:7"
 
-    def test_a_failure_is_answered_with_the_record_s_sequence_number(self, queue: Any) -> None:
-        broken = record({"order_id": ORDER, "record": "EVENT#Broken"}, 3)
-        context = SimpleNamespace(
-            function_name="relay", memory_limit_in_mb=512, invoked_function_arn="arn", aws_request_id="1"
-        )
-        answer = outbox.handler({"Records": [*records(1, 2), broken, *records(4)]}, context)
-        assert answer == {"batchItemFailures": [{"itemIdentifier": "seq-3"}]}
-        assert [event["detail"]["data"]["number"] for event in queue()] == [1, 2]
-
 
 class TestWhatIsSent:
     def test_the_entry_carries_moment_and_trace_of_the_request(self) -> None:
@@ -142,6 +134,15 @@ class TestWhatIsSent:
 
 
 class TestFailures:
+    def test_a_failure_is_answered_with_the_record_s_sequence_number(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("EVENT_BUS_NAME", BUS)
+        monkeypatch.setattr(outbox, "_bus", lambda: FakeBus(3))
+        context = SimpleNamespace(
+            function_name="relay", memory_limit_in_mb=512, invoked_function_arn="arn", aws_request_id="1"
+        )
+        answer = outbox.handler({"Records": records(1, 2, 3, 4)}, context)
+        assert answer == {"batchItemFailures": [{"itemIdentifier": "seq-3"}]}
+
     def test_the_first_refused_entry_is_reported(self) -> None:
         bus = FakeBus(3, 5)
         assert bus.relay(records(*range(8))) == "seq-3"
@@ -176,25 +177,97 @@ class TestFailures:
         bus = Down()
         assert bus.relay(records(*range(15))) == "seq-10"
 
+
+class TestPoison:
+    """What can never be announced is set aside with its reason, and holds nothing up."""
+
+    @pytest.fixture
+    def letters(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+        outbox._sqs.cache_clear()
+        with mock_aws():
+            sqs = boto3.client("sqs")
+            url = sqs.create_queue(QueueName="dlq")["QueueUrl"]
+            monkeypatch.setenv("DEAD_LETTER_QUEUE_URL", url)
+            yield lambda: sqs.receive_message(
+                QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], VisibilityTimeout=0
+            ).get("Messages", [])
+        outbox._sqs.cache_clear()
+
+    @staticmethod
+    def poison(number: int = 1, **image: str) -> dict[str, Any]:
+        return record({"order_id": ORDER, "record": f"EVENT#X{number}", **image}, number)
+
     @pytest.mark.parametrize(
-        "image",
+        ("image", "reason"),
         [
-            {},
-            {"source": "tiffin.payments", "detail_type": "X", "detail": "not JSON"},
-            {"source": "tiffin.payments", "detail_type": "X", "detail": '{"metadata": {"event_id": "e"}}'},
-            {"source": "tiffin.payments", "detail_type": "X", "detail": "[]"},
+            ({}, "KeyError"),
+            ({"source": "tiffin.payments", "detail_type": "X", "detail": "not JSON"}, "JSONDecodeError"),
+            (
+                {"source": "tiffin.payments", "detail_type": "X", "detail": '{"metadata": {"event_id": "e"}}'},
+                "ValidationError",
+            ),
+            ({"source": "tiffin.payments", "detail_type": "X", "detail": "[]"}, "TypeError"),
         ],
     )
-    def test_a_poison_record_is_reported_after_what_stands_before_it(self, image: dict[str, str]) -> None:
+    def test_it_is_set_aside_and_all_others_are_announced(
+        self, letters: Any, image: dict[str, str], reason: str
+    ) -> None:
         bus = FakeBus()
-        poison = record({"order_id": ORDER, "record": "EVENT#X", **image}, 1)
-        assert bus.relay([*records(0), poison, *records(2)]) == "seq-1"
-        assert bus.events == [0]
+        assert bus.relay([*records(0), self.poison(**image), *records(2)]) is None
+        assert bus.events == [0, 2]
+        (letter,) = letters()
+        assert json.loads(letter["Body"]) == {"order_id": {"S": ORDER}, "record": {"S": "EVENT#X1"}}
+        attributes = {name: value["StringValue"] for name, value in letter["MessageAttributes"].items()}
+        assert attributes == {"reason": reason, "error_type": "NotAnEvent"}
 
-    def test_an_event_larger_than_the_bus_takes_is_poison(self) -> None:
+    def test_an_event_larger_than_the_bus_takes_is_poison(self, letters: Any) -> None:
         bus = FakeBus()
-        assert bus.relay([record(item(0, text="x" * outbox.MAX_REQUEST_BYTES), 0)]) == "seq-0"
+        assert bus.relay([record(item(0, text="x" * outbox.MAX_REQUEST_BYTES), 0)]) is None
         assert bus.requests == []
+        (letter,) = letters()
+        assert letter["MessageAttributes"]["reason"]["StringValue"].endswith(" bytes")
+
+    def test_it_waits_for_what_stands_before_it(self, letters: Any) -> None:
+        bus = FakeBus(0)
+        batch = [*records(0), self.poison(), *records(2)]
+        assert [bus.relay(batch) for _ in range(3)] == ["seq-0"] * 3
+        assert (letters(), bus.events) == ([], [])
+        bus.refused.clear()
+        assert bus.relay(batch) is None
+        assert (len(letters()), bus.events) == (1, [0, 2])
+
+    @pytest.mark.parametrize(
+        "error",
+        [ClientError({"Error": {"Code": "AccessDenied"}}, "SendMessage"), EndpointConnectionError(endpoint_url="x")],
+    )
+    def test_one_that_cannot_be_set_aside_is_reported(
+        self, monkeypatch: pytest.MonkeyPatch, letters: Any, error: Exception
+    ) -> None:
+        def refuse(**_: Any) -> None:
+            raise error
+
+        monkeypatch.setattr(outbox._sqs(), "send_message", refuse)
+        bus = FakeBus()
+        assert bus.relay([*records(0), self.poison(), *records(2)]) == "seq-1"
+        assert (letters(), bus.events) == ([], [0])
+
+
+@pytest.mark.parametrize(
+    ("service", "mapping", "function", "queue"),
+    [
+        ("payments", "OutboxStreamMapping", "OutboxRelayFunction", "OutboxDeadLetterQueue"),
+        ("promotions", "OutboxMapping", "RelayFunction", "RelayDlq"),
+    ],
+)
+def test_the_relay_gives_up_by_age_alone(service: str, mapping: str, function: str, queue: str) -> None:
+    """A permission that is missing for an hour would use up any number of attempts."""
+    there = resources(service)
+    gives_up = there[mapping]["Properties"]
+    assert (gives_up["MaximumRetryAttempts"], gives_up["MaximumRecordAgeInSeconds"]) == (-1, 6 * 3600)
+    variables = there[function]["Properties"]["Environment"]["Variables"]
+    assert variables["DEAD_LETTER_QUEUE_URL"] == {"Ref": queue}
+    statements = [one for policy in there[function]["Properties"]["Policies"] for one in policy["Statement"]]
+    assert {"Fn::GetAtt": [queue, "Arn"]} in [s["Resource"] for s in statements if s["Action"] == "sqs:SendMessage"]
 
 
 class TestItems:

@@ -1,8 +1,13 @@
 """The transactional outbox: an event is written with the change that it announces, then relayed to the bus.
 
 A service puts `item(...)` into the same DynamoDB transaction as its own change, so that there is never one without the
-other. `handler` reads those items from the table's stream and announces them. It announces at least once and, per item
-collection, in the order of writing: a consumer recognises a repetition by `metadata.event_id`.
+other. `handler` reads those items from the table's stream and announces them, at least once. It begins in the order of
+writing, but when the bus refuses one event of a request, those behind it are on the bus already: consumers must do with
+any order, and recognise a repetition by `metadata.event_id`.
+
+What the bus does not take is tried again until Lambda's event source mapping finds it too old. What can never be
+announced would hold up everything behind it for as long, so its key goes to the dead-letter queue at once, with the
+reason.
 
 Pattern: "Transactional outbox", AWS Prescriptive Guidance, Cloud design patterns.
 """
@@ -12,7 +17,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import boto3
 from aws_lambda_powertools.metrics import MetricUnit
@@ -27,6 +32,7 @@ from tiffin.observability import logger, metrics, tracer
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
+    from mypy_boto3_sqs import SQSClient
 
 RECORD_PREFIX = "EVENT#"
 # Long enough to announce everything again after a bad week on the bus; the stream itself forgets after a day.
@@ -35,7 +41,11 @@ RETENTION_SECONDS = 7 * 24 * 3600
 MAX_ENTRIES = 10
 MAX_REQUEST_BYTES = 256 * 1024
 
+# The stream retries for hours; a short wait here keeps one slow call from eating the function's time.
+_CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 3})
+
 Record = dict[str, Any]
+_Numbered: TypeAlias = "tuple[str, PutEventsRequestEntryTypeDef]"
 _deserialize = TypeDeserializer().deserialize
 
 
@@ -92,6 +102,10 @@ def item(
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, list[dict[str, str]]]:
     """Announce a batch of outbox items from a DynamoDB stream.
 
+    Environment:
+        EVENT_BUS_NAME: name or ARN of the event bus.
+        DEAD_LETTER_QUEUE_URL: queue that is told of what can never be announced.
+
     Lambda takes up the batch again from the sequence number reported here, so everything behind it is sent again as
     well: sending stops at the first failure, and the answer names that one record.
 
@@ -105,7 +119,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, list[dic
 
 
 def relay(bus: "EventBridgeClient", bus_name: str, records: list[Record]) -> str | None:
-    """Send the records' events to the bus, in order, up to the first that fails.
+    """Send the records' events to the bus, in order, up to the first that fails; set aside what can never be sent.
 
     Args:
         bus: EventBridge client.
@@ -113,22 +127,21 @@ def relay(bus: "EventBridgeClient", bus_name: str, records: list[Record]) -> str
         records: records of a DynamoDB stream.
 
     Returns:
-        The sequence number of the first record that was not announced, or None.
+        The sequence number of the first record that was neither announced nor set aside, or None.
     """
-    ready: list[tuple[str, PutEventsRequestEntryTypeDef]] = []
-    poison = None
+    ready: list[_Numbered] = []
     for record in records:
         # The event source mapping filters already; a mapping without the filter must still announce no table row.
         if not _is_outbox_insert(record):
             continue
-        sequence_number = record["dynamodb"]["SequenceNumber"]
         try:
-            ready.append((sequence_number, _entry(record, bus_name)))
+            ready.append((record["dynamodb"]["SequenceNumber"], _entry(record, bus_name)))
         except NotAnEvent as error:
-            logger.error("An outbox item cannot be announced", extra={"reason": str(error), "at": sequence_number})
-            poison = sequence_number
-            break
-    return next((failed for failed in (_send(bus, chunk) for chunk in _chunks(ready)) if failed), None) or poison
+            # Only behind what stands before it: what fails there comes back with this, for another letter each time.
+            if failed := _announce(bus, ready) or _bury(record, error):
+                return failed
+            ready = []
+    return _announce(bus, ready)
 
 
 def _is_outbox_insert(record: Record) -> bool:
@@ -162,10 +175,12 @@ def _size(entry: "PutEventsRequestEntryTypeDef") -> int:
     return time_bytes + sum(len(text.encode()) for text in (entry["Source"], entry["DetailType"], entry["Detail"]))
 
 
-def _chunks(
-    ready: list[tuple[str, "PutEventsRequestEntryTypeDef"]],
-) -> Iterator[list[tuple[str, "PutEventsRequestEntryTypeDef"]]]:
-    chunk: list[tuple[str, PutEventsRequestEntryTypeDef]] = []
+def _announce(bus: "EventBridgeClient", ready: list[_Numbered]) -> str | None:
+    return next((failed for failed in (_send(bus, chunk) for chunk in _chunks(ready)) if failed), None)
+
+
+def _chunks(ready: list[_Numbered]) -> Iterator[list[_Numbered]]:
+    chunk: list[_Numbered] = []
     size = 0
     for numbered in ready:
         entry_size = _size(numbered[1])
@@ -178,7 +193,7 @@ def _chunks(
         yield chunk
 
 
-def _send(bus: "EventBridgeClient", chunk: list[tuple[str, "PutEventsRequestEntryTypeDef"]]) -> str | None:
+def _send(bus: "EventBridgeClient", chunk: list[_Numbered]) -> str | None:
     try:
         answer = bus.put_events(Entries=[entry for _, entry in chunk])
     except (ClientError, BotoCoreError) as error:
@@ -192,7 +207,35 @@ def _send(bus: "EventBridgeClient", chunk: list[tuple[str, "PutEventsRequestEntr
     return None
 
 
+def _bury(record: Record, error: NotAnEvent) -> str | None:
+    """Tell the dead-letter queue of an item that can never be announced; its sequence number if that fails."""
+    sequence_number, reason = str(record["dynamodb"]["SequenceNumber"]), str(error)
+    try:
+        _sqs().send_message(
+            QueueUrl=os.environ["DEAD_LETTER_QUEUE_URL"],
+            # The key alone: an item may be larger than a message, and stays in the table for a week.
+            MessageBody=json.dumps(record["dynamodb"]["Keys"]),
+            MessageAttributes={
+                "reason": {"DataType": "String", "StringValue": reason},
+                "error_type": {"DataType": "String", "StringValue": type(error).__name__},
+            },
+        )
+    except (ClientError, BotoCoreError) as failure:
+        logger.warning("The dead-letter queue took no letter", extra={"reason": type(failure).__name__})
+        return sequence_number
+    logger.error(
+        "An outbox item cannot be announced",
+        extra={"error_type": type(error).__name__, "reason": reason, "at": sequence_number},
+    )
+    return None
+
+
+@cache
+def _sqs() -> "SQSClient":
+    # Made when first needed, which should be never: a client costs every cold start.
+    return boto3.client("sqs", config=_CONFIG)
+
+
 @cache
 def _bus() -> "EventBridgeClient":
-    # The stream retries for hours; a short wait here keeps one slow call from eating the function's time.
-    return boto3.client("events", config=Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 3}))
+    return boto3.client("events", config=_CONFIG)
