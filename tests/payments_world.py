@@ -63,6 +63,10 @@ class Boundary:
     after: dict[str, Hook] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
 
+    @property
+    def provider(self) -> str:
+        return self.inner.provider
+
     def lose_answer(self, operation: str) -> None:
         """Let the next call do its work and its answer never arrive."""
 

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import settings
@@ -95,6 +95,7 @@ class Unreliable:
 
     call: Call
     gateway: SandboxGateway
+    provider: ClassVar = SandboxGateway.provider
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         def act(*arguments: Any) -> Any:

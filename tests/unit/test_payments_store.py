@@ -31,7 +31,7 @@ class TestVersions:
         "payment",
         [
             requested(),
-            requested().opened("pi_1").authorized("visa").capturing().captured(),
+            requested().opened("pi_1", "stripe").authorized("visa").capturing().captured(),
             requested().declined(Decline("amex", "expired_card", "Your card has expired.")),
             Payment.tombstone(ORDER, "order_unwound"),
         ],
@@ -52,7 +52,7 @@ class TestVersions:
         begun = world.store.save(requested(), TRACE)
         world.store.save(begun.released("order_unwound"), TRACE)
         with pytest.raises(Overtaken):
-            world.store.save(begun.opened("pi_1").authorized("visa"), TRACE)
+            world.store.save(begun.opened("pi_1", "sandbox").authorized("visa"), TRACE)
         assert world.payment().status is Status.RELEASED
         assert set(world.events()) == {"PaymentReleased"}
 

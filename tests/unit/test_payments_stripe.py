@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import httpx
 import pytest
 import stripe
 from moto import mock_aws
-from payments import stripe_gateway
+from payments import commands, stripe_gateway
 from payments.gateway import (
     Authorized,
     Captured,
@@ -21,10 +22,13 @@ from payments.gateway import (
     GatewayTimeout,
     GatewayUnavailable,
     Opened,
+    PaymentGateway,
     Voided,
 )
-from payments.model import Decline, PaymentMismatch
+from payments.model import Decline, HeldElsewhere, Payment, PaymentMismatch
+from payments.operations import Payments
 from payments.stripe_gateway import StripeGateway
+from payments_world import Boundary, World, authorize, capture, release
 from tiffin.money import Money
 
 SECRET = "tiffin/stripe"
@@ -201,3 +205,71 @@ class TestTrouble:
 
 def stripe_client(api_base: str) -> stripe.StripeClient:
     return stripe_gateway._client("sk_test_51Tiffin", api_base)
+
+
+class TestAnotherProvider:
+    """The stack is switched to another provider while a payment is open: only who holds the money is asked about it."""
+
+    @pytest.fixture
+    def world(self, gateway: StripeGateway) -> World:
+        return World()
+
+    @pytest.fixture(params=["sandbox to stripe", "stripe to sandbox"])
+    def services(
+        self, request: pytest.FixtureRequest, world: World, gateway: StripeGateway
+    ) -> tuple[Payments, Payments]:
+        """The service before the switch, and after it."""
+        gateways: list[PaymentGateway] = [world.sandbox, gateway]
+        if request.param == "stripe to sandbox":
+            gateways.reverse()
+        before, after = (Payments(world.store, Boundary(each)) for each in gateways)
+        return before, after
+
+    @pytest.mark.parametrize("asked", [capture, release], ids=["capture", "release"])
+    def test_a_held_payment_is_refused_unchanged_and_goes_on_where_it_is_held(
+        self, world: World, services: tuple[Payments, Payments], order: str, asked: Any
+    ) -> None:
+        before, after = services
+        before.perform(commands.parse(authorize(order=order)))
+        held, told = world.payment(order), world.events(order)
+
+        with pytest.raises(HeldElsewhere, match=f"held by {held.provider}"):
+            after.perform(commands.parse(asked(order)))
+
+        assert (world.payment(order), world.events(order)) == (held, told)
+        assert after._card_gateway.calls == []  # type: ignore[attr-defined]
+        assert after.perform(commands.parse(authorize(order=order)))["status"] == "AUTHORIZED"
+        ended = before.perform(commands.parse(asked(order)))["status"]
+        assert ended == {capture: "CAPTURED", release: "RELEASED"}[asked]
+        # What is over needs no gateway.
+        assert after.perform(commands.parse(release(order)))["status"] == ended
+
+    def test_an_authorization_under_way_is_not_begun_anew(
+        self, world: World, services: tuple[Payments, Payments], order: str
+    ) -> None:
+        before, after = services
+        before._card_gateway.lose_answer("authorize")  # type: ignore[attr-defined]
+        with pytest.raises(GatewayTimeout):
+            before.perform(commands.parse(authorize(order=order)))
+        with pytest.raises(HeldElsewhere):
+            after.perform(commands.parse(authorize(order=order)))
+        assert before.perform(commands.parse(authorize(order=order)))["status"] == "AUTHORIZED"
+
+    def test_a_payment_that_nobody_knows_of_yet_is_opened_where_it_now_belongs(
+        self, world: World, services: tuple[Payments, Payments], order: str
+    ) -> None:
+        _, after = services
+        command = commands.parse(authorize(order=order))
+        assert isinstance(command, commands.Authorize)
+        request = (command.order_id, command.customer_id, command.amount, command.payment_method)
+        world.store.save(Payment.requested(*request), command.trace_header)
+        assert after.perform(command)["status"] == "AUTHORIZED"
+        assert world.payment(order).provider == after._card_gateway.provider
+
+    def test_a_row_that_does_not_say_is_the_configured_provider_s(
+        self, world: World, services: tuple[Payments, Payments], order: str
+    ) -> None:
+        before, _ = services
+        before.perform(commands.parse(authorize(order=order)))
+        world.store.save(replace(world.payment(order), provider=None), authorize()["trace_header"])
+        assert before.perform(commands.parse(capture(order)))["status"] == "CAPTURED"

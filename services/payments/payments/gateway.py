@@ -53,7 +53,12 @@ class PaymentGateway(Protocol):
     """A card gateway. Every operation may be repeated, and then gives the first answer again.
 
     All of them raise `GatewayUnavailable` and `GatewayTimeout`, and `GatewayRefused` where we are at fault.
+
+    Attributes:
+        provider: the parameter `PaymentProvider` that chooses it; kept with each reference that it gives.
     """
+
+    provider: str
 
     def open(self, order_id: str, amount: Money, payment_method: str) -> Opened | Decline:
         """Tell the gateway of a payment. Holds no money.
@@ -84,6 +89,8 @@ class PaymentGateway(Protocol):
 class FreeOfCharge:
     """Stands in for the gateway where there is nothing to pay: a discount may cover a whole order, and no card gateway
     holds an amount of zero. It has no state, so here the payments table alone decides the races."""
+
+    provider = "none"
 
     def open(self, order_id: str, amount: Money, payment_method: str) -> Opened:
         """There is nothing to tell anybody."""

@@ -59,6 +59,10 @@ class PaymentContended(PaymentError):
     """Other calls for the same order kept getting in between. Transient: nothing was decided."""
 
 
+class HeldElsewhere(PaymentError):
+    """Another provider holds this payment than the one that is configured. Permanent until that one is back."""
+
+
 class IllegalMove(PaymentError):
     """A defect: the code tried to move a payment against `LEGAL_MOVES`."""
 
@@ -102,6 +106,7 @@ class Payment:
         amount: what is to be paid; None on a tombstone.
         fingerprint: hash of amount and method, to recognise a repeated request without keeping the method.
         reference: the gateway's name for this payment; None until it has one.
+        provider: whose reference it is; None until there is one.
         network: card network, once known.
         decline: why it was declined.
         release_code: why it was released.
@@ -114,6 +119,7 @@ class Payment:
     amount: Money | None = None
     fingerprint: str | None = None
     reference: str | None = None
+    provider: str | None = None
     network: str | None = None
     decline: Decline | None = None
     release_code: str | None = None
@@ -155,9 +161,9 @@ class Payment:
         if not self.is_tombstone and self.fingerprint != requested.fingerprint:
             raise PaymentMismatch(f"order {self.order_id} already has a payment over another amount or method")
 
-    def opened(self, reference: str) -> "Payment":
-        """Remember the gateway's reference, before any money moves under it."""
-        return replace(self, reference=reference)
+    def opened(self, reference: str, provider: str) -> "Payment":
+        """Remember the gateway's reference, and whose it is, before any money moves under it."""
+        return replace(self, reference=reference, provider=provider)
 
     def authorized(self, network: str) -> "Payment":
         """The gateway holds the money."""

@@ -13,7 +13,7 @@ from tiffin.observability import count, logger
 
 from payments.commands import Authorize, Capture, Command, Release
 from payments.gateway import Authorized, Captured, FreeOfCharge, Opened, PaymentGateway, Voided
-from payments.model import CaptureRefused, Decline, Payment, PaymentContended, Status, answer
+from payments.model import CaptureRefused, Decline, HeldElsewhere, Payment, PaymentContended, Status, answer
 from payments.store import Overtaken, PaymentStore
 
 Answer = dict[str, str]
@@ -101,7 +101,7 @@ class Payments:
             case Opened(reference):
                 try:
                     # Only with its reference on record may money move: from now on a release knows what to void.
-                    return self._store.save(payment.opened(reference), command.trace_header)
+                    return self._store.save(payment.opened(reference, gateway.provider), command.trace_header)
                 except Overtaken:
                     current = self._store.load(command.order_id)
                     if current and current.status is Status.RELEASED and current.reference != reference:
@@ -119,10 +119,12 @@ class Payments:
         if payment is None:
             raise CaptureRefused(f"order {command.order_id} has no payment")
         match payment.status:
-            case Status.AUTHORIZED:
-                return self._store.save(payment.capturing(), command.trace_header)
-            case Status.CAPTURING:
-                match self._gateway(payment).capture(payment.held_as):
+            case Status.AUTHORIZED | Status.CAPTURING:
+                # Asked for first, so that a payment which another provider holds stays as it is.
+                gateway = self._gateway(payment)
+                if payment.status is Status.AUTHORIZED:
+                    return self._store.save(payment.capturing(), command.trace_header)
+                match gateway.capture(payment.held_as):
                     case Captured():
                         return answer(self._store.save(payment.captured(), command.trace_header))
                     case Voided():
@@ -151,5 +153,9 @@ class Payments:
                 return answer(payment)
 
     def _gateway(self, payment: Payment) -> PaymentGateway:
-        free = payment.amount is not None and payment.amount.amount == 0
-        return FreeOfCharge() if free else self._card_gateway
+        if payment.amount is not None and payment.amount.amount == 0:
+            return FreeOfCharge()
+        # A row with a reference and no provider is from before rows said so: it is taken to be the configured one's.
+        if payment.provider not in (None, self._card_gateway.provider):
+            raise HeldElsewhere(f"the payment of order {payment.order_id} is held by {payment.provider}")
+        return self._card_gateway

@@ -115,6 +115,8 @@ class SandboxGateway:
         sleep: how a slow gateway passes its time; seconds.
     """
 
+    provider = "sandbox"
+
     def __init__(self, client: "DynamoDBClient", table: str, sleep: Callable[[float], None] = time.sleep) -> None:
         self._client, self._table, self._sleep = client, table, sleep
 

@@ -48,6 +48,8 @@ class StripeGateway:
         api_base: where Stripe's API answers.
     """
 
+    provider = "stripe"
+
     def __init__(self, secret_name: str, api_base: str) -> None:
         self._secret_name, self._api_base = secret_name, api_base
 
