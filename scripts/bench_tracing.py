@@ -32,6 +32,7 @@ LAMBDA = {
     "AWS_LAMBDA_FUNCTION_NAME": "orders",
     "LAMBDA_TASK_ROOT": "/var/task",
     "POWERTOOLS_SERVICE_NAME": "orders",
+    "POWERTOOLS_METRICS_NAMESPACE": "Tiffin/bench",
     "POWERTOOLS_TRACER_CAPTURE_RESPONSE": "false",
     "LOG_LEVEL": "INFO",
     "ORDERS_TABLE": "orders",

@@ -1,8 +1,13 @@
 """The deployed stack that workflow and end-to-end tests share: started once, when the first of them asks."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
+
+# As each template sets it. Powertools reads it when the services are imported: before any fixture, and just below.
+os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "Tiffin/test"
+
 from client import Client
 from emulator import BusTap, Stack
 from support import SENDER

@@ -43,7 +43,10 @@ def test_no_alarm_watches_what_is_not_there(stack: Stack, alarms: list[dict[str,
     """An alarm on a misspelt queue is green for ever."""
     there = resources(stack)
     watched = {
-        (d["Name"], d["Value"]) for alarm in alarms for d in alarm["Dimensions"] if alarm["Namespace"] != "Tiffin"
+        (d["Name"], d["Value"])
+        for alarm in alarms
+        for d in alarm["Dimensions"]
+        if alarm["Namespace"].startswith("AWS/")
     }
     assert {name for name, _ in watched} == {"QueueName", "FunctionName", "StateMachineArn", "ApiName"}
     assert {value for _, value in watched} - there == set()
@@ -70,6 +73,21 @@ def test_the_dashboard_shows_only_what_is_there(stack: Stack) -> None:
     named = {part for part in shown if "tiffin-" in part}
     assert len(named) > 10
     assert named - there == set()
+
+
+def test_what_is_watched_and_shown_is_what_the_functions_count(stack: Stack, alarms: list[dict[str, Any]]) -> None:
+    """Of this stack alone: another one's zeros would keep an alarm green."""
+    pages = stack.client("lambda").get_paginator("list_functions").paginate()
+    variables = [function["Environment"]["Variables"] for page in pages for function in page["Functions"]]
+    counted = {each["POWERTOOLS_METRICS_NAMESPACE"] for each in variables}
+    assert counted == {"Tiffin/tiffin"}
+    assert {alarm["Namespace"] for alarm in alarms if not alarm["Namespace"].startswith("AWS/")} == counted
+    body = stack.client("cloudwatch").get_dashboard(DashboardName=stack.outputs["DashboardName"])["DashboardBody"]
+    shown = [m for w in json.loads(body)["widgets"] for m in w["properties"].get("metrics", [])]
+    plain = {m[0] for m in shown if isinstance(m[0], str) and m[0] not in (".", "...")}
+    assert {namespace for namespace in plain if not namespace.startswith("AWS/")} == counted
+    searched = [re.match(r"SEARCH\('\{\"([^\"]+)\",", m[0]["expression"]) for m in shown if isinstance(m[0], dict)]
+    assert {found and found[1] for found in searched} == counted
 
 
 def test_every_function_writes_where_lines_are_kept_for_a_set_time(stack: Stack) -> None:

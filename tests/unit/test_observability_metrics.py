@@ -2,7 +2,10 @@
 
 import importlib
 import json
+import os
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -103,6 +106,44 @@ def test_no_data_point_says_whose_order_it_is(handler: Any, capsys: pytest.Captu
     text = json.dumps(counted(handler, capsys, *events))
     for event in events:
         assert event["detail"]["data"]["customer_id"] not in text
+
+
+def test_each_stack_counts_by_itself() -> None:
+    """What a function counts, by either way, is counted in the namespace that its stack names."""
+    counting = """
+from tiffin.observability import count, metrics
+count("One", by={"status": "DELIVERED"})
+metrics.add_metric("Two", "Count", 1)
+metrics.log_metrics(lambda event, context: None)({}, None)
+"""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT / "services" / "shared"),
+        "POWERTOOLS_SERVICE_NAME": "orders",
+        "POWERTOOLS_METRICS_NAMESPACE": "Tiffin/staging",
+        "POWERTOOLS_TRACE_DISABLED": "true",
+    }
+    ran = subprocess.run(
+        [sys.executable, "-c", counting], env=environment, capture_output=True, text=True, timeout=60, check=True
+    )
+    lines = [json.loads(line)["_aws"]["CloudWatchMetrics"][0] for line in ran.stdout.splitlines()]
+    assert {line["Metrics"][0]["Name"]: line["Namespace"] for line in lines} == {
+        "One": "Tiffin/staging",
+        "Two": "Tiffin/staging",
+    }
+
+
+def test_alarms_and_dashboard_name_no_namespace_of_their_own() -> None:
+    """An emulator has not all of them, so the template itself is asked."""
+    own = {"Ref": "MetricsNamespace"}
+    for name, resource in resources("observability").items():
+        properties = resource["Properties"]
+        if resource["Type"] == "AWS::CloudWatch::Alarm":
+            stats = [one["MetricStat"]["Metric"] for one in properties.get("Metrics", []) if "MetricStat" in one]
+            for watched in stats or [properties]:
+                assert watched["Namespace"] == own or watched["Namespace"].startswith("AWS/"), name
+        elif resource["Type"] == "AWS::CloudWatch::Dashboard":
+            assert "Tiffin" not in properties["DashboardBody"]["Fn::Sub"]
 
 
 def test_the_rule_lets_in_what_the_consumer_reads(handler: Any) -> None:

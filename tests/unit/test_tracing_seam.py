@@ -117,6 +117,7 @@ def spans() -> list[dict[str, Any]]:
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
         "POWERTOOLS_SERVICE_NAME": "test",
+        "POWERTOOLS_METRICS_NAMESPACE": "Tiffin/test",
         # Tracing is on as in Lambda.
         "LAMBDA_TASK_ROOT": "/var/task",
     }

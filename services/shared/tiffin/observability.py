@@ -22,15 +22,14 @@ from aws_lambda_powertools.metrics import MetricUnit, single_metric
 P = ParamSpec("P")
 R = TypeVar("R")
 
-NAMESPACE = "Tiffin"
 # CloudWatch takes data points up to two weeks old (CloudWatch user guide, "Publish custom metrics"); a day of margin.
 _OLDEST_DATA_POINT = timedelta(days=13)
 
-# Powertools reads the service name from POWERTOOLS_SERVICE_NAME, which each template sets.
+# Powertools reads POWERTOOLS_SERVICE_NAME and POWERTOOLS_METRICS_NAMESPACE, which each template sets.
 logger = Logger(use_rfc3339=True, utc=True)
 # Only boto3 calls are worth a subsegment; patching every library that the SDK knows costs cold start.
 tracer = Tracer(patch_modules=["botocore"])
-metrics = Metrics(namespace=NAMESPACE)
+metrics = Metrics()
 # An invocation that has nothing to count is no reason for a line of plain text among the JSON.
 warnings.filterwarnings("ignore", "No application metrics to publish")
 
@@ -132,7 +131,7 @@ def count(
         at: when it happened, aware; now by default, and no more than 13 days ago.
         by: dimensions besides the service. Few values each: every combination is a metric that is paid for.
     """
-    with single_metric(name=name, unit=unit, value=value, namespace=NAMESPACE) as metric:
+    with single_metric(name=name, unit=unit, value=value) as metric:
         for dimension, one in (by or {}).items():
             metric.add_dimension(dimension, one)
         if at is not None:
