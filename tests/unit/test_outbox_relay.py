@@ -161,13 +161,15 @@ class TestFailures:
         assert set(bus.events) == set(range(25))
 
     @pytest.mark.parametrize(
-        "error",
+        ("error", "reason"),
         [
-            ClientError({"Error": {"Code": "InternalException"}}, "PutEvents"),
-            EndpointConnectionError(endpoint_url="https://events"),
+            (ClientError({"Error": {"Code": "AccessDeniedException"}}, "PutEvents"), "AccessDeniedException"),
+            (EndpointConnectionError(endpoint_url="https://events"), "EndpointConnectionError"),
         ],
     )
-    def test_a_bus_out_of_reach_fails_from_the_request_s_first_record_on(self, error: Exception) -> None:
+    def test_a_bus_out_of_reach_fails_from_the_request_s_first_record_on(
+        self, error: Exception, reason: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
         class Down(FakeBus):
             def put_events(self, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
                 if self.requests:
@@ -176,6 +178,7 @@ class TestFailures:
 
         bus = Down()
         assert bus.relay(records(*range(15))) == "seq-10"
+        assert [getattr(line, "reason", "") for line in caplog.records] == [reason]
 
 
 class TestPoison:

@@ -197,7 +197,8 @@ def _send(bus: "EventBridgeClient", chunk: list[_Numbered]) -> str | None:
     try:
         answer = bus.put_events(Entries=[entry for _, entry in chunk])
     except (ClientError, BotoCoreError) as error:
-        logger.warning("The bus took no events", extra={"reason": type(error).__name__, "count": len(chunk)})
+        reason = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+        logger.warning("The bus took no events", extra={"reason": reason, "count": len(chunk)})
         return chunk[0][0]
     # HTTP 200 says nothing about the single entries: results come in the order of the request.
     for (sequence_number, _), result in zip(chunk, answer["Entries"], strict=True):
