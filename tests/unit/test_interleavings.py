@@ -7,6 +7,7 @@ once everything has been heard and swept, every order has ended well.
 import importlib
 import json
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,6 +29,7 @@ from payments.sandbox import SandboxGateway
 from payments.store import PaymentStore
 from payments_world import Boundary
 from support import create_table
+from tiffin.events import rfc3339
 
 ENDS = {"DELIVERED", "DECLINED", "REJECTED", "CANCELLED", "EXPIRED", "FAILED"}
 TURN_EVENTS = {
@@ -36,6 +38,7 @@ TURN_EVENTS = {
     "OUT_FOR_DELIVERY": "OrderDispatched",
     **{end: f"Order{end.capitalize()}" for end in ENDS},
 }
+MOVES = {"AwaitRestaurant": "accept", "AwaitDispatch": "dispatch", "AwaitDelivery": "deliver"}
 METHODS = [
     "pm_card_visa",
     "pm_card_visa",
@@ -159,13 +162,12 @@ class Tiffin(RuleBasedStateMachine):
         """Take an order some turns further, and leave it a few steps behind the last one."""
         alive = self._alive()
         life = alive[which % len(alive)]
-        moves = {"AwaitRestaurant": "accept", "AwaitDispatch": "dispatch", "AwaitDelivery": "deliver"}
         for _ in range(turns):
             while life.can_step:
                 life.step()
             if life.token is None:
                 return
-            self.api.call("POST", f"/orders/{life.name}/{moves[life.at]}")
+            self.api.call("POST", f"/orders/{life.name}/{MOVES[life.at]}")
         for _ in range(steps):
             if life.can_step:
                 life.step()
@@ -265,6 +267,15 @@ class Tiffin(RuleBasedStateMachine):
                 # Only a courier's word leads to a capture.
                 assert row["claims"]["OUT_FOR_DELIVERY"]["move"] == "deliver"
                 assert row["status"] in {"OUT_FOR_DELIVERY", "DELIVERED"}
+
+    @invariant()
+    def a_turn_that_was_taken_is_told_soon(self) -> None:
+        if not hasattr(self, "ended"):
+            return
+        for row in self.api.rows():
+            life = self.lives.get(row["order_id"])
+            if life and life.token and row["status"] in row["claims"]:
+                assert row["check_at"] <= rfc3339(self.now + timedelta(minutes=6))
 
     @invariant()
     def a_code_is_issued_once_and_discounts_one_order(self) -> None:
@@ -408,3 +419,50 @@ TestTiffin.settings = settings(
     suppress_health_check=list(HealthCheck),
 )
 TestTiffin = pytest.mark.filterwarnings("ignore:No application metrics")(TestTiffin)
+
+
+class TestATurnWhileTheWorkflowTriesAgain:
+    """The order is recorded as waiting, the answer is lost, and somebody takes the turn before the next attempt."""
+
+    @pytest.fixture
+    def tiffin(self) -> Iterator[Tiffin]:
+        tiffin = Tiffin()
+        tiffin.begin()
+        yield tiffin
+        tiffin.teardown()
+
+    @pytest.mark.parametrize("state", list(MOVES))
+    @pytest.mark.parametrize("swept", [False, True], ids=["not swept", "swept"])
+    def test_it_is_told_to_the_next_attempt(self, tiffin: Tiffin, state: str, swept: bool) -> None:
+        _, order = tiffin.api.place()
+        order_id = order["order_id"]
+        life = tiffin.lives[order_id]
+
+        def take_turn(move: str) -> None:
+            assert tiffin.api.call("POST", f"/orders/{order_id}/{move}")[0] == 202
+
+        def go_on() -> None:
+            while life.can_step:
+                life.step()
+
+        while life.at != state:
+            life.step()
+            if life.token and life.at != state:
+                take_turn(MOVES[life.at])
+        life.step(answer_lost=True)
+        take_turn(MOVES[state])
+        if swept:
+            tiffin.sweep(3)
+        go_on()
+        assert life.at == state
+        tiffin.sweep(3)
+        assert life.at != state
+
+        go_on()
+        while life.token:
+            take_turn(MOVES[life.at])
+            go_on()
+        assert life.status == "SUCCEEDED"
+        [row] = tiffin.api.rows()
+        assert row["status"] == "DELIVERED"
+        assert tiffin.ledger.balance(order_id).captured == int(row["total"]["amount"])

@@ -57,7 +57,8 @@ def repair(stored: StoredOrder, now: datetime) -> str | None:
         try:
             workflow.call_back(stored.task_token or "", stored.callback)
         except CallbackRefused:
-            # The workflow is past waiting: it reads the claim, or is dead, which its deadline will show.
+            # The workflow is past waiting, or dead, which its deadline will show; or it is about to wait anew, and its
+            # write will make the order due.
             return None
         return "callback-lost"
     if order.status == OrderStatus.PLACED:
