@@ -196,6 +196,32 @@ class TestTurns:
                 assert (got, answer["type"], answer["order_status"]) == (409, PROBLEM + "illegal-move", status)
                 assert api.rows() == before
 
+    @pytest.mark.parametrize(
+        ("status", "move", "taken"),
+        [
+            ("PLACED", "cancel", "deadline"),
+            ("AWAITING_RESTAURANT", "accept", "deadline"),
+            ("AWAITING_RESTAURANT", "reject", "deadline"),
+            ("AWAITING_RESTAURANT", "cancel", "deadline"),
+            ("PREPARING", "dispatch", "deadline"),
+            ("OUT_FOR_DELIVERY", "deliver", "deadline"),
+            ("DELIVERED", "deliver", None),
+        ],
+    )
+    def test_no_turn_is_taken_after_the_deadline(self, api: Api, status: str, move: str, taken: str | None) -> None:
+        _, order = api.place()
+        api.put(order["order_id"], status)
+        api.table.update_item(
+            Key={"order_id": order["order_id"]},
+            UpdateExpression="SET deadline_at = :past",
+            ExpressionAttributeValues={":past": "2026-05-04T18:31:00.000Z"},
+        )
+        before = api.rows()
+        got, problem = api.call("POST", f"/orders/{order['order_id']}/{move}")
+        assert (got, problem["type"], problem["taken"]) == (409, PROBLEM + "illegal-move", taken)
+        assert api.rows() == before
+        assert (api.workflow.callbacks, api.workflow.stopped) == ([], [])
+
     def test_the_claim_stands_though_the_callback_could_not_be_sent(self, api: Api) -> None:
         _, order = api.place()
         api.put(order["order_id"], "AWAITING_RESTAURANT")

@@ -232,7 +232,8 @@ def _take_turn(order_id: str, move: Move, reason: str | None = None) -> Response
     try:
         workflow.call_back(stored.task_token or "", stored.callback)
     except CallbackRefused:
-        # The wait ran out between claim and callback. The workflow looks for a claim before it gives up.
+        # It no longer waits with this token. The claim stands: if it waits anew the reconciler tells it, and if the
+        # restaurant's time is up it looks for a claim before it takes silence for an answer.
         logger.warning("The callback came late; the claim stands")
     except (ClientError, BotoCoreError):
         logger.exception("The callback could not be sent; the reconciler will send it")

@@ -68,7 +68,7 @@ LEGAL_IN: dict[Move, frozenset[OrderStatus]] = {
 
 
 class IllegalMove(Exception):
-    """The order is not where this move can be made, or somebody's turn was taken already."""
+    """The order is not where this move can be made, or another turn or the deadline was there first."""
 
     def __init__(self, order_id: str, move: Move, status: OrderStatus, taken: str | None = None) -> None:
         already = f" and “{taken}” was there first" if taken else ""

@@ -16,6 +16,7 @@ from tiffin.events import rfc3339
 from tiffin.money import Money
 
 from orders.model import (
+    ENDS,
     LEGAL_IN,
     IllegalMove,
     Move,
@@ -179,13 +180,17 @@ class OrderStore:
 
         Raises:
             UnknownOrder: there is none.
-            IllegalMove: the order is elsewhere, or another turn was taken in this status. Nothing changed.
+            IllegalMove: the order is elsewhere, or another turn was taken in this status, or its deadline was first.
+                Nothing changed.
         """
         stored = self.get(order_id)
         # Between reading and claiming the workflow may have gone one status further, where the move may still be legal.
         for _ in OrderStatus:
             status = stored.order.status
             taken = stored.claims.get(status, {}).get("move")
+            # From the deadline on the workflow may be dead and its end not recorded yet: nobody would hear the turn.
+            if not taken and status not in ENDS and now >= stored.order.deadline_at:
+                taken = "deadline"
             if status not in LEGAL_IN[move] or taken:
                 raise IllegalMove(order_id, move, status, taken)
             try:
