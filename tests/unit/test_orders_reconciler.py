@@ -1,11 +1,13 @@
 """The reconciler: whatever falls between two writes is found by the moment at which somebody should look."""
 
 import importlib
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
+import event_feed
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
@@ -77,7 +79,7 @@ class Unwinds:
 
 class World:
     def __init__(self, module: Any, workflows: Workflows) -> None:
-        self.sweep, self.workflows = module.sweep, workflows
+        self.module, self.sweep, self.workflows = module, module.sweep, workflows
         self.table = boto3.resource("dynamodb").Table("OrdersTable")
         self.store = OrderStore(self.table)
 
@@ -242,9 +244,36 @@ class TestTheSweep:
         shards = {world.row(world.an_order(f"ord_{n}"))["open_shard"] for n in range(64)}
         assert len(shards) == OPEN_SHARDS
 
-    def test_a_flood_is_worked_off_in_portions(self, world: World) -> None:
+    def test_a_flood_is_worked_off_at_once(self, world: World) -> None:
         for n in range(OPEN_SHARDS * 30):
             world.an_order(f"ord_{n}")
-        first = world.sweep(SOON)["execution-started"]
-        assert first <= OPEN_SHARDS * 25
-        assert first + world.sweep(SOON)["execution-started"] == OPEN_SHARDS * 30
+        assert world.sweep(SOON) == {"execution-started": OPEN_SHARDS * 30}
+
+    def test_as_far_as_there_is_time_for_it_from_all_shards_alike(self, world: World) -> None:
+        shards = {order_id: world.row(order_id)["open_shard"] for order_id in map(world.an_order, map(str, range(96)))}
+        time_for = iter([True] * OPEN_SHARDS * 3 + [False])
+        assert world.sweep(SOON, lambda: next(time_for)) == {"execution-started": OPEN_SHARDS * 3}
+        assert Counter(shards[order_id] for order_id in world.workflows.started) == dict.fromkeys(shards.values(), 3)
+        assert world.sweep(SOON) == {"execution-started": 96 - OPEN_SHARDS * 3}
+
+    @pytest.mark.parametrize(("seconds", "repairs"), [(14, {}), (16, {"overdue": 1})])
+    def test_no_order_is_begun_in_the_last_seconds(
+        self, world: World, monkeypatch: pytest.MonkeyPatch, seconds: int, repairs: dict[str, int]
+    ) -> None:
+        world.an_order()
+        context = event_feed.context()
+        monkeypatch.setattr(context, "get_remaining_time_in_millis", lambda: seconds * 1000)
+        assert world.module.handler({}, context) == repairs
+
+    def test_an_order_that_cannot_be_read_is_not_the_others_trouble(
+        self, world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        counted = []
+        monkeypatch.setattr(world.module.metrics, "add_metric", lambda name, *_: counted.append(name))
+        for n in range(4):
+            world.an_order(f"ord_{n}")
+        world.an_order("ord_2", delivery={"name": "Ada"})
+        assert world.sweep(SOON) == {"execution-started": 3}
+        assert counted == ["OrdersStuck"]
+        assert "Cannot be reconciled" in caplog.text
+        assert "Ada" not in caplog.text

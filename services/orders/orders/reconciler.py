@@ -5,7 +5,9 @@ Whatever falls between is found here by the moment each open order carries at wh
 """
 
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from typing import Any
 
 import boto3
@@ -18,9 +20,10 @@ from orders.model import ENDS, GRACE, Move, OrderStatus, workflow_input
 from orders.store import OrderStore, StoredOrder
 from orders.workflow import CallbackRefused, OrderWorkflow, UnwindWorkflow
 
-# A sweep looks at no more orders than this in each shard, with at most two calls to Step Functions for each: far below
-# its quotas (Step Functions developer guide, "Quotas related to API action throttling"). The rest is due next minute.
-PER_SHARD = 25
+# No order is begun with fewer milliseconds left than these: what a sweep does not come to is due in the next one. As it
+# looks at one after the other, it stays far below the quotas of Step Functions (developer guide, "Quotas related to API
+# action throttling").
+ENOUGH = 15_000
 # How soon a repair is looked at again: long enough for an unwind to finish.
 NEXT_LOOK = timedelta(minutes=5)
 # An order that was repaired this often and is open still needs a person: it is counted where an alarm looks.
@@ -75,14 +78,18 @@ def _end(stored: StoredOrder, error: str, cause: str) -> None:
     unwind.start(stored.order.order_id, stored.repairs)
 
 
-def sweep(now: datetime) -> dict[str, int]:
+def sweep(now: datetime, has_time: Callable[[], bool] = lambda: True) -> dict[str, int]:
     """Look at every open order that is due.
+
+    Args:
+        now: the moment of this sweep, aware.
+        has_time: asked before each order whether there is time for it.
 
     Returns:
         How often each kind of repair was made.
     """
     repairs: dict[str, int] = {}
-    for order_id in orders.due(now, PER_SHARD):
+    for order_id in takewhile(lambda _: has_time(), orders.due(now)):
         with work_on_order(order_id):
             try:
                 stored = orders.get(order_id)
@@ -97,6 +104,11 @@ def sweep(now: datetime) -> dict[str, int]:
             except (ClientError, BotoCoreError):
                 # One order's trouble is not the others'. It stays due, and the next sweep meets it again.
                 logger.exception("Could not be reconciled now")
+                continue
+            except Exception as error:
+                # Nor is an order that no sweep will ever be able to read. What the error says may be personal.
+                logger.error("Cannot be reconciled", reason=type(error).__name__)
+                metrics.add_metric("OrdersStuck", MetricUnit.Count, 1)
                 continue
             if done:
                 repairs[done] = repairs.get(done, 0) + 1
@@ -121,6 +133,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     Returns:
         How often each kind of repair was made.
     """
-    repairs = sweep(datetime.now(UTC))
+    repairs = sweep(datetime.now(UTC), lambda: context.get_remaining_time_in_millis() > ENOUGH)
     metrics.add_metric("ReconcilerRepairs", MetricUnit.Count, sum(repairs.values()))
     return repairs

@@ -7,6 +7,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
 # Open orders are spread over this many partitions of the index that the reconciler reads, so that no partition takes
-# every write. Each sweep queries each shard once.
+# every write. Each sweep queries each shard.
 OPEN_SHARDS = 8
 # The reconciler looks at an order that was just placed, or whose turn was just taken, if nothing happened by then.
 FIRST_LOOK = timedelta(minutes=2)
@@ -233,21 +234,24 @@ class OrderStore:
         orders = [_order(item).model_copy(update={"delivery": None, "note": None}) for item in page["Items"]]
         return orders, page.get("LastEvaluatedKey")
 
-    def due(self, now: datetime, limit: int) -> Iterator[str]:
-        """Ids of open orders that the reconciler should look at by now, from every shard in turn.
+    def due(self, now: datetime) -> Iterator[str]:
+        """Ids of all open orders that the reconciler should look at by now, one from every shard in turn.
 
         Args:
             now: the moment, aware.
-            limit: how many at most per shard.
         """
-        for shard in range(OPEN_SHARDS):
-            page = self._table.query(
-                IndexName="open-orders",
-                KeyConditionExpression="open_shard = :shard AND check_at <= :now",
-                ExpressionAttributeValues={":shard": f"open-{shard}", ":now": rfc3339(now)},
-                Limit=limit,
-            )
-            yield from (str(item["order_id"]) for item in page["Items"])
+        for turn in zip_longest(*(self._due(shard, now) for shard in range(OPEN_SHARDS))):
+            yield from filter(None, turn)
+
+    def _due(self, shard: int, now: datetime) -> Iterator[str]:
+        pages = self._table.meta.client.get_paginator("query").paginate(
+            TableName=self._table.name,
+            IndexName="open-orders",
+            KeyConditionExpression="open_shard = :shard AND check_at <= :now",
+            ExpressionAttributeValues={":shard": f"open-{shard}", ":now": rfc3339(now)},
+            PaginationConfig={"PageSize": 25},
+        )
+        return (str(item["order_id"]) for page in pages for item in page["Items"])
 
     def look_again(self, seen: StoredOrder, at: datetime, repaired: bool) -> int:
         """Set when the reconciler looks at an open order next, and count what it had to repair.
