@@ -34,6 +34,17 @@ def test_starting_twice_is_one_execution(workflow: OrderWorkflow) -> None:
     assert [e["executionArn"] for e in arns] == [workflow.execution_arn("ord_1")]
 
 
+def test_another_input_is_still_the_same_execution(workflow: OrderWorkflow) -> None:
+    workflow.start("ord_1", {"order_id": "ord_1"})
+    assert workflow.start("ord_1", {"order_id": "ord_1", "added_by": "a later version"}) == "running"
+
+
+def test_an_execution_that_ended_is_not_started_again(workflow: OrderWorkflow) -> None:
+    workflow.start("ord_1", {"order_id": "ord_1"})
+    workflow.stop("ord_1", "OrderCancelled", "")
+    assert workflow.start("ord_1", {"order_id": "ord_1"}) == "ended"
+
+
 def test_an_order_that_was_never_started_cannot_be_stopped(workflow: OrderWorkflow) -> None:
     assert workflow.stop("ord_none", "OrderCancelled", "") is False
 

@@ -45,7 +45,9 @@ class OrderWorkflow:
                 stateMachineArn=self._arn, name=order_id, input=json.dumps(workflow_input, separators=(",", ":"))
             )
         except self._client.exceptions.ExecutionAlreadyExists:
-            return "ended"
+            # It ended, or it runs with another input: the one that an earlier version of this service made.
+            known = self._client.describe_execution(executionArn=self.execution_arn(order_id))
+            return "running" if known["status"] == "RUNNING" else "ended"
         # The same name and input while it runs is answered with the first start's date.
         return "running" if answer["startDate"] < asked - timedelta(seconds=30) else "started"
 
