@@ -9,23 +9,40 @@ from cfnlint.decode.cfn_yaml import load
 from cfnlint.template.transforms._sam import Transform
 from support import ROOT
 
+TEMPLATES = [ROOT / "template.yaml", *sorted(ROOT.glob("services/*/template.yaml"))]
 # Named within something else, one of many of that name, or for people only.
 MAY_REPEAT = {"StageName", "MetricName", "LayerName", "DisplayName"}
-TEMPLATES = [ROOT / "template.yaml", *sorted(ROOT.glob("services/*/template.yaml"))]
 
 
-def names(template: Path) -> Iterator[tuple[str, str, Any]]:
-    """Every name that a resource is given, with the resource's logical id and the property."""
+@pytest.fixture(params=TEMPLATES, ids=lambda path: str(path.parent.name))
+def properties(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The properties of each resource, by its logical id."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    template: Path = request.param
     transform = Transform(str(template), load(str(template)), "eu-central-1")
     assert transform.transform_template() == []
-    for logical_id, resource in transform.template()["Resources"].items():
-        for name, value in resource.get("Properties", {}).items():
-            if name.endswith("Name") and name not in MAY_REPEAT:
-                yield logical_id, name, value
+    return {name: resource.get("Properties", {}) for name, resource in transform.template()["Resources"].items()}
 
 
-@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: str(path.parent.name))
-def test_two_stacks_of_it_can_stand_in_one_account(template: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def allowed(node: Any) -> Iterator[dict[str, Any]]:
+    """Every policy statement that allows something."""
+    if isinstance(node, dict) and node.get("Effect") == "Allow":
+        yield node
+    elif isinstance(node, dict | list):
+        for inner in node.values() if isinstance(node, dict) else node:
+            yield from allowed(inner)
+
+
+def test_two_stacks_can_stand_in_one_account(properties: dict[str, Any]) -> None:
     """No name is fixed: each is made by CloudFormation, or of a parameter or the stack's own name."""
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    assert [found for found in names(template) if isinstance(found[2], str)] == []
+    names = [(at, key, value) for at, own in properties.items() for key, value in own.items() if key.endswith("Name")]
+    assert [name for name in names if isinstance(name[2], str) and name[1] not in MAY_REPEAT] == []
+
+
+def test_a_queue_takes_in_the_events_of_its_own_rule_only(properties: dict[str, Any]) -> None:
+    queues = [s for s in allowed(properties) if s.get("Principal") == {"Service": "events.amazonaws.com"}]
+    assert [s for s in queues if s.get("Action") == "sqs:SendMessage" and "aws:SourceArn" not in str(s)] == []
+
+
+def test_whoever_announces_announces_its_own_events_only(properties: dict[str, Any]) -> None:
+    assert [s for s in allowed(properties) if "events:PutEvents" in str(s) and "events:source" not in str(s)] == []

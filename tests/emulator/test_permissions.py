@@ -87,6 +87,17 @@ class TestWorkflow:
         refused = invoking(other)
         assert (refused["status"], refused["error"]) == ("FAILED", "States.Permissions")
 
+    @pytest.mark.parametrize(("source", "error"), [("tiffin.orders", None), ("tiffin.payments", "States.Permissions")])
+    def test_it_announces_only_what_is_its_own(self, world: World, source: str, error: str | None) -> None:
+        own = {"ForAllValues:StringEquals": {"events:source": "tiffin.orders"}}
+        role = world.role([{"Effect": "Allow", "Action": "events:PutEvents", "Resource": "*", "Condition": own}])
+        entry = {"Source": source, "DetailType": "OrderPlaced", "Detail": {}}
+        state = {"Type": "Task", "Resource": "arn:aws:states:::events:putEvents", "End": True}
+
+        ended = world.end_of(world.start(world.machine({"Tell": {**state, "Arguments": {"Entries": [entry]}}}, role)))
+
+        assert (ended["status"], ended.get("error")) == ("FAILED" if error else "SUCCEEDED", error)
+
 
 class TestRule:
     def test_a_queue_gets_only_what_its_policy_lets_in(self, world: World) -> None:

@@ -35,13 +35,14 @@ def fill() -> None:
     stepfunctions._invoke_with_callback = invoke_with_callback
 
 
-def role_allows(role: str, action: str, resource: str) -> bool:
+def role_allows(role: str, action: str, resource: str, keys: dict[str, Any] | None = None) -> bool:
     """Whether the policies of a role allow an action.
 
     Args:
         role: the role's ARN.
         action: like `dynamodb:UpdateItem`.
         resource: ARN of what is acted upon.
+        keys: the condition keys that only this action's service has, with their values.
     """
     account = get_account_id()
     context = iam_evaluator.EvalContext(
@@ -51,6 +52,7 @@ def role_allows(role: str, action: str, resource: str) -> bool:
         action=action,
         resource_arn=resource,
         region=get_region(),
+        service_context=keys or {},
     )
     policies = iam_evaluator._gather_role_policies(role.rpartition("/")[2], account)
     return bool(iam_evaluator.evaluate(context, policies).decision == "Allow")
@@ -61,8 +63,9 @@ def _check(resource: str, data: _Arguments) -> None:
     machine = stepfunctions._state_machines.get(execution["stateMachineArn"]) if execution else None
     if machine is None:
         return
+    keys = {"events:source": [entry.get("Source") for entry in data.get("Entries", [])]}
     for action, target in _needs(resource, data):
-        if not role_allows(machine["roleArn"], action, target):
+        if not role_allows(machine["roleArn"], action, target, keys):
             raise stepfunctions._ExecutionError(
                 "States.Permissions", f"{machine['roleArn']} is not authorized to perform {action} on {target}"
             )
