@@ -202,7 +202,8 @@ def _gateway() -> Iterator[Case]:
         _DEAD,
         (
             Fault("state", "stop", {"state": "AuthorizePayment", "moment": "during"}),
-            Fault("function", "delay", {"function": PAYMENTS, "operation": "authorize"}, seconds=2.0),
+            # Longer than a release takes that has to wait for a new worker: it is to come first.
+            Fault("function", "delay", {"function": PAYMENTS, "operation": "authorize"}, seconds=6.0),
         ),
     )
 
