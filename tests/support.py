@@ -23,6 +23,16 @@ def resources(service: str) -> dict[str, Any]:
     return dict(load(str(ROOT / "services" / service / "template.yaml"))["Resources"])
 
 
+def functions() -> list[tuple[str, str]]:
+    """Every function of every service: nested application and logical id, such as `("Orders", "ApiFunction")`."""
+    return [
+        (service.title(), logical_id)
+        for service in sorted(path.parent.name for path in (ROOT / "services").glob("*/template.yaml"))
+        for logical_id, resource in resources(service).items()
+        if resource["Type"] == "AWS::Serverless::Function"
+    ]
+
+
 def create_table(service: str, logical_id: str) -> str:
     """Make the table of a service's template in whatever DynamoDB boto3 reaches (moto's, in unit tests).
 

@@ -13,7 +13,7 @@ from event_contracts import EVENTS, example, validate
 from moto import mock_aws
 from orders.model import order_id_for
 from orders.store import MenuStore, OrderStore
-from support import ROOT, create_table, resources
+from support import create_table, functions, resources
 from tiffin import outbox
 
 INVOCATIONS = EVENTS / "invocations"
@@ -142,13 +142,8 @@ def test_the_reconciler_has_nothing_to_do_on_an_empty_table(invoke: Invoke) -> N
 
 
 def test_every_function_has_a_sample_and_every_sample_a_function() -> None:
-    functions = {
-        logical_id if logical_id.startswith(service.title()) else service.title() + logical_id
-        for service in (path.parent.name for path in (ROOT / "services").glob("*/template.yaml"))
-        for logical_id, resource in resources(service).items()
-        if resource["Type"] == "AWS::Serverless::Function"
-    }
-    assert {path.stem.split("-")[0] for path in INVOCATIONS.glob("*.json")} == functions
+    names = {name if name.startswith(application) else application + name for application, name in functions()}
+    assert {path.stem.split("-")[0] for path in INVOCATIONS.glob("*.json")} == names
 
 
 @pytest.mark.parametrize("path", sorted(INVOCATIONS.glob("*RelayFunction-*.json")), ids=lambda path: path.stem)

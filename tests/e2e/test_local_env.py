@@ -3,17 +3,12 @@
 import local_env
 from deployed import Deployed
 from emulator import Stack
-from support import ROOT, resources
+from support import functions
 
 
 def test_every_function_gets_what_its_template_refers_to(stack: Stack) -> None:
     found = local_env.environments(Deployed(stack.client, stack.outputs), "tiffin")
-    assert set(found) == {
-        f"{service.title()}/{logical_id}"
-        for service in (path.parent.name for path in (ROOT / "services").glob("*/template.yaml"))
-        for logical_id, resource in resources(service).items()
-        if resource["Type"] == "AWS::Serverless::Function"
-    }
+    assert set(found) == {"/".join(function) for function in functions()}
     api, payments = found["Orders/ApiFunction"], found["Payments/PaymentsFunction"]
     assert api["ORDERS_TABLE"] == stack.outputs["OrdersTableName"]
     assert api["ORDER_WORKFLOW_ARN"] == stack.outputs["OrderWorkflowArn"]
