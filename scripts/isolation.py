@@ -292,7 +292,7 @@ def page(phases: list[Phase], orders: int) -> str:
 <!-- Written by `make isolation`. Do not edit: run it. -->
 
 Promotions and notifications know orders by their events alone. So both can be broken at once, in each way, and no order
-is lost or slower for it. {orders} orders per row, {AT_ONCE} at a time, each taken from placed to delivered; every
+is lost or waits for it. {orders} orders per row, {AT_ONCE} at a time, each taken from placed to delivered; every
 customer is owed one promo code and four mails. All {orders} of each row were delivered, and once mended, all {orders}
 codes and all {orders * MAILS_PER_ORDER} mails were there, none twice.
 
@@ -304,8 +304,9 @@ everything well.
 |---|---|---|---|---|
 {table}
 
-- **Ratios below 1**: on one machine, what a broken consumer does not do leaves more of the cores to the orders. On AWS
-  the two share nothing but the bus.
+- **Ratios other than 1** come from the shared cores: a consumer that does nothing leaves more to the orders, one
+  that fails over and over takes some. The row with everything well again shows how far the machine itself strays. On
+  AWS the two share nothing but the bus.
 - **Both functions raise, both tables gone**: the events wait in the queues. A message that failed comes back after the
   queue's visibility timeout, set to {COMES_BACK} s in this run (the templates have six times the function's timeout):
   that is most of the time to catch up. The deleted tables are made anew, with the relay's mapping and permission on the
