@@ -49,7 +49,8 @@ def unpromised(model: type[BaseModel], schema: dict[str, Any], at: str) -> Itera
             yield f"{here} is read as if it were always there"
         alternatives = list(_alternatives(field.annotation))
         for rule in (*field.metadata, *(rule for _, rules in alternatives for rule in rules)):
-            for pattern in (p for p in (getattr(rule, "pattern", None),) if p and p != promised.get("pattern")):
+            pattern = getattr(rule, "pattern", None)
+            if pattern and pattern != promised.get("pattern"):
                 yield f"{here} is held to {pattern}, promised is {promised.get('pattern')}"
         kinds = [kind for kind, _ in alternatives]
         if "null" in promised.get("type", []) and type(None) not in kinds:

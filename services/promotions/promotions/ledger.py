@@ -137,7 +137,8 @@ def decide(customer: Customer, news: News, rules: Sequence[Rule], exhausted: fro
         else:
             amended.append(_amend(held, grant))
             # Whoever keeps a copy of the code (event-carried state transfer) must not take it for longer than we do.
-            to_announce.extend(amended[-1:] if grant.expires_at < held.expires_at else [])
+            if grant.expires_at < held.expires_at:
+                to_announce.append(amended[-1])
 
     uses = _uses(customer, news)
     return Change(

@@ -11,7 +11,6 @@ consumer must get right stands here:
   starts a new trace, so the join is by annotation.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,6 +24,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from tiffin.dead_letters import set_aside
 from tiffin.events import EventMetadata
 from tiffin.observability import about_order, came_to, logger, metrics, tracer
 
@@ -223,17 +223,12 @@ class Consumer:
 
     def _bury(self, record: SQSRecord, unreadable: Unreadable) -> None:
         """Send a message to the dead-letter queue; if that fails, the error makes the record a batch item failure."""
-        error_type, reason = type(unreadable).__name__, str(unreadable)
-        self._sqs.send_message(
-            QueueUrl=os.environ["DEAD_LETTER_QUEUE_URL"],
-            MessageBody=record.body,
-            MessageAttributes={
-                "reason": {"DataType": "String", "StringValue": reason},
-                "error_type": {"DataType": "String", "StringValue": error_type},
-            },
-        )
+        set_aside(self._sqs, record.body, unreadable)
         logger.error(
-            "Event sent to the dead-letter queue", message_id=record.message_id, error_type=error_type, reason=reason
+            "Event sent to the dead-letter queue",
+            message_id=record.message_id,
+            error_type=type(unreadable).__name__,
+            reason=str(unreadable),
         )
         metrics.add_metric("EventsDeadLettered", MetricUnit.Count, 1)
 

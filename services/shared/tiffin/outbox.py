@@ -27,6 +27,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tiffin import events
+from tiffin.dead_letters import set_aside
 from tiffin.observability import logger, metrics, tracer
 
 if TYPE_CHECKING:
@@ -210,23 +211,16 @@ def _send(bus: "EventBridgeClient", chunk: list[_Numbered]) -> str | None:
 
 def _bury(record: Record, error: NotAnEvent) -> str | None:
     """Tell the dead-letter queue of an item that can never be announced; its sequence number if that fails."""
-    sequence_number, reason = str(record["dynamodb"]["SequenceNumber"]), str(error)
+    sequence_number = str(record["dynamodb"]["SequenceNumber"])
     try:
-        _sqs().send_message(
-            QueueUrl=os.environ["DEAD_LETTER_QUEUE_URL"],
-            # The key alone: an item may be larger than a message, and stays in the table for a week.
-            MessageBody=json.dumps(record["dynamodb"]["Keys"]),
-            MessageAttributes={
-                "reason": {"DataType": "String", "StringValue": reason},
-                "error_type": {"DataType": "String", "StringValue": type(error).__name__},
-            },
-        )
+        # The key alone: an item may be larger than a message, and stays in the table for a week.
+        set_aside(_sqs(), json.dumps(record["dynamodb"]["Keys"]), error)
     except (ClientError, BotoCoreError) as failure:
         logger.warning("The dead-letter queue took no letter", extra={"reason": type(failure).__name__})
         return sequence_number
     logger.error(
         "An outbox item cannot be announced",
-        extra={"error_type": type(error).__name__, "reason": reason, "at": sequence_number},
+        extra={"error_type": type(error).__name__, "reason": str(error), "at": sequence_number},
     )
     return None
 
