@@ -81,7 +81,7 @@ class Breaker:
         names = [f["FunctionName"] for f in self._lambda.list_functions(MaxItems=50)["Functions"]]
         self._consumers = [n for n in names if "-Promotions-" in n and "ConsumerFunction" in n]
         self._consumers += [n for n in names if "-Notifications-" in n]
-        (self._relay,) = (n for n in names if "-Promotions-" in n and "RelayFunction" in n)
+        (self._relay,) = (n for n in names if "-Promotions-" in n and "OutboxRelayFunction" in n)
 
     def raising_functions(self) -> Callable[[], None]:
         """Both functions raise, whatever they are given. Returns how to mend it.

@@ -31,14 +31,14 @@ from rich.table import Table
 
 # By the name that a person types: the outputs of the dead-letter queue and of what its messages go back to.
 QUEUES = {
-    "promotions": ("PromotionsDlqUrl", "PromotionsQueueUrl"),
-    "promo-codes": ("PromoCodesDlqUrl", "PromoCodesQueueUrl"),
-    "notifications": ("NotificationsDlqUrl", "NotificationsQueueUrl"),
-    "metrics": ("MetricsDlqUrl", "MetricsQueueUrl"),
-    "deaths": ("DeathsDlqUrl", "UnwindWorkflowArn"),
+    "promotions": ("PromotionsDeadLetterQueueUrl", "PromotionsQueueUrl"),
+    "promo-codes": ("PromoCodesDeadLetterQueueUrl", "PromoCodesQueueUrl"),
+    "notifications": ("NotificationsDeadLetterQueueUrl", "NotificationsQueueUrl"),
+    "metrics": ("MetricsDeadLetterQueueUrl", "MetricsQueueUrl"),
+    "deaths": ("DeathsDeadLetterQueueUrl", "UnwindWorkflowArn"),
     # Positions in a stream, and keys of what is no event, are nothing that a queue could take: docs/runbooks/outbox.md.
-    "payments-outbox": ("PaymentsRelayDlqUrl", None),
-    "promotions-outbox": ("PromotionsRelayDlqUrl", None),
+    "payments-outbox": ("PaymentsOutboxDeadLetterQueueUrl", None),
+    "promotions-outbox": ("PromotionsOutboxDeadLetterQueueUrl", None),
 }
 # While one person looks at the messages, another one's look finds none of them: no longer than necessary.
 _LOOK_SECONDS = 60

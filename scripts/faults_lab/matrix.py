@@ -638,12 +638,12 @@ def _promotions_down(lab: Lab, seed: int) -> list[Case]:
     lab.run(cases, limit=150)
     lab.lift("promotions-down")
     # What was tried five times waits in the dead-letter queue, and is sent back as a person would.
-    sqs = lab.stack.client("sqs")
+    sqs, queue = lab.stack.client("sqs"), lab.stack.outputs["PromotionsDeadLetterQueueUrl"]
     for _ in range(50):
-        batch = sqs.receive_message(QueueUrl=lab.stack.outputs["PromotionsDlqUrl"], MaxNumberOfMessages=10)
+        batch = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)
         for message in batch.get("Messages", []):
             sqs.send_message(QueueUrl=lab.stack.outputs["PromotionsQueueUrl"], MessageBody=message["Body"])
-            sqs.delete_message(QueueUrl=lab.stack.outputs["PromotionsDlqUrl"], ReceiptHandle=message["ReceiptHandle"])
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
         if not batch.get("Messages"):
             break
     return cases

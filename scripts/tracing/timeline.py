@@ -9,7 +9,7 @@ from typing import Any
 
 from .facts import Execution, Facts, LogLine, redacted, seconds
 
-_RESOURCE = re.compile(r".*-([A-Za-z]+(?:Function|Workflow|Table|Queue|Dlq))-[A-Z0-9]+$")
+_RESOURCE = re.compile(r".*-([A-Za-z]+(?:Function|Workflow|Table|Queue))-[A-Z0-9]+$")
 _SDK_NAMES = {"dynamodb": "DynamoDB", "states": "StepFunctions", "events": "EventBridge", "sqs": "SQS"}
 # A subsegment may begin a little before its parent's clock says so.
 _SLACK = 0.05

@@ -146,7 +146,7 @@ def test_every_function_has_a_sample_and_every_sample_a_function() -> None:
     assert {path.stem.split("-")[0] for path in INVOCATIONS.glob("*.json")} == names
 
 
-@pytest.mark.parametrize("path", sorted(INVOCATIONS.glob("*RelayFunction-*.json")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(INVOCATIONS.glob("*OutboxRelayFunction-*.json")), ids=lambda path: path.stem)
 def test_a_relays_sample_is_announced_as_its_contract_says(path: Path) -> None:
     records = json.loads(path.read_text("utf-8"))["Records"]
     with mock_aws():

@@ -41,17 +41,15 @@ def test_bad_events_are_kept_with_their_reason_and_good_ones_take_effect(
 
     eventually(lambda: [c for c in client.promo_codes(customer) if c["reason"] == "welcome_back"], what="the code")
 
-    sqs, dead = stack.client("sqs"), {}
+    sqs, queue, dead = stack.client("sqs"), stack.outputs["PromotionsDeadLetterQueueUrl"], {}
 
     def both_dead() -> bool:
-        batch = sqs.receive_message(
-            QueueUrl=stack.outputs["PromotionsDlqUrl"], MaxNumberOfMessages=10, MessageAttributeNames=["All"]
-        )
+        batch = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
         for message in batch.get("Messages", []):
             order_id = json.loads(message["Body"])["detail"]["metadata"]["order_id"]
             dead[order_id] = message.get("MessageAttributes", {}).get("reason", {}).get("StringValue", "")
             if order_id in ids:
-                sqs.delete_message(QueueUrl=stack.outputs["PromotionsDlqUrl"], ReceiptHandle=message["ReceiptHandle"])
+                sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
         return {ids[1], ids[2]} <= dead.keys()
 
     assert eventually(both_dead, what="keeping the dead letters")

@@ -17,5 +17,5 @@ def test_every_function_gets_what_its_template_refers_to(stack: Stack) -> None:
 
 def test_one_service_alone_is_named_as_in_its_own_template(stack: Stack) -> None:
     found = local_env.environments(Deployed(stack.client, stack.outputs), "tiffin", "Promotions")
-    assert set(found) == {"ApiFunction", "ConsumerFunction", "RelayFunction"}
+    assert set(found) == {"ApiFunction", "ConsumerFunction", "OutboxRelayFunction"}
     assert found["ApiFunction"]["PROMOTIONS_TABLE"] == stack.outputs["PromotionsTableName"]

@@ -54,7 +54,7 @@ def test_no_alarm_watches_what_is_not_there(stack: Stack, alarms: list[dict[str,
 
 def test_every_dead_letter_queue_is_watched(stack: Stack, alarms: list[dict[str, Any]]) -> None:
     watched = {d["Value"] for alarm in alarms for d in alarm["Dimensions"] if d["Name"] == "QueueName"}
-    dead = {url.rsplit("/", 1)[1] for name, url in stack.outputs.items() if name.endswith("DlqUrl")}
+    dead = {url.rsplit("/", 1)[1] for name, url in stack.outputs.items() if name.endswith("DeadLetterQueueUrl")}
     assert dead
     assert dead <= watched
 

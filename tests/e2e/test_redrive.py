@@ -75,11 +75,11 @@ def test_a_message_that_nobody_mended_comes_back(stack: Stack, deployed: Deploye
     second = letter_of(deployed, order_id)
     assert second.message_id != first.message_id
     assert second.reason == "UnknownVersion: OrderDelivered is of version 7, known is 1"
-    stack.client("sqs").purge_queue(QueueUrl=stack.outputs["PromotionsDlqUrl"])
+    stack.client("sqs").purge_queue(QueueUrl=stack.outputs["PromotionsDeadLetterQueueUrl"])
 
 
 def test_looking_changes_nothing(stack: Stack, deployed: Deployed) -> None:
-    url = stack.outputs["MetricsDlqUrl"]
+    url = stack.outputs["MetricsDeadLetterQueueUrl"]
     for number in range(12):
         stack.client("sqs").send_message(QueueUrl=url, MessageBody=f"no event {number}")
 
@@ -100,7 +100,7 @@ def test_a_death_that_could_not_start_the_unwind_starts_it_now(
     order_id = client.place(customer_id=customer)["order_id"]
     client.deliver(order_id)
     event = {"detail-type": "Step Functions Execution Status Change", "detail": {"name": order_id, "status": "FAILED"}}
-    stack.client("sqs").send_message(QueueUrl=stack.outputs["DeathsDlqUrl"], MessageBody=json.dumps(event))
+    stack.client("sqs").send_message(QueueUrl=stack.outputs["DeathsDeadLetterQueueUrl"], MessageBody=json.dumps(event))
     redrive.redrive(deployed, "deaths", send=True)
 
     def unwound() -> str | None:
@@ -126,7 +126,7 @@ def test_an_outbox_item_that_is_no_event_is_a_letter_and_holds_up_nothing(
     letter = eventually(find, what="becoming a dead letter")
     assert (letter.name, letter.reason) == ("EVENT#Nonsense", "NotAnEvent: KeyError")
     assert json.loads(letter.body) == key
-    stack.client("sqs").purge_queue(QueueUrl=stack.outputs["PaymentsRelayDlqUrl"])
+    stack.client("sqs").purge_queue(QueueUrl=stack.outputs["PaymentsOutboxDeadLetterQueueUrl"])
     order = client.place(customer_id=customer)["order_id"]
     tap.wait_for(lambda event: event["detail"]["metadata"]["event_id"] == f"{order}:PaymentAuthorized")
 
@@ -137,7 +137,7 @@ def test_stream_positions_are_not_sent_anywhere(deployed: Deployed) -> None:
 
 
 def test_every_dead_letter_queue_of_the_stack_can_be_looked_into(stack: Stack) -> None:
-    queues = {name for name in stack.outputs if name.endswith("DlqUrl")}
+    queues = {name for name in stack.outputs if name.endswith("DeadLetterQueueUrl")}
     assert queues == {source for source, _ in redrive.QUEUES.values()} & stack.outputs.keys()
     runbook = Path("docs/runbooks/redrive.md").read_text("utf-8")
     for name in redrive.QUEUES:

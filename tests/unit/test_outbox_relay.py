@@ -259,7 +259,7 @@ class TestPoison:
     ("service", "mapping", "function", "queue"),
     [
         ("payments", "OutboxStreamMapping", "OutboxRelayFunction", "OutboxDeadLetterQueue"),
-        ("promotions", "OutboxMapping", "RelayFunction", "RelayDlq"),
+        ("promotions", "OutboxStreamMapping", "OutboxRelayFunction", "OutboxDeadLetterQueue"),
     ],
 )
 def test_the_relay_gives_up_by_age_alone(service: str, mapping: str, function: str, queue: str) -> None:
