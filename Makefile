@@ -45,7 +45,7 @@ trace: $(VENV)/ready ## where an order is, and why: make trace ORDER=ord_... [HT
 	@$(BIN)/python scripts/trace.py --order "$(or $(ORDER),$(error say which order: make trace ORDER=ord_...))" \
 	  $(if $(HTML),--html "$(HTML)")
 
-stats: $(VENV)/ready ## how long orders take to each turn, and events to each consumer
+stats: $(VENV)/ready ## how long orders take to each status, and events to each consumer
 	@$(BIN)/python scripts/stats.py
 
 test: $(VENV)/ready ## unit, contract, workflow and end-to-end tests

@@ -74,11 +74,13 @@ def one_round(requests: int) -> list[float]:
 
     answer = json.dumps({"Item": _item()}).encode()
 
-    def stored(request: Any, **_: Any) -> AWSResponse:
-        return AWSResponse(request.url, 200, {"content-type": "application/x-amz-json-1.0"}, Raw(answer))
+    def stored(request: Any, **_: Any) -> Any:
+        headers: Any = {"content-type": "application/x-amz-json-1.0"}
+        return AWSResponse(request.url, 200, headers, Raw(answer))
 
     boto3.setup_default_session()
-    boto3.DEFAULT_SESSION.events.register("before-send", stored)
+    session: Any = boto3.DEFAULT_SESSION
+    session.events.register("before-send", stored)
     from orders import api
 
     event = {
@@ -97,7 +99,7 @@ def one_round(requests: int) -> list[float]:
     took = []
     for _ in range(requests + 20):
         began = time.perf_counter()
-        result = api.handler(event, Context())  # type: ignore[arg-type]
+        result = api.handler(event, Context())
         took.append((time.perf_counter() - began) * 1000)
         if result["statusCode"] != 200:
             raise RuntimeError(result["body"])

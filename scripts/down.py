@@ -2,7 +2,7 @@
 
 import sys
 
-from emulator import NotRunning, Stack
+from laptop import NotRunning, Stack
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""What `make stats` runs: how long orders take to each turn, and events to each consumer.
+"""What `make stats` runs: how long orders take to each status, and events to each consumer.
 
     python scripts/stats.py [--hours N] [--json] [--profile NAME] [--region NAME] [--stack NAME]
 
@@ -11,14 +11,13 @@ import sys
 import time
 from collections.abc import Mapping
 
-from emulator.isolation import STATE_DIR
-from emulator.record import FILE
+from laptop.environment import STATE_DIR
+from laptop.record.store import FILE
+from operations import deployed
 from rich.console import Console
 from rich.table import Table
-from trace_source import add_source_options, source
-from tracing import figures, timeline
+from tracing import figures, sources, timeline
 from tracing.facts import UnknownOrder
-from tracing.sources import Recorded
 from tracing.story import duration
 
 
@@ -35,28 +34,28 @@ def table(title: str, found: Mapping[str, list[float]]) -> Table:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(description="How long orders take to each turn, and events to each consumer.")
+    parser = argparse.ArgumentParser(description="How long orders take to each status, and events to each consumer.")
     parser.add_argument("--hours", type=float, default=24, help="how far back to look")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
-    add_source_options(parser)
+    deployed.add_options(parser)
     options = parser.parse_args(arguments)
     console = Console(width=None if sys.stdout.isatty() else 120)
     # On the laptop the record has everything, of running stacks too.
-    asked = source(options) if options.profile or options.region else Recorded(STATE_DIR / FILE)
+    asked = sources.source(options) if options.profile or options.region else sources.Recorded(STATE_DIR / FILE)
     timelines = []
     for order_id in asked.recent(time.time() - options.hours * 3600):
         try:
             timelines.append(timeline.build(asked.facts(order_id)))
         except UnknownOrder:
             continue
-    turns = dict(sorted(figures.turns(timelines).items(), key=lambda item: figures.percentiles(item[1])[50]))
+    statuses = dict(sorted(figures.statuses(timelines).items(), key=lambda item: figures.percentiles(item[1])[50]))
     delays = {f"{event} → {service}": values for (event, service), values in sorted(figures.delays(timelines).items())}
     if options.json:
-        told = {"orders": len(timelines), "turns": figures.summary(turns), "delays": figures.summary(delays)}
+        told = {"orders": len(timelines), "statuses": figures.summary(statuses), "delays": figures.summary(delays)}
         print(json.dumps(told, indent=2))
         return 0
     console.print(f"{len(timelines)} orders in the last {options.hours:g} hours.\n", highlight=False)
-    console.print(table("From placed to each turn", turns))
+    console.print(table("From placed to each status", statuses))
     console.print()
     console.print(table("From each event to its consumer", delays))
     return 0

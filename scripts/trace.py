@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from operations import deployed
 from rich.console import Console
-from trace_source import add_source_options, source
-from tracing import html, story, text, timeline
+from tracing import html, sources, story, text, timeline
 from tracing.facts import UnknownOrder
 
 
@@ -39,11 +39,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--order", required=True, help="the order's id")
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page")
-    add_source_options(parser)
+    deployed.add_options(parser)
     options = parser.parse_args(arguments)
     console = Console(width=None if sys.stdout.isatty() else 140)
     try:
-        told = timeline.build(source(options).facts(options.order))
+        told = timeline.build(sources.source(options).facts(options.order))
     except UnknownOrder as unknown:
         console.print(str(unknown), soft_wrap=True, highlight=False)
         return 1

@@ -10,7 +10,7 @@ import signal
 import sys
 from typing import Any
 
-from emulator import AlreadyRunning, EmulatorError, Stack
+from laptop import AlreadyRunning, EmulatorError, Stack
 from rich.console import Console
 from rich.markup import escape
 

@@ -8,8 +8,8 @@ import pytest
 # As each template sets it. Powertools reads it when the services are imported: before any fixture, and just below.
 os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "Tiffin/test"
 
-from client import Client
-from emulator import BusTap, Stack
+from laptop import BusTap, Stack
+from laptop.client import Client
 from support import SENDER
 
 

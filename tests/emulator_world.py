@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from emulator import isolation
-from emulator.launcher import Process
+from laptop import environment
+from laptop.emulator.launcher import Process
 
 CLOCK = 60
 """A minute of a workflow's time takes a second here."""
@@ -48,7 +48,7 @@ class World:
         self.admin = self.role([{"Effect": "Allow", "Action": "*", "Resource": "*"}])
 
     def client(self, service: str) -> Any:
-        return isolation.client(service, self.endpoint)
+        return environment.client(service, self.endpoint)
 
     def role(self, statements: list[dict[str, Any]]) -> str:
         """ARN of a new role that any service may assume."""
@@ -72,7 +72,7 @@ class World:
         return str(
             self.functions.create_function(
                 FunctionName=unique("function"),
-                Runtime=isolation.runtime(),
+                Runtime=environment.runtime(),
                 Role=role or self.admin,
                 Handler="app.handler",
                 Code={"ZipFile": archive.getvalue()},

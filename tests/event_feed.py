@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from event_contracts import validate
+from contracts.schemas import validate
 
 
 class Context(LambdaContext):

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import boto3
 from cfnlint.decode.cfn_yaml import load  # the short forms (!Ref, !Sub) need a reader that knows them
-from emulator import BusTap, Stack
+from laptop import BusTap, Stack
 from payments.sandbox import Balance, SandboxGateway
 
 ROOT = Path(__file__).resolve().parent.parent

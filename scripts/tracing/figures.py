@@ -1,4 +1,4 @@
-"""Over many orders: how long they take to each turn, and events to each consumer."""
+"""Over many orders: how long they take to each status, and events to each consumer."""
 
 import math
 from collections import defaultdict
@@ -10,10 +10,10 @@ from .timeline import Timeline
 PERCENTILES = (50, 90, 99)
 
 
-def turns(timelines: Iterable[Timeline]) -> dict[str, list[float]]:
+def statuses(timelines: Iterable[Timeline]) -> dict[str, list[float]]:
     """Seconds from placed to each status that an order came to, by status.
 
-    A turn is the moment at which a workflow began to write it on the order.
+    A status is entered at the moment at which a workflow began to write it on the order.
     """
     found: dict[str, list[float]] = defaultdict(list)
     for timeline in timelines:

@@ -1,14 +1,20 @@
 """Where facts come from: AWS's APIs, which the running laptop answers too, or the record that a laptop left."""
 
+import argparse
 import contextlib
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
+from laptop import NotRunning
+from laptop.environment import STATE_DIR
+from laptop.record.store import FILE
+from operations import deployed
+from operations.deployed import Deployed
 
 from .facts import BusEvent, Execution, Facts, LogLine, UnknownOrder, announced, bus_event, log_line, seconds
 
@@ -36,18 +42,11 @@ class Source(Protocol):
 
 
 class Live:
-    """A deployed stack, on AWS or on the running laptop.
+    """A deployed stack, on AWS or on the running laptop."""
 
-    Args:
-        client: makes a boto3 client of a service.
-        outputs: the root stack's outputs.
-        stack: the root stack's name.
-        where: how to call it in a message.
-    """
-
-    def __init__(self, client: Callable[[str], Any], outputs: Mapping[str, str], stack: str, where: str) -> None:
-        self._client, self._outputs, self._stack, self._where = client, outputs, stack, where
-        self._states = client("stepfunctions")
+    def __init__(self, stack: Deployed) -> None:
+        self._client, self._outputs, self._stack, self._where = stack.client, stack.outputs, stack, str(stack)
+        self._states = stack.client("stepfunctions")
         self._groups: list[str] | None = None
 
     def facts(self, order_id: str) -> Facts:
@@ -69,7 +68,7 @@ class Live:
 
     def recent(self, since: float) -> list[str]:
         """List the order workflow's executions, newest first."""
-        found = []
+        found: list[str] = []
         pages = self._states.get_paginator("list_executions").paginate(
             stateMachineArn=self._outputs["OrderWorkflowArn"], PaginationConfig={"PageSize": 1000}
         )
@@ -164,23 +163,13 @@ class Live:
     def _log_groups(self) -> list[str]:
         if self._groups is None:
             functions, groups = [], []
-            for kind, name in self._resources(self._stack):
+            for _, kind, name in self._stack.resources():
                 if kind == "AWS::Lambda::Function":
                     functions.append(f"/aws/lambda/{name}")
                 elif kind == "AWS::Logs::LogGroup":
                     groups.append(name)
             self._groups = sorted({*functions, *groups})
         return self._groups
-
-    def _resources(self, stack: str) -> Iterator[tuple[str, str]]:
-        pages = self._client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
-        for page in pages:
-            for resource in page["StackResourceSummaries"]:
-                kind, name = resource["ResourceType"], resource.get("PhysicalResourceId", "")
-                if kind == "AWS::CloudFormation::Stack" and name:
-                    yield from self._resources(name)
-                else:
-                    yield kind, name
 
     def _outboxes(self, order_id: str, customer_id: str) -> list[BusEvent]:
         dynamodb, found = self._client("dynamodb"), []
@@ -274,6 +263,23 @@ class Either:
     def recent(self, since: float) -> list[str]:
         """The first one's orders, or the second one's if there are none."""
         return self._first.recent(since) or self._second.recent(since)
+
+
+def source(options: argparse.Namespace) -> Source:
+    """Where to ask: AWS if the caller says so, else this machine, the running stack first and then the record.
+
+    Args:
+        options: see `operations.deployed.add_options`.
+
+    Raises:
+        ClientError, BotoCoreError: AWS does not know the stack, or not the caller.
+    """
+    record = Recorded(STATE_DIR / FILE)
+    try:
+        stack = deployed.reach(options)
+    except NotRunning:
+        return record
+    return Live(stack) if stack.region else Either(Live(stack), record)
 
 
 def _read_execution(

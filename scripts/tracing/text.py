@@ -55,8 +55,8 @@ def _steps(console: Console, timeline: Timeline) -> None:
             mark = "[red]✗[/]" if entry.failed else "[magenta]…[/]" if entry.waits else "[green]●[/]"
             unwinding = " [dim](unwind)[/]" if entry.workflow == "unwind" else ""
             console.print(f"[dim]{since}[/]  {mark} [bold]{entry.state}[/]{unwinding}  [dim]{left}[/]", highlight=False)
-            for line in attempts(entry):
-                console.print(f"               [dim]{escape(line)}[/]", highlight=False, soft_wrap=True)
+            for attempt in attempts(entry):
+                console.print(f"               [dim]{escape(attempt)}[/]", highlight=False, soft_wrap=True)
             lines = entry.logs
         for line in lines:
             console.print(f"               [blue]{escape(line.service)}:[/] {escape(line.message)}", highlight=False)

@@ -181,7 +181,7 @@ def _visits(execution: Execution) -> Iterator[Visit]:
     visit: Visit | None = None
     for event in execution.history:
         at, kind = event["timestamp"], event["type"]
-        details: dict[str, Any] = next((v for k, v in event.items() if k.endswith("EventDetails")), None) or {}
+        details: dict[str, Any] = next((v for k, v in event.items() if k.endswith("EventDetails") and v), {})
         if kind.endswith("StateEntered"):
             name = details["name"]
             waits = ".waitForTaskToken" in str(states.get(name, {}).get("Resource", ""))

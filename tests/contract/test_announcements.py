@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import boto3
-import event_contracts
 import pytest
 from asl import Execution, TaskFailed, machine
 from botocore.exceptions import ClientError
+from contracts import schemas
 from orders_world import Api, orders_world
 
 MACHINES = {
@@ -97,10 +97,10 @@ class World:
 
     def _announce(self, entries: list[dict[str, Any]]) -> None:
         for entry in entries:
-            envelope = event_contracts.example(entry["DetailType"])
+            envelope = schemas.example(entry["DetailType"])
             detail = json.loads(json.dumps(entry["Detail"]))
             event = envelope | {"detail-type": entry["DetailType"], "source": entry["Source"], "detail": detail}
-            event_contracts.validate(event)
+            schemas.validate(event)
             assert "Lovelace" not in json.dumps(event)
             metadata = detail["metadata"]
             assert metadata["event_id"] == f"{self.order_id}:{entry['DetailType']}"

@@ -9,7 +9,9 @@ from typing import Any
 
 import event_contracts
 import pytest
-from event_contracts import RELEASED, SCHEMAS, Contracts, altered, breaks, current, releases
+from contracts import compatibility, schemas
+from contracts.compatibility import RELEASED, altered, breaks, releases
+from contracts.schemas import SCHEMAS, Contracts, current
 
 Documents = dict[str, dict[str, Any]]
 Change = Callable[[Documents], object]
@@ -175,7 +177,7 @@ def test_a_release_is_refused_while_something_breaks(
 ) -> None:
     files = documents()
     remove_field(files)
-    monkeypatch.setattr(event_contracts, "current", lambda: Contracts(files))
+    monkeypatch.setattr(schemas, "current", lambda: Contracts(files))
     before = sorted(RELEASED.iterdir())
     assert event_contracts.main(["release"]) == 1
     assert sorted(RELEASED.iterdir()) == before
@@ -185,7 +187,7 @@ def test_a_release_is_refused_while_something_breaks(
 def test_a_release_freezes_what_is_there_and_a_comparison_changes_nothing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(event_contracts, "RELEASED", tmp_path)
+    monkeypatch.setattr(compatibility, "RELEASED", tmp_path)
     assert event_contracts.main(["compare"]) == 0
     assert list(tmp_path.iterdir()) == []
     for number in ("1", "2"):
@@ -202,7 +204,7 @@ def test_a_release_that_was_changed_afterwards_is_noticed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: str
 ) -> None:
     """A limit raised in the release and in the schema alike would pass every comparison."""
-    monkeypatch.setattr(event_contracts, "RELEASED", tmp_path)
+    monkeypatch.setattr(compatibility, "RELEASED", tmp_path)
     assert event_contracts.main(["release"]) == 0
     contract = tmp_path / "1" / "OrderPlaced.json"
     match change:

@@ -13,7 +13,8 @@ import observability.consumer
 import orders.projection
 import promotions.consumer
 import pytest
-from event_contracts import Contracts, current, example, releases
+from contracts.compatibility import releases
+from contracts.schemas import Contracts, current, example
 from pydantic import BaseModel, Field
 from pydantic.fields import FieldInfo
 from support import ROOT

@@ -7,7 +7,7 @@ from typing import Any
 
 import event_contracts
 import pytest
-from event_contracts import EVENTS, SCHEMAS, ContractViolation, current, example, names, validate
+from contracts.schemas import EVENTS, SCHEMAS, ContractViolation, current, example, names, validate
 from jsonschema import Draft202012Validator
 
 DESIGNED = {

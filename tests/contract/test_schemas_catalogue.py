@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import render_events
 import yaml
-from event_contracts import EVENTS, current, names
+from contracts import page
+from contracts.schemas import EVENTS, current, names
 from support import ROOT, resources
 
 CATALOGUE = yaml.safe_load((EVENTS / "asyncapi.yaml").read_text("utf-8"))
@@ -66,8 +67,8 @@ def test_the_committed_page_is_what_would_be_rendered() -> None:
 
 def test_a_stale_page_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stale = tmp_path / "events.html"
-    stale.write_text(render_events.render().replace("OrderPlaced", "OrderPlcaed", 1))
-    monkeypatch.setattr(render_events, "PAGE", stale)
+    stale.write_text(page.render().replace("OrderPlaced", "OrderPlcaed", 1))
+    monkeypatch.setattr(page, "PAGE", stale)
     assert render_events.main(["--check"]) == 1
     assert render_events.main([]) == 0
     assert render_events.main(["--check"]) == 0
@@ -93,21 +94,21 @@ class Page(HTMLParser):
 
 
 def test_the_page_needs_nothing_from_elsewhere_and_its_links_lead_somewhere() -> None:
-    text = render_events.render()
-    page = Page(text)
-    assert page.loads == ["data:,"]
+    text = page.render()
+    shown = Page(text)
+    assert shown.loads == ["data:,"]
     assert not re.search(r"url\(|@import|https?://(?!tiffin\.example)", text)
-    assert len(page.ids) == len(set(page.ids))
-    assert set(names()) <= set(page.ids)
-    for link in page.links:
+    assert len(shown.ids) == len(set(shown.ids))
+    assert set(names()) <= set(shown.ids)
+    for link in shown.links:
         if link.startswith("#"):
-            assert link[1:] in page.ids, link
+            assert link[1:] in shown.ids, link
         else:
             assert (ROOT / "docs" / link).resolve().is_file(), link
 
 
 def test_the_page_shows_every_field_of_every_event() -> None:
-    text = render_events.render()
+    text = page.render()
     for name in names():
         article = text.split(f'<article id="{name}">')[1].split("</article>")[0]
         for field in current().schema(name)["properties"]["data"]["properties"]:
@@ -115,5 +116,5 @@ def test_the_page_shows_every_field_of_every_event() -> None:
 
 
 def test_what_a_contract_says_cannot_break_out_of_the_page() -> None:
-    assert str(render_events.prose("`<script>` **x** & y")) == "<code>&lt;script&gt;</code> <strong>x</strong> &amp; y"
-    assert "<script>" not in render_events.highlighted({"<script>": ["</script>", 1, None]})
+    assert str(page.prose("`<script>` **x** & y")) == "<code>&lt;script&gt;</code> <strong>x</strong> &amp; y"
+    assert "<script>" not in page.highlighted({"<script>": ["</script>", 1, None]})

@@ -8,8 +8,8 @@ from typing import Any
 
 import boto3
 import pytest
-import seed
-from event_contracts import EVENTS, example, validate
+from contracts.schemas import EVENTS, example, validate
+from laptop import menus
 from moto import mock_aws
 from orders.model import order_id_for
 from orders.store import MenuStore, OrderStore
@@ -61,7 +61,7 @@ def invoke(monkeypatch: pytest.MonkeyPatch) -> Iterator[Invoke]:
     with mock_aws():
         create_table("orders", "OrdersTable")
         create_table("orders", "MenusTable")
-        seed.load(boto3.client("dynamodb"), "MenusTable", seed.menus())
+        menus.load(boto3.client("dynamodb"), "MenusTable", menus.read())
         api, reconciler = importlib.import_module("orders.api"), importlib.import_module("orders.reconciler")
         tables = boto3.resource("dynamodb")
         monkeypatch.setattr(api, "orders", OrderStore(tables.Table("OrdersTable")))

@@ -8,6 +8,7 @@ import boto3
 import pytest
 import seed
 from boto3.dynamodb.types import TypeDeserializer
+from laptop import menus
 from moto import mock_aws
 from orders.model import Restaurant
 from pydantic import ValidationError
@@ -40,29 +41,29 @@ class OneTable:
 @mock_aws
 def test_seeding_twice_leaves_each_restaurant_once() -> None:
     stack = OneTable()
-    assert seed.seed(stack) == seed.seed(stack) >= 100
+    assert menus.seed(stack) == menus.seed(stack) >= 100
     rows = stack.rows()
-    assert len({row["restaurant_id"] for row in rows}) == len(rows) == len(seed.menus()) >= 8
+    assert len({row["restaurant_id"] for row in rows}) == len(rows) == len(menus.read()) >= 8
 
 
 @mock_aws
 def test_seeding_mends_a_menu_that_was_changed() -> None:
     stack = OneTable()
-    seed.seed(stack)
+    menus.seed(stack)
     before = sorted(stack.rows(), key=lambda row: row["restaurant_id"])
     stack.client("dynamodb").put_item(
         TableName="menus", Item={"restaurant_id": {"S": before[0]["restaurant_id"]}, "name": {"S": "Gone wrong"}}
     )
-    seed.seed(stack)
+    menus.seed(stack)
     assert sorted(stack.rows(), key=lambda row: row["restaurant_id"]) == before
 
 
 @mock_aws
 def test_the_orders_service_reads_what_was_seeded() -> None:
     stack = OneTable()
-    seed.seed(stack)
+    menus.seed(stack)
     read = {row["restaurant_id"]: Restaurant.model_validate(plain(row)) for row in stack.rows()}
-    for written in seed.menus():
+    for written in menus.read():
         restaurant = read[written.restaurant_id]
         assert (restaurant.currency, restaurant.delivery_fee) == (written.currency, written.delivery_fee)
         assert {d.dish_id: d.price for d in restaurant.dishes} == {d.dish_id: d.price for d in written.dishes}
@@ -101,25 +102,25 @@ def test_a_profile_without_a_table_is_refused(capsys: pytest.CaptureFixture[str]
     ids=["fractions", "for nothing", "no slug", "no allergen", "vegan meat", "vegan milk", "fish", "unknown"],
 )
 def test_an_unsound_dish_is_refused(dish: dict[str, Any], says: str, tmp_path: Path) -> None:
-    menus = json.loads(seed.MENUS.read_text("utf-8"))
-    assert menus[0]["dishes"][0]["vegetarian"]
-    menus[0]["dishes"][0] |= dish
-    (tmp_path / "menus.json").write_text(json.dumps(menus))
+    given = json.loads(menus.MENUS.read_text("utf-8"))
+    assert given[0]["dishes"][0]["vegetarian"]
+    given[0]["dishes"][0] |= dish
+    (tmp_path / "menus.json").write_text(json.dumps(given))
     with pytest.raises(ValidationError) as refusal:
-        seed.menus(tmp_path / "menus.json")
+        menus.read(tmp_path / "menus.json")
     assert says in str(refusal.value)
 
 
 def test_a_dish_or_a_restaurant_that_stands_twice_is_refused(tmp_path: Path) -> None:
-    menus = json.loads(seed.MENUS.read_text("utf-8"))
-    menus[0]["dishes"].append(menus[0]["dishes"][0])
-    (tmp_path / "menus.json").write_text(json.dumps(menus))
+    given = json.loads(menus.MENUS.read_text("utf-8"))
+    given[0]["dishes"].append(given[0]["dishes"][0])
+    (tmp_path / "menus.json").write_text(json.dumps(given))
     with pytest.raises(ValidationError, match="dish ids used twice"):
-        seed.menus(tmp_path / "menus.json")
-    menus[0]["dishes"].pop()
-    (tmp_path / "menus.json").write_text(json.dumps([*menus, menus[0]]))
+        menus.read(tmp_path / "menus.json")
+    given[0]["dishes"].pop()
+    (tmp_path / "menus.json").write_text(json.dumps([*given, given[0]]))
     with pytest.raises(ValueError, match="restaurant ids used twice"):
-        seed.menus(tmp_path / "menus.json")
+        menus.read(tmp_path / "menus.json")
 
 
 def plain(value: Any) -> Any:

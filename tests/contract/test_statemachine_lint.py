@@ -7,7 +7,7 @@ from typing import Any
 
 import lint_statemachines
 import pytest
-from lint_statemachines import lint
+from contracts.statemachines import lint
 
 MACHINE: dict[str, Any] = {
     "Comment": "Ask, and announce the answer.",

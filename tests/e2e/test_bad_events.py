@@ -4,9 +4,10 @@ import json
 import uuid
 from typing import Any
 
-import event_contracts
-from client import Client
-from emulator import Stack
+from contracts import schemas
+from laptop import Stack
+from laptop.client import Client
+from orders.model import order_id_for
 from support import eventually
 
 
@@ -24,7 +25,7 @@ def put(stack: Stack, *events: dict[str, Any]) -> None:
 
 
 def delivered(order_id: str, customer: str) -> dict[str, Any]:
-    event: dict[str, Any] = json.loads(json.dumps(event_contracts.example("OrderDelivered")))
+    event: dict[str, Any] = json.loads(json.dumps(schemas.example("OrderDelivered")))
     event["detail"]["metadata"] |= {"order_id": order_id, "event_id": f"{order_id}:OrderDelivered"}
     event["detail"]["data"]["customer_id"] = customer
     return event
@@ -33,7 +34,7 @@ def delivered(order_id: str, customer: str) -> dict[str, Any]:
 def test_bad_events_are_kept_with_their_reason_and_good_ones_take_effect(
     stack: Stack, client: Client, customer: str
 ) -> None:
-    ids = [f"ord_{uuid.uuid4().hex[:26]}" for _ in range(3)]
+    ids = [order_id_for(customer, uuid.uuid4().hex) for _ in range(3)]
     good, of_the_future, misshapen = (delivered(order_id, customer) for order_id in ids)
     of_the_future["detail"]["metadata"]["event_version"] = 99
     del misshapen["detail"]["data"]["customer_id"]

@@ -1,8 +1,8 @@
 """Promotions and notifications broken at once, in each way: no order is lost, and what they missed they catch up."""
 
-import isolation
-from emulator import Stack
-from emulator.launcher import free_port
+from lab import isolating
+from laptop import Stack
+from laptop.emulator.launcher import free_port
 from rich.console import Console
 
 ORDERS = 8
@@ -10,8 +10,8 @@ ORDERS = 8
 
 def test_no_order_notices_and_everything_is_caught_up() -> None:
     port = free_port()
-    with Stack.up(env={"TIFFIN_FAULTS": str(port)}, parameters={"NotificationsSender": isolation.SENDER}) as stack:
+    with Stack.up(env={"TIFFIN_FAULTS": str(port)}, parameters={"NotificationsSender": isolating.SENDER}) as stack:
         # Raises if an order was not delivered, or if a code or a mail is missing or came twice.
-        phases = isolation.measure(stack, port, ORDERS, Console(), comes_back=5, patience=90)
+        phases = isolating.measure(stack, port, ORDERS, Console(), comes_back=5, patience=90)
     assert [len(phase.latencies) for phase in phases] == [ORDERS] * 5
     assert [phase.caught_up is not None for phase in phases] == [False, True, True, True, False]

@@ -1,13 +1,12 @@
 """A function that `sam local` runs works on the deployed stack's tables, queues and workflow."""
 
-import local_env
-from deployed import Deployed
-from emulator import Stack
+from laptop import Stack
+from operations.deployed import Deployed
 from support import functions
 
 
 def test_every_function_gets_what_its_template_refers_to(stack: Stack) -> None:
-    found = local_env.environments(Deployed(stack.client, stack.outputs), "tiffin")
+    found = Deployed(stack.client, stack.outputs).environments()
     assert set(found) == {"/".join(function) for function in functions()}
     api, payments = found["Orders/ApiFunction"], found["Payments/PaymentsFunction"]
     assert api["ORDERS_TABLE"] == stack.outputs["OrdersTableName"]
@@ -16,6 +15,6 @@ def test_every_function_gets_what_its_template_refers_to(stack: Stack) -> None:
 
 
 def test_one_service_alone_is_named_as_in_its_own_template(stack: Stack) -> None:
-    found = local_env.environments(Deployed(stack.client, stack.outputs), "tiffin", "Promotions")
+    found = Deployed(stack.client, stack.outputs).environments("Promotions")
     assert set(found) == {"ApiFunction", "ConsumerFunction", "OutboxRelayFunction"}
     assert found["ApiFunction"]["PROMOTIONS_TABLE"] == stack.outputs["PromotionsTableName"]

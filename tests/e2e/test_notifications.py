@@ -1,8 +1,8 @@
 """Customers are told by e-mail what becomes of their orders, and only those who gave an address."""
 
-from client import Client
-from emulator import Stack
-from emulator.mailbox import mails, verify
+from laptop import Stack
+from laptop.client import Client
+from laptop.mailbox import mails, verify
 from support import SENDER, eventually
 
 

@@ -5,8 +5,8 @@ import re
 from typing import Any
 
 import pytest
-from client import Client
-from emulator import Stack
+from laptop import Stack
+from laptop.client import Client
 from support import ROOT, eventually
 
 
@@ -109,7 +109,7 @@ def test_every_function_writes_where_lines_are_kept_for_a_set_time(stack: Stack)
 
 def test_an_order_is_counted_from_its_events(stack: Stack, client: Client, customer: str) -> None:
     order = client.place(customer_id=customer)
-    client.turn(order["order_id"], "cancel")
+    client.move(order["order_id"], "cancel")
     client.until(order["order_id"], "CANCELLED")
 
     def counted() -> set[str] | None:
@@ -133,6 +133,6 @@ def test_events_are_archived(stack: Stack, client: Client, customer: str) -> Non
 
     before = archived()
     order = client.place(customer_id=customer)
-    client.turn(order["order_id"], "cancel")
+    client.move(order["order_id"], "cancel")
     client.until(order["order_id"], "CANCELLED")
     assert eventually(lambda: archived() > before, what="archiving")

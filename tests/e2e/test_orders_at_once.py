@@ -6,9 +6,9 @@ from pathlib import Path
 from subprocess import run
 from typing import Any
 
-import event_contracts
-from client import Client, Refused
-from emulator import BusTap, Stack
+from contracts import schemas
+from laptop import BusTap, Stack
+from laptop.client import Client, Refused
 from payments.sandbox import Balance
 from support import balance
 
@@ -28,7 +28,7 @@ def test_twenty_orders_at_once(stack: Stack, tap: BusTap, client: Client, custom
             return client.until(order["order_id"], "DECLINED", seconds=120)
         if n % 5 == 3:
             client.until(order["order_id"], "AWAITING_RESTAURANT", seconds=120)
-            client.turn(order["order_id"], "reject")
+            client.move(order["order_id"], "reject")
             return client.until(order["order_id"], "REJECTED", seconds=120)
         return client.deliver(order["order_id"], seconds=120)
 
@@ -50,7 +50,7 @@ def test_twenty_orders_at_once(stack: Stack, tap: BusTap, client: Client, custom
         )
         assert payments_of(tap, order["order_id"], name) == 1
     for event_seen in tap.events:
-        event_contracts.validate(event_seen)
+        schemas.validate(event_seen)
 
 
 def test_ten_impatient_taps_are_one_order_and_one_payment(

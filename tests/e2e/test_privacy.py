@@ -15,8 +15,8 @@ from typing import Any
 
 import httpx
 import pytest
-from client import Client, Refused
-from emulator import BusTap, Stack
+from laptop import BusTap, Stack
+from laptop.client import Client, Refused
 from support import eventually, names_on_bus
 
 NAME, ADDRESS, NOTE = "Zephyrine Quixwood", "77 Xylophone Passage", "strike the obsidian gong"
@@ -65,9 +65,9 @@ def run(stack: Stack, tap: BusTap) -> Run:
     delivered = place(client, customer)
     client.deliver(delivered, seconds=60)
     rejected = waiting()
-    client.turn(rejected, "reject", {"reason": "too_busy"})
+    client.move(rejected, "reject", {"reason": "too_busy"})
     cancelled = waiting()
-    client.turn(cancelled, "cancel")
+    client.move(cancelled, "cancel")
     failed = waiting()
     workflows.stop_execution(executionArn=execution(failed))
     expired = waiting()
@@ -107,8 +107,8 @@ def refuse_in_every_way(stack: Stack, client: Client, customer: str, ended: str)
         lambda: place(client, customer, payment_method=f"{UNKNOWN_CARD} 4242"),
         lambda: place(client, customer, lines={"no-such-dish": 1}),
         lambda: place(client, customer, promo_code="WELCOME-NEVER1"),
-        lambda: client.turn(ended, "reject", {"reason": NOTE}),
-        lambda: client.turn(ended, "cancel"),
+        lambda: client.move(ended, "reject", {"reason": NOTE}),
+        lambda: client.move(ended, "cancel"),
     ]
     for refused in refusals:
         with pytest.raises(Refused) as refusal:

@@ -4,8 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from client import Client, Refused
-from emulator import BusTap, Stack
+from laptop import BusTap, Stack
+from laptop.client import Client, Refused
 from payments.sandbox import Balance
 from support import balance, eventually
 
@@ -60,7 +60,7 @@ def test_a_code_discounts_one_order_and_comes_back_from_one_that_died(
 
     client.until(order["order_id"], "AWAITING_RESTAURANT")
     assert balance(stack, order["order_id"]).held == order["total"]["amount"]
-    client.turn(order["order_id"], "reject", {"reason": "out_of_stock"})
+    client.move(order["order_id"], "reject", {"reason": "out_of_stock"})
     client.until(order["order_id"], "REJECTED")
     eventually(lambda: free(stack, customer), what="the code coming back")
 
@@ -85,7 +85,7 @@ def test_a_code_discounts_one_order_and_comes_back_from_one_that_died(
 def test_a_cancelled_order_gives_its_code_back(stack: Stack, client: Client, customer: str) -> None:
     code = earn(stack, client, customer)
     order = client.place(customer_id=customer, promo_code=code, lines=FEAST)
-    client.turn(order["order_id"], "cancel")
+    client.move(order["order_id"], "cancel")
     client.until(order["order_id"], "CANCELLED")
     eventually(lambda: free(stack, customer), what="the code coming back")
 

@@ -5,13 +5,13 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-import event_contracts
 import pytest
-import redrive
-from client import Client
-from deployed import Deployed
-from emulator import BusTap, Stack
-from redrive import CannotRedrive, Letter
+from contracts import schemas
+from laptop import BusTap, Stack
+from laptop.client import Client
+from operations import dead_letters
+from operations.dead_letters import CannotRedrive, Letter
+from operations.deployed import Deployed
 from support import eventually
 
 
@@ -21,7 +21,7 @@ def deployed(stack: Stack) -> Deployed:
 
 
 def delivered(order_id: str, customer: str) -> dict[str, Any]:
-    event: dict[str, Any] = json.loads(json.dumps(event_contracts.example("OrderDelivered")))
+    event: dict[str, Any] = json.loads(json.dumps(schemas.example("OrderDelivered")))
     event["detail"]["metadata"] |= {"order_id": order_id, "event_id": f"{order_id}:OrderDelivered"}
     event["detail"]["data"]["customer_id"] = customer
     return event
@@ -37,7 +37,9 @@ def poison(stack: Stack, event: dict[str, Any]) -> None:
 
 def letter_of(deployed: Deployed, order_id: str) -> Letter:
     def find() -> Letter | None:
-        return next((found for found in redrive.redrive(deployed, "promotions") if found.order_id == order_id), None)
+        return next(
+            (found for found in dead_letters.redrive(deployed, "promotions") if found.order_id == order_id), None
+        )
 
     return eventually(find, what="becoming a dead letter")
 
@@ -55,14 +57,14 @@ def test_a_poison_message_mended_is_sent_back_and_takes_effect(
     assert client.promo_codes(customer) == []
 
     with pytest.raises(CannotRedrive, match="no valid event"):
-        redrive.redrive(deployed, "promotions", letter.message_id, letter.body, send=True)
+        dead_letters.redrive(deployed, "promotions", letter.message_id, letter.body, send=True)
     assert letter_of(deployed, order_id).message_id == letter.message_id
 
-    (sent,) = redrive.redrive(deployed, "promotions", letter.message_id, json.dumps(event), send=True)
+    (sent,) = dead_letters.redrive(deployed, "promotions", letter.message_id, json.dumps(event), send=True)
     assert sent.message_id == letter.message_id
     codes = eventually(lambda: client.promo_codes(customer), what="the promo code")
     assert [code["reason"] for code in codes] == ["welcome_back"]
-    assert order_id not in [left.order_id for left in redrive.redrive(deployed, "promotions")]
+    assert order_id not in [left.order_id for left in dead_letters.redrive(deployed, "promotions")]
 
 
 def test_a_message_that_nobody_mended_comes_back(stack: Stack, deployed: Deployed, customer: str) -> None:
@@ -71,7 +73,7 @@ def test_a_message_that_nobody_mended_comes_back(stack: Stack, deployed: Deploye
     event["detail"]["metadata"]["event_version"] = 7
     poison(stack, event)
     first = letter_of(deployed, order_id)
-    redrive.redrive(deployed, "promotions", first.message_id, send=True)
+    dead_letters.redrive(deployed, "promotions", first.message_id, send=True)
     second = letter_of(deployed, order_id)
     assert second.message_id != first.message_id
     assert second.reason == "UnknownVersion: OrderDelivered is of version 7, known is 1"
@@ -85,7 +87,7 @@ def test_looking_changes_nothing(stack: Stack, deployed: Deployed) -> None:
 
     def look() -> set[str]:
         # Other tests leave dead letters here too.
-        letters = redrive.redrive(deployed, "metrics")
+        letters = dead_letters.redrive(deployed, "metrics")
         return {letter.message_id for letter in letters if letter.body.startswith("no event ")}
 
     looks = [look() for _ in range(2)]
@@ -101,7 +103,7 @@ def test_a_death_that_could_not_start_the_unwind_starts_it_now(
     client.deliver(order_id)
     event = {"detail-type": "Step Functions Execution Status Change", "detail": {"name": order_id, "status": "FAILED"}}
     stack.client("sqs").send_message(QueueUrl=stack.outputs["DeathsDeadLetterQueueUrl"], MessageBody=json.dumps(event))
-    redrive.redrive(deployed, "deaths", send=True)
+    dead_letters.redrive(deployed, "deaths", send=True)
 
     def unwound() -> str | None:
         executions = stack.client("stepfunctions").list_executions(
@@ -121,7 +123,9 @@ def test_an_outbox_item_that_is_no_event_is_a_letter_and_holds_up_nothing(
     stack.client("dynamodb").put_item(TableName=stack.outputs["PaymentsTableName"], Item=key)
 
     def find() -> Letter | None:
-        return next((one for one in redrive.redrive(deployed, "payments-outbox") if one.order_id == order_id), None)
+        return next(
+            (one for one in dead_letters.redrive(deployed, "payments-outbox") if one.order_id == order_id), None
+        )
 
     letter = eventually(find, what="becoming a dead letter")
     assert (letter.name, letter.reason) == ("EVENT#Nonsense", "NotAnEvent: KeyError")
@@ -133,12 +137,12 @@ def test_an_outbox_item_that_is_no_event_is_a_letter_and_holds_up_nothing(
 
 def test_stream_positions_are_not_sent_anywhere(deployed: Deployed) -> None:
     with pytest.raises(CannotRedrive, match="outbox"):
-        redrive.redrive(deployed, "payments-outbox", send=True)
+        dead_letters.redrive(deployed, "payments-outbox", send=True)
 
 
 def test_every_dead_letter_queue_of_the_stack_can_be_looked_into(stack: Stack) -> None:
     queues = {name for name in stack.outputs if name.endswith("DeadLetterQueueUrl")}
-    assert queues == {source for source, _ in redrive.QUEUES.values()} & stack.outputs.keys()
+    assert queues == {source for source, _ in dead_letters.QUEUES.values()} & stack.outputs.keys()
     runbook = Path("docs/runbooks/redrive.md").read_text("utf-8")
-    for name in redrive.QUEUES:
+    for name in dead_letters.QUEUES:
         assert f"`{name}`" in runbook, name

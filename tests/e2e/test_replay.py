@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from client import Client
-from deployed import Deployed
-from emulator import BusTap, Stack
-from replay import CannotReplay, Replayer
+from laptop import BusTap, Stack
+from laptop.client import Client
+from operations.deployed import Deployed
+from operations.replaying import CannotReplay, Replayer
 from support import eventually, names_on_bus
 
 

@@ -7,10 +7,11 @@ import trace as trace_command
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from client import Client
-from emulator import Stack
-from emulator.isolation import STATE_DIR
-from emulator.record import FILE
+from laptop import Stack
+from laptop.client import Client
+from laptop.environment import STATE_DIR
+from laptop.record.store import FILE
+from operations.deployed import Deployed
 from support import eventually
 from tracing import html, story, timeline
 from tracing.sources import Live, Recorded, Source
@@ -41,9 +42,9 @@ def crowd(stack: Stack) -> dict[str, str]:
             client.deliver(order_id, seconds=200)
         elif end == "REJECTED":
             client.until(order_id, "AWAITING_RESTAURANT", seconds=200)
-            client.turn(order_id, "reject", {"reason": "out_of_stock"})
+            client.move(order_id, "reject", {"reason": "out_of_stock"})
         elif end == "CANCELLED":
-            client.turn(order_id, "cancel")
+            client.move(order_id, "cancel")
         client.until(order_id, end, seconds=200)
         client.close()
         return order_id, end
@@ -56,7 +57,7 @@ def crowd(stack: Stack) -> dict[str, str]:
 def source(request: pytest.FixtureRequest, stack: Stack) -> Source:
     if request.param == "the record":
         return Recorded(STATE_DIR / FILE)
-    return Live(stack.client, stack.outputs, "tiffin", "the running stack")
+    return Live(Deployed(stack.client, stack.outputs))
 
 
 def told(source: Source, order_id: str) -> timeline.Timeline:

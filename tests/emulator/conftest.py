@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from emulator import gaps
-from emulator.launcher import Emulator
 from emulator_world import CLOCK, World
+from laptop.emulator import gaps
+from laptop.emulator.launcher import Emulator
 
 
 @pytest.fixture(scope="session")

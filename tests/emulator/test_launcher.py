@@ -12,11 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from emulator import NotRunning, Stack, StartFailed, launcher
-from emulator.launcher import Emulator, Process
 from emulator_world import World, nothing_remains_of, until, with_a_worker
+from laptop import NotRunning, Stack, StartFailed
+from laptop.emulator import launcher
+from laptop.emulator.launcher import Emulator, Process
 
-SCRIPTS = Path(launcher.__file__).parents[1]
+SCRIPTS = Path(launcher.__file__).parents[2]
 
 
 class Caller:
@@ -27,7 +28,7 @@ class Caller:
             import sys, time
             from pathlib import Path
             sys.path.insert(0, {scripts!r})
-            from emulator.launcher import Emulator
+            from laptop.emulator.launcher import Emulator
             emulator = Emulator(state_dir=Path({state_dir!r}))
             process = emulator.start()
             process.save(Path({state_dir!r}, "stack.json"), {{}})

@@ -6,8 +6,8 @@ import zipfile
 from typing import Any
 
 import pytest
-from emulator.gaps import retry_delays
 from emulator_world import World, unique, until
+from laptop.emulator.gaps import retry_delays
 from ministack.services import stepfunctions
 
 CHILD = {

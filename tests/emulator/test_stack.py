@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from emulator import BuildFailed, DeployFailed, EventNotSeen, Stack, deployment, isolation
-from emulator.launcher import Emulator, Process
 from emulator_world import World, nothing_remains_of, processes, until
+from laptop import BuildFailed, DeployFailed, EventNotSeen, Stack, deployment, environment
+from laptop.emulator.launcher import Emulator, Process
 
 TEMPLATE = Path(__file__).parent / "templates" / "template.yaml"
 
@@ -34,8 +34,8 @@ class TestUp:
     def test_the_function_runs_as_what_it_was_declared(self, stack: Stack) -> None:
         (function,) = stack.client("lambda").list_functions()["Functions"]
 
-        assert function["Runtime"] == isolation.runtime()
-        assert function["Architectures"] == [isolation.architecture()]
+        assert function["Runtime"] == environment.runtime()
+        assert function["Architectures"] == [environment.architecture()]
 
 
 class TestTap:
@@ -115,8 +115,8 @@ class TestInterrupt:
         program = f"""
             import signal, sys
             from pathlib import Path
-            sys.path.insert(0, {str(isolation.ROOT / "scripts")!r})
-            from emulator import Stack
+            sys.path.insert(0, {str(environment.ROOT / "scripts")!r})
+            from laptop import Stack
             signal.signal(signal.SIGTERM, signal.default_int_handler)
             Stack.up(template=Path({str(TEMPLATE)!r}), state_dir=Path({str(tmp_path)!r}), stays=True)
         """

@@ -10,7 +10,7 @@ import boto3
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
-from event_contracts import example
+from contracts.schemas import example
 from moto import mock_aws
 from pydantic import BaseModel, Field
 from tiffin import consumer as module

@@ -4,7 +4,7 @@ from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
-from event_contracts import current
+from contracts.schemas import current
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator

@@ -12,11 +12,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
-import event_contracts
 import event_feed
 import pytest
 from asl import Execution, TaskFailed, machine
 from botocore.exceptions import ClientError
+from contracts import schemas
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -377,8 +377,8 @@ class Tiffin(RuleBasedStateMachine):
         self.unwinds.append(Execution(self.unwind_machine, name, given, self.perform))
 
     def _publish(self, source: str, name: str, detail: dict[str, Any]) -> None:
-        event = event_contracts.example(name) | {"source": source, "detail-type": name, "detail": detail}
-        event_contracts.validate(event)
+        event = schemas.example(name) | {"source": source, "detail-type": name, "detail": detail}
+        schemas.validate(event)
         self.bus.append(event)
         if source == "tiffin.orders" and name in {
             "OrderPlaced",

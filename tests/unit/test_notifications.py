@@ -11,7 +11,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.exceptions import ClientError, ReadTimeoutError
-from event_contracts import EVENTS, current, example
+from contracts.schemas import EVENTS, current, example
 from event_feed import batch, context, raw
 from moto import mock_aws
 from notifications import consumer

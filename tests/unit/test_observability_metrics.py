@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from event_contracts import example, names
+from contracts.schemas import example, names
 from support import resources
 from tiffin import observability as shared
 

@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from event_contracts import EVENTS, current, example
+from contracts.schemas import EVENTS, current, example
 from event_feed import batch, context
 from orders import projection
 from orders.model import PlaceOrder, PromoCodeAlreadyUsed, Restaurant, UnknownPromoCode, order_id_for, place

@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from event_contracts import EVENTS
+from contracts.schemas import EVENTS
 from moto import mock_aws
 from promotions import api
 from promotions.ledger import News

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
-from event_contracts import EVENTS, current, example, validate
+from contracts.schemas import EVENTS, current, example, validate
 from moto import mock_aws
 from promotions import consumer
 from promotions.consumer import store as connected

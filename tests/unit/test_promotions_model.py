@@ -3,7 +3,7 @@
 import itertools
 from datetime import UTC, datetime
 
-from event_contracts import current
+from contracts.schemas import current
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import promotions.rules as package
 import pytest
-from event_contracts import example, validate
+from contracts.schemas import example, validate
 from hypothesis import given
 from hypothesis import strategies as st
 from promotions.ledger import Announcement

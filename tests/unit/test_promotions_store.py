@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from event_contracts import validate
+from contracts.schemas import validate
 from moto import mock_aws
 from promotions.ledger import MAX_CODES, News
 from promotions.model import Budget, Grant, History, Terms, code_for, euros

@@ -72,7 +72,7 @@ with mock_aws(), contextlib.redirect_stdout(io.StringIO()):
         handler.handler({"operation": "capture", "order_id": "nonsense"}, context)
     except Exception:
         pass
-    from event_contracts import example
+    from contracts.schemas import example
     from tiffin.consumer import Consumer
     consumer = Consumer()
     class Anything(BaseModel): pass

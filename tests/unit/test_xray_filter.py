@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from emulator import xray_filter
-from emulator.xray_filter import InvalidFilter, Scope
+from laptop.record import xray_filter
+from laptop.record.xray_filter import InvalidFilter, Scope
 
 API = {
     "trace_id": "1-a",

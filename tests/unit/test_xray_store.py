@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from emulator.record import Record
-from emulator.xray import Api, Daemon
+from laptop.record.store import Record
+from laptop.record.xray import Api, Daemon
 from support import eventually
 
 

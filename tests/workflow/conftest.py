@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from client import Client
-from emulator import BusTap, Stack
+from laptop import BusTap, Stack
+from laptop.client import Client
 
 CLOCK = 360
 

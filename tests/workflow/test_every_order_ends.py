@@ -4,10 +4,10 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import event_contracts
 import pytest
-from client import Client, NotThere, Refused
-from emulator import BusTap, Stack
+from contracts import schemas
+from laptop import BusTap, Stack
+from laptop.client import Client, NotThere, Refused
 from payments.sandbox import Balance
 from support import balance, eventually, names_on_bus
 
@@ -32,7 +32,7 @@ class TestThreeHours:
     ) -> None:
         order_id = fast.place(customer_id=customer)["order_id"]
         fast.until(order_id, "AWAITING_RESTAURANT")
-        fast.turn(order_id, "accept")
+        fast.move(order_id, "accept")
         expired = fast.until(order_id, "EXPIRED", seconds=90)
         assert expired["reason"]["code"] == "not_delivered_in_time"
         assert expired["payment"]["status"] == "RELEASED"
@@ -47,7 +47,7 @@ class TestThreeHours:
         assert "error" not in execution
         # Late is late: the courier's turn changes nothing any more, and says so.
         with pytest.raises(Refused) as refusal:
-            fast.turn(order_id, "dispatch")
+            fast.move(order_id, "dispatch")
         assert refusal.value.problem["order_status"] == "EXPIRED"
         assert fast.order(order_id) == expired
 
@@ -81,7 +81,7 @@ class TestCancel:
     def test_a_cancelled_order_is_unwound_once(self, stack: Stack, tap: BusTap, client: Client, customer: str) -> None:
         order_id = client.place(customer_id=customer)["order_id"]
         client.until(order_id, "AWAITING_RESTAURANT")
-        client.turn(order_id, "cancel")
+        client.move(order_id, "cancel")
         cancelled = client.until(order_id, "CANCELLED")
         assert cancelled["reason"]["summary"] == "cancelled_by_customer"
         assert balance(stack, order_id) == GIVEN_BACK
@@ -96,7 +96,7 @@ class TestCancel:
         self, stack: Stack, tap: BusTap, client: Client, customer: str
     ) -> None:
         order_id = client.place(customer_id=customer, payment_method="pm_card_visa_gatewaySlow")["order_id"]
-        client.turn(order_id, "cancel")
+        client.move(order_id, "cancel")
         client.until(order_id, "CANCELLED")
 
         # Whether release or authorization came first, nothing is held in the end.
@@ -166,7 +166,7 @@ class TestUnwinding:
         order_id = client.place(customer_id=customer)["order_id"]
         for status, move in (("AWAITING_RESTAURANT", "accept"), ("PREPARING", "dispatch")):
             client.until(order_id, status)
-            client.turn(order_id, move)
+            client.move(order_id, move)
         order = client.until(order_id, "OUT_FOR_DELIVERY")
         function = stack.outputs["PaymentsFunctionArn"]
         request = {
@@ -184,7 +184,7 @@ class TestUnwinding:
         event = tap.wait_for(
             lambda e: (e["detail-type"], e["detail"]["metadata"]["order_id"]) == ("OrderDelivered", order_id)
         )
-        event_contracts.validate(event)
+        schemas.validate(event)
 
     @pytest.mark.parametrize(
         ("end", "lost"), [("DELIVERED", "OrderDelivered"), ("DECLINED", "OrderDeclined"), ("REJECTED", "OrderRejected")]
@@ -198,7 +198,7 @@ class TestUnwinding:
             client.deliver(order_id)
         elif end == "REJECTED":
             client.until(order_id, "AWAITING_RESTAURANT")
-            client.turn(order_id, "reject")
+            client.move(order_id, "reject")
         client.until(order_id, end)
         first = tap.wait_for(lambda e: (e["detail-type"], e["detail"]["metadata"]["order_id"]) == (lost, order_id))
         eventually(lambda: closed(stack, order_id), what="closing")
@@ -211,7 +211,7 @@ class TestUnwinding:
             return said if len(said) >= 2 else None
 
         for event in eventually(said_again, what="announcing it again"):
-            event_contracts.validate(event)
+            schemas.validate(event)
             assert event["detail"]["data"] == first["detail"]["data"]
 
 

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
-from faults_lab import matrix
-from faults_lab.invariants import Facts, settle
-from faults_lab.lab import Case, Lab
+from lab import matrix
+from lab.cases import Case
+from lab.invariants import Facts, settle
+from lab.lab import Lab
 from payments.sandbox import Balance
 
 CLOCK = 360

@@ -2,10 +2,10 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-import event_contracts
 import pytest
-from client import Client, Refused
-from emulator import BusTap, Stack
+from contracts import schemas
+from laptop import BusTap, Stack
+from laptop.client import Client, Refused
 from payments.sandbox import Balance
 from support import balance, eventually, names_on_bus
 
@@ -77,7 +77,7 @@ class TestRejected:
     def test_the_hold_is_released(self, stack: Stack, tap: BusTap, client: Client, customer: str) -> None:
         order = client.place(customer_id=customer)
         client.until(order["order_id"], "AWAITING_RESTAURANT")
-        client.turn(order["order_id"], "reject", {"reason": "out_of_stock"})
+        client.move(order["order_id"], "reject", {"reason": "out_of_stock"})
         rejected = client.until(order["order_id"], "REJECTED")
         assert rejected["reason"]["message"] == "The restaurant rejected the order: out of stock."
         assert balance(stack, order["order_id"]) == Balance(held=2150, captured=0, voided=2150)
@@ -96,7 +96,7 @@ class TestTurnsThatRace:
 
         def attempt(move: str) -> str | None:
             try:
-                client.turn(order_id, move)
+                client.move(order_id, move)
             except Refused as refusal:
                 assert (refusal.status, refusal.problem["type"].rsplit("/", 1)[-1]) == (409, "illegal-move")
                 return None
@@ -121,10 +121,10 @@ class TestTurnsThatRace:
     ) -> None:
         order_id = client.place(customer_id=customer, key=f"{customer}-{move}-{again}")["order_id"]
         client.until(order_id, "AWAITING_RESTAURANT")
-        client.turn(order_id, move)
+        client.move(order_id, move)
         before = client.until(order_id, until)
         with pytest.raises(Refused) as refusal:
-            client.turn(order_id, again)
+            client.move(order_id, again)
         assert refusal.value.status == 409
         assert refusal.value.problem["order_status"] == until
         assert client.order(order_id) == before
@@ -133,7 +133,7 @@ class TestTurnsThatRace:
         order_id = client.place(customer_id=customer)["order_id"]
         client.deliver(order_id)
         with pytest.raises(Refused) as refusal:
-            client.turn(order_id, "deliver")
+            client.move(order_id, "deliver")
         assert refusal.value.status == 409
         assert balance(stack, order_id) == Balance(held=2150, captured=2150, voided=0)
 
@@ -144,4 +144,4 @@ def test_every_event_on_the_bus_keeps_its_contract(tap: BusTap, client: Client, 
     names_on_bus(tap, order_id, "OrderDelivered", "PromoCodeIssued")
     assert len(tap.events) >= 7
     for event in tap.events:
-        event_contracts.validate(event)
+        schemas.validate(event)

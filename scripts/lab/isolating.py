@@ -1,0 +1,266 @@
+"""Break promotions and notifications in each way, and measure what orders notice of it.
+
+In one run on one stack: the same number of orders with everything well, with both functions raising, with both queues
+closed to their rules, with their tables gone, and with everything well again. Of each the latency from placed to
+delivered, and, once the break is mended, how long it takes until every promo code is issued and every mail sent.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+from laptop import Stack
+from laptop.client import Client
+from laptop.mailbox import mails, verify
+from operations.deployed import Deployed
+from operations.replaying import Replayer
+from rich.console import Console
+
+SENDER = "orders@tiffin.example"
+MAILS_PER_ORDER = 4
+AT_ONCE = 8
+# A message that failed comes back after this; in the template it is six times the function's timeout.
+COMES_BACK = 30
+PATIENCE = 600.0
+
+
+class NotIsolated(Exception):
+    """An order was lost, or what a broken service missed was never caught up."""
+
+
+@dataclass
+class Phase:
+    """So many orders under one condition.
+
+    Attributes:
+        name: the condition.
+        latencies: seconds from placed to delivered, sorted.
+        caught_up: seconds from mending until every code and mail was there; None if nothing was broken.
+    """
+
+    name: str
+    latencies: list[float]
+    caught_up: float | None = None
+
+    def quantile(self, share: float) -> float:
+        """The latency that this share of the orders stayed below, in seconds."""
+        return self.latencies[min(len(self.latencies) - 1, int(share * len(self.latencies)))]
+
+
+class Breaker:
+    """Breaks both consumers, through AWS's own APIs where it can, and mends them as an operator would.
+
+    Args:
+        stack: the running stack.
+        faults: the port that the emulator takes faults on.
+    """
+
+    def __init__(self, stack: Stack, faults: int) -> None:
+        self._stack, self._faults = stack, faults
+        self._lambda, self._sqs = stack.client("lambda"), stack.client("sqs")
+        self._dynamodb, self._iam = stack.client("dynamodb"), stack.client("iam")
+        self.queues = [stack.outputs["PromotionsQueueUrl"], stack.outputs["NotificationsQueueUrl"]]
+        names = [f["FunctionName"] for f in self._lambda.list_functions(MaxItems=50)["Functions"]]
+        self._consumers = [n for n in names if "-Promotions-" in n and "ConsumerFunction" in n]
+        self._consumers += [n for n in names if "-Notifications-" in n]
+        (self._relay,) = (n for n in names if "-Promotions-" in n and "OutboxRelayFunction" in n)
+
+    def raising_functions(self) -> Callable[[], None]:
+        """Both functions raise, whatever they are given. Returns how to mend it.
+
+        Put in at the emulator's boundary. A function that cannot be imported would do as well, but here each attempt
+        would start a process on the same cores as the orders, which no function on AWS shares.
+        """
+        rules = [
+            {"id": "raise", "point": "function", "action": "raise", "match": {"function": name}, "times": 10**6}
+            for name in self._consumers
+        ]
+        self._post("/rules", rules)
+        return lambda: self._post("/lift", ["raise"])
+
+    def closed_queues(self) -> Callable[[], None]:
+        """Queues that take nothing from their rules: the events go to nobody, and come back only from the archive."""
+        since = datetime.now(UTC) - timedelta(seconds=1)
+        policies = {url: self._policy(url) for url in self.queues}
+        for url in policies:
+            self._sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": ""})
+
+        def mend() -> None:
+            for url, policy in policies.items():
+                self._sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+            replayer = Replayer(Deployed(self._stack.client, self._stack.outputs))
+            for consumer in ("promotions", "notifications"):
+                replayer.between(consumer, since, datetime.now(UTC))
+
+        return mend
+
+    def tables_gone(self) -> Callable[[], None]:
+        """Both services' tables deleted. Mended by new ones of the same names, with the relay on the new stream."""
+        names = [self._stack.outputs["PromotionsTableName"], self._stack.outputs["SentTableName"]]
+        described = {name: self._dynamodb.describe_table(TableName=name)["Table"] for name in names}
+        for name in names:
+            self._dynamodb.delete_table(TableName=name)
+
+        def mend() -> None:
+            for name, was in described.items():
+                more = {"StreamSpecification": was["StreamSpecification"]} if "StreamSpecification" in was else {}
+                table = self._dynamodb.create_table(
+                    TableName=name,
+                    KeySchema=was["KeySchema"],
+                    AttributeDefinitions=was["AttributeDefinitions"],
+                    BillingMode="PAY_PER_REQUEST",
+                    **more,
+                )["TableDescription"]
+                self._dynamodb.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1})
+                if more:
+                    self._relay_from(table["LatestStreamArn"])
+
+        return mend
+
+    def _relay_from(self, stream: str) -> None:
+        (old,) = self._lambda.list_event_source_mappings(FunctionName=self._relay)["EventSourceMappings"]
+        role = self._lambda.get_function_configuration(FunctionName=self._relay)["Role"].rsplit("/", 1)[1]
+        actions = ["DescribeStream", "GetRecords", "GetShardIterator"]
+        statement = {"Effect": "Allow", "Action": [f"dynamodb:{a}" for a in actions], "Resource": stream}
+        policy = {"Version": "2012-10-17", "Statement": [statement]}
+        self._iam.put_role_policy(RoleName=role, PolicyName="new-stream", PolicyDocument=json.dumps(policy))
+        kept = ("BatchSize", "FilterCriteria", "FunctionResponseTypes", "BisectBatchOnFunctionError")
+        self._lambda.create_event_source_mapping(
+            FunctionName=self._relay,
+            EventSourceArn=stream,
+            StartingPosition="TRIM_HORIZON",
+            **{name: old[name] for name in kept if old.get(name)},
+        )
+        self._lambda.delete_event_source_mapping(UUID=old["UUID"])
+
+    def _post(self, path: str, document: Any) -> None:
+        httpx.post(f"http://127.0.0.1:{self._faults}{path}", json=document, trust_env=False).raise_for_status()
+
+    def _policy(self, url: str) -> str:
+        return str(self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]["Policy"])
+
+
+class Run:
+    """Orders in phases.
+
+    Args:
+        stack: the running stack.
+        orders: how many in each phase.
+        patience: how long to wait for what was missed, in seconds.
+    """
+
+    def __init__(self, stack: Stack, orders: int, patience: float = PATIENCE) -> None:
+        self._stack, self._orders, self._patience = stack, orders, patience
+        self._dynamodb = stack.client("dynamodb")
+
+    def phase(self, name: str, key: str) -> Phase:
+        """Place the orders and deliver them all.
+
+        Raises:
+            NotThere, Refused: an order did not come through.
+        """
+        customers = self._customers(key)
+
+        def live(customer: str) -> float:
+            order = client.deliver(client.place(customer_id=customer)["order_id"], seconds=120)
+            placed, delivered = (datetime.fromisoformat(order["timeline"][n]["at"]) for n in (0, -1))
+            return (delivered - placed).total_seconds()
+
+        with closing(Client(self._stack.outputs, timeout=60)) as client, ThreadPoolExecutor(AT_ONCE) as pool:
+            return Phase(name, sorted(pool.map(live, customers)))
+
+    def invite(self, key: str) -> None:
+        """Give the phase's customers an address each."""
+        for customer in self._customers(key):
+            address = f"{customer}@customers.example"
+            verify(self._stack, address)
+            self._dynamodb.put_item(
+                TableName=self._stack.outputs["ContactsTableName"],
+                Item={"customer_id": {"S": customer}, "email": {"S": address}},
+            )
+
+    def wait_until_caught_up(self, key: str) -> float:
+        """Wait until every customer of a phase has the code of the first delivery, and every mail.
+
+        Returns:
+            How long it took, in seconds.
+
+        Raises:
+            NotIsolated: something is still missing, or came twice.
+        """
+        began = time.monotonic()
+        while True:
+            codes, sent = self._codes(key), self._mails(key)
+            if codes == self._orders and sent == self._orders * MAILS_PER_ORDER:
+                return time.monotonic() - began
+            if time.monotonic() - began > self._patience or sent > self._orders * MAILS_PER_ORDER:
+                raise NotIsolated(f"{codes} codes of {self._orders}, {sent} mails of {self._orders * MAILS_PER_ORDER}")
+            time.sleep(0.5)
+
+    def _customers(self, key: str) -> list[str]:
+        return [f"c-{key}-{n}" for n in range(self._orders)]
+
+    def _codes(self, key: str) -> int:
+        pages = self._dynamodb.get_paginator("scan").paginate(
+            TableName=self._stack.outputs["PromotionsTableName"],
+            FilterExpression="begins_with(customer_id, :c) AND #r = :welcome",
+            ExpressionAttributeNames={"#r": "record"},
+            ExpressionAttributeValues={":c": {"S": f"c-{key}-"}, ":welcome": {"S": "CODE#WELCOME_BACK"}},
+        )
+        return sum(page["Count"] for page in pages)
+
+    def _mails(self, key: str) -> int:
+        return sum(f"c-{key}-" in str(mail["To"]) for mail in mails(self._stack))
+
+
+def measure(
+    stack: Stack, faults: int, orders: int, console: Console, comes_back: int = COMES_BACK, patience: float = PATIENCE
+) -> list[Phase]:
+    """Run all phases.
+
+    Args:
+        stack: the running stack, its notifications sending from `SENDER`.
+        faults: the port that the emulator takes faults on.
+        orders: how many in each phase.
+        console: where a line per phase goes.
+        comes_back: visibility timeout of the consumers' queues, in seconds.
+        patience: how long to wait for what was missed, in seconds.
+
+    Raises:
+        NotThere, Refused: an order did not come through.
+        NotIsolated: what was missed was not caught up.
+    """
+    breaker, run = Breaker(stack, faults), Run(stack, orders, patience)
+    verify(stack, SENDER)
+    for url in breaker.queues:
+        stack.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(comes_back)})
+    Run(stack, AT_ONCE * 2).phase("warm-up", "warm")  # cold starts are not what is compared
+    phases = []
+    breaks: list[tuple[str, str, Callable[[], Callable[[], None]] | None]] = [
+        ("everything well", "well", None),
+        ("both functions raise", "raise", breaker.raising_functions),
+        ("both queue policies removed", "closed", breaker.closed_queues),
+        ("both tables gone", "gone", breaker.tables_gone),
+        ("everything well again", "again", None),
+    ]
+    for name, key, break_it in breaks:
+        run.invite(key)
+        mend = break_it() if break_it else None
+        phase = run.phase(name, key)
+        if mend:
+            began = time.monotonic()
+            mend()
+            run.wait_until_caught_up(key)
+            phase.caught_up = time.monotonic() - began
+        else:
+            run.wait_until_caught_up(key)
+        phases.append(phase)
+        caught = f", caught up in {phase.caught_up:.0f} s" if phase.caught_up is not None else ""
+        console.print(f"{name}: p50 {phase.quantile(0.5):.2f} s, p90 {phase.quantile(0.9):.2f} s{caught}")
+    return phases

@@ -1,0 +1,35 @@
+"""The laptop: MiniStack in isolation, its gaps filled, and the real template deployed to it with the real SAM CLI."""
+
+import sys
+
+from .environment import ROOT
+
+# The services say themselves how an order's id follows from its key, which statuses are ends, and what the sandbox's
+# ledger holds. At the end of the path: they must hide nothing.
+sys.path.extend(str(ROOT / "services" / name) for name in ("shared", "orders", "payments"))
+
+from .errors import (
+    AlreadyRunning,
+    BuildFailed,
+    DeployFailed,
+    EmulatorError,
+    EventNotSeen,
+    NotLoopback,
+    NotRunning,
+    StartFailed,
+)
+from .stack import Stack
+from .tap import BusTap
+
+__all__ = [
+    "AlreadyRunning",
+    "BuildFailed",
+    "BusTap",
+    "DeployFailed",
+    "EmulatorError",
+    "EventNotSeen",
+    "NotLoopback",
+    "NotRunning",
+    "Stack",
+    "StartFailed",
+]

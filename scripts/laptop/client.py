@@ -1,0 +1,148 @@
+"""Tiffin as a client sees it: the REST calls of the customer, the restaurant and the courier."""
+
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+from orders.model import ENDS
+
+
+class Refused(Exception):
+    """The API answered with a problem document.
+
+    Attributes:
+        status: the HTTP status.
+        problem: the document (RFC 9457).
+    """
+
+    def __init__(self, status: int, problem: dict[str, Any]) -> None:
+        super().__init__(f"{status} {problem.get('type', '')}: {problem.get('detail') or problem}")
+        self.status, self.problem = status, problem
+
+
+class NotThere(Exception):
+    """The order did not come to the awaited status in time."""
+
+    def __init__(self, order: dict[str, Any], awaited: tuple[str, ...], seconds: float) -> None:
+        super().__init__(
+            f"{order['order_id']} is {order['status']} after {seconds:g} s, awaited was {' or '.join(awaited)}"
+        )
+        self.order = order
+
+
+class Client:
+    """Calls both REST APIs.
+
+    Args:
+        outputs: the stack's outputs; `ApiUrl` and `PromotionsApiUrl` are read.
+        timeout: seconds for one call.
+    """
+
+    def __init__(self, outputs: Mapping[str, str], timeout: float = 30.0) -> None:
+        self._http = httpx.Client(timeout=timeout, limits=httpx.Limits(max_connections=64))
+        self._orders, self._promotions = outputs["ApiUrl"], outputs["PromotionsApiUrl"]
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def place(
+        self,
+        *,
+        customer_id: str,
+        payment_method: str = "pm_card_visa",
+        restaurant_id: str = "r-bella-napoli",
+        lines: Mapping[str, int] | None = None,
+        key: str | None = None,
+        **more: Any,
+    ) -> dict[str, Any]:
+        """Place an order.
+
+        Args:
+            customer_id: who orders.
+            payment_method: the sandbox answers by this name.
+            restaurant_id: from whom.
+            lines: quantities by dish.
+            key: the idempotency key; a new one by default.
+            more: further fields of the body.
+
+        Returns:
+            The order.
+
+        Raises:
+            Refused: with the problem.
+        """
+        body = {
+            "customer_id": customer_id,
+            "restaurant_id": restaurant_id,
+            "lines": [{"dish_id": d, "quantity": q} for d, q in (lines or {"margherita": 2}).items()],
+            "payment_method": payment_method,
+            "delivery": {"name": "Ada Lovelace", "address": "12 St James's Square"},
+        } | more
+        return self._answer(
+            self._http.post(f"{self._orders}/orders", json=body, headers={"Idempotency-Key": key or uuid.uuid4().hex})
+        )
+
+    def move(self, order_id: str, move: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Make a move: accept, reject, cancel, dispatch or deliver."""
+        return self._answer(self._http.post(f"{self._orders}/orders/{order_id}/{move}", json=body))
+
+    def order(self, order_id: str) -> dict[str, Any]:
+        """Where an order is, and why."""
+        return self._answer(self._http.get(f"{self._orders}/orders/{order_id}"))
+
+    def orders(self, customer_id: str) -> list[dict[str, Any]]:
+        """A customer's newest orders."""
+        found = self._answer(self._http.get(f"{self._orders}/orders", params={"customer_id": customer_id}))
+        return list(found["orders"])
+
+    def restaurants(self) -> list[dict[str, Any]]:
+        """The restaurants."""
+        return list(self._answer(self._http.get(f"{self._orders}/restaurants"))["restaurants"])
+
+    def menu(self, restaurant_id: str) -> dict[str, Any]:
+        """A restaurant with its dishes."""
+        return self._answer(self._http.get(f"{self._orders}/restaurants/{restaurant_id}/menu"))
+
+    def promo_codes(self, customer_id: str) -> list[dict[str, Any]]:
+        """A customer's promo codes."""
+        found = self._http.get(f"{self._promotions}/promo-codes", params={"customer_id": customer_id})
+        return list(self._answer(found)["promo_codes"])
+
+    def until(self, order_id: str, *statuses: str, seconds: float = 30.0) -> dict[str, Any]:
+        """Ask until the order is in one of the statuses.
+
+        Raises:
+            NotThere: it is not in time, or ended otherwise.
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            order = self.order(order_id)
+            if order["status"] in statuses:
+                return order
+            if time.monotonic() > deadline or order["status"] in ENDS:
+                raise NotThere(order, statuses, seconds)
+            time.sleep(0.1)
+
+    def deliver(self, order_id: str, seconds: float = 30.0) -> dict[str, Any]:
+        """Take an order that was placed through every move to the customer's door."""
+        for status, move in (
+            ("AWAITING_RESTAURANT", "accept"),
+            ("PREPARING", "dispatch"),
+            ("OUT_FOR_DELIVERY", "deliver"),
+        ):
+            self.until(order_id, status, seconds=seconds)
+            self.move(order_id, move)
+        return self.until(order_id, "DELIVERED", seconds=seconds)
+
+    @staticmethod
+    def _answer(response: httpx.Response) -> dict[str, Any]:
+        if response.is_success:
+            return dict(response.json())
+        try:
+            problem = dict(response.json())
+        except ValueError:
+            problem = {"detail": response.text[:200]}
+        raise Refused(response.status_code, problem)

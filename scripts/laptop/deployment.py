@@ -1,0 +1,186 @@
+"""Build and deploy a template with the real SAM CLI, against the emulator."""
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .emulator.launcher import tail
+from .environment import ROOT, STATE_DIR, architecture, client, runtime, sam_environment
+from .errors import BuildFailed, DeployFailed, EmulatorError
+
+ARTIFACTS = "tiffin-artifacts"
+"""Name of the bucket that `sam deploy` uploads to."""
+# An environment that samconfig.toml does not have: what is in the file is meant for a real deployment.
+_NO_CONFIGURATION = ("--config-env", "laptop")
+
+
+def deploy(
+    endpoint: str,
+    template: Path = ROOT / "template.yaml",
+    stack_name: str = "tiffin",
+    parameters: Mapping[str, str] | None = None,
+    state_dir: Path = STATE_DIR,
+    progress: Any = None,
+) -> dict[str, str]:
+    """Build a template and deploy it.
+
+    Args:
+        endpoint: the emulator's.
+        template: the root template.
+        stack_name: the stack's name.
+        parameters: template parameters besides `Runtime` and `Architecture`, which are this machine's.
+        state_dir: where build and logs go. Not to `.aws-sam`: a later `sam deploy` would take this machine's build from
+            there and send it to AWS.
+        progress: called with a text before each step; it returns a context manager around the step.
+
+    Returns:
+        The stack's outputs, as CloudFormation has them.
+
+    Raises:
+        BuildFailed, DeployFailed: with the last lines of what sam said.
+    """
+    environment = sam_environment(endpoint, state_dir)
+    # What a template does not declare is not passed on by sam.
+    laptop = {"Runtime": runtime(), "Architecture": architecture(), "FullObservability": "false"}
+    overrides = laptop | dict(parameters or {})
+    given = [f"ParameterKey={key},ParameterValue={_quoted(value)}" for key, value in overrides.items()]
+    folder = state_dir / "sam" / stack_name
+    step = progress or _silent
+    with _one_at_a_time(state_dir):
+        with step("Building the packages (sam build)"):
+            _sam(
+                ["build", *_NO_CONFIGURATION, "--template-file", str(template), "--build-dir", str(folder / "build"),
+                 "--parameter-overrides", *given],
+                template.parent, environment, state_dir / "sam-build.log", BuildFailed,
+            )  # fmt: skip
+        with step("Deploying the stack (sam deploy)"):
+            client("s3", endpoint).create_bucket(
+                Bucket=ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": environment["AWS_REGION"]}
+            )
+            upload_layers_once(endpoint, folder)
+            _sam(
+                ["deploy", "--template-file", str(folder / "build" / "template.yaml"), "--stack-name", stack_name,
+                 *_NO_CONFIGURATION, "--s3-bucket", ARTIFACTS, "--region", environment["AWS_REGION"],
+                 "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND",
+                 "--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar",
+                 "--parameter-overrides", *given],
+                template.parent, environment, state_dir / "sam-deploy.log", DeployFailed,
+            )  # fmt: skip
+    return outputs(endpoint, stack_name)
+
+
+def outputs(endpoint: str, stack_name: str) -> dict[str, str]:
+    """A deployed stack's outputs by their names."""
+    (stack,) = client("cloudformation", endpoint).describe_stacks(StackName=stack_name)["Stacks"]
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
+def upload_layers_once(endpoint: str, folder: Path) -> None:
+    """Upload each different layer once, and point the built templates at it.
+
+    Every service declares the layer, so that it can be deployed alone; `sam deploy` would pack and upload the same
+    content once per service.
+
+    Args:
+        endpoint: the emulator's.
+        folder: holds `build`, what `sam build` made; packed layers are kept beside it.
+    """
+    s3 = client("s3", endpoint)
+    uploaded: set[str] = set()
+    for template in (folder / "build").rglob("template.yaml"):
+
+        def uri(match: re.Match[str], base: Path = template.parent) -> str:
+            content = base / match["path"]
+            if not content.is_dir():
+                return match[0]
+            archive = _packed(content, folder / "layers")
+            if archive.name not in uploaded:
+                s3.upload_file(str(archive), ARTIFACTS, archive.name)
+                uploaded.add(archive.name)
+            return f"{match['key']}s3://{ARTIFACTS}/{archive.name}"
+
+        text = template.read_text()
+        template.write_text(re.sub(r"(?m)^(?P<key> +ContentUri: )(?P<path>\S+)$", uri, text))
+
+
+def _packed(content: Path, cache: Path) -> Path:
+    """A zip file of a directory, named by its content and packed only if it is new."""
+    files = sorted(path for path in content.rglob("*") if path.is_file())
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(f"{path.relative_to(content)}\0{path.stat().st_size}\0".encode() + path.read_bytes())
+    archive = cache / f"{digest.hexdigest()}.zip"
+    if not archive.exists():
+        shutil.rmtree(cache, ignore_errors=True)
+        cache.mkdir(parents=True)
+        draft = archive.with_suffix(".new")
+        with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as out:
+            for path in files:
+                out.write(path, path.relative_to(content))
+        draft.replace(archive)
+    return archive
+
+
+def _quoted(value: str) -> str:
+    """A parameter's value as sam takes it with spaces and quotes in it."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _sam(
+    arguments: list[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    log: Path,
+    error: type[BuildFailed] | type[DeployFailed],
+) -> None:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as out:
+        # `-m samcli`: a console script's first line breaks when a virtual environment is moved.
+        process = subprocess.Popen(
+            [sys.executable, "-m", "samcli", *arguments],
+            cwd=folder,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            # A group of its own: make, uv and the rest end with it.
+            start_new_session=True,
+        )
+        try:
+            code = process.wait()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
+    if code:
+        raise error(f"`sam {arguments[0]}` failed with exit code {code}.", tail(log, 40), str(log))
+
+
+@contextmanager
+def _one_at_a_time(state_dir: Path) -> Iterator[None]:
+    """Two builds in one folder would mix; the lock goes with the process that holds it."""
+    state_dir.mkdir(parents=True, exist_ok=True)
+    lock = os.open(state_dir / "build.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    except OSError as problem:
+        raise EmulatorError(f"Cannot build here: {problem}") from problem
+    finally:
+        os.close(lock)
+
+
+@contextmanager
+def _silent(_: str) -> Iterator[None]:
+    yield

@@ -1,0 +1,184 @@
+"""The stack on the laptop: start, deploy, talk to it, stop."""
+
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from . import deployment, menus
+from .emulator import launcher
+from .environment import REGION, ROOT, STATE_DIR, client
+from .errors import AlreadyRunning, NotRunning
+from .tap import BusTap
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_STATE = "stack.json"
+_EXECUTE_API = re.compile(r"https://([a-z0-9]+)\.execute-api\.[a-z0-9-]+\.amazonaws\.com(/[^/]*)?(.*)")
+
+
+class Stack:
+    """A deployed stack on a running emulator. A context manager: leaving it stops the emulator.
+
+    Attributes:
+        outputs: the stack's outputs; URLs of REST APIs lead to the emulator.
+        endpoint: the emulator's base URL.
+        region: the region that everything is deployed to.
+    """
+
+    region = REGION
+
+    def __init__(
+        self, process: launcher.Process, outputs: Mapping[str, str], emulator: launcher.Emulator | None, state_dir: Path
+    ) -> None:
+        self._process, self._emulator, self._state_dir = process, emulator, state_dir
+        self._taps: list[BusTap] = []
+        self.endpoint = process.endpoint
+        self.outputs = {name: reachable(value, self.endpoint) for name, value in outputs.items()}
+
+    @classmethod
+    def up(
+        cls,
+        console: "Console | None" = None,
+        clock: float = 1.0,
+        env: Mapping[str, str] | None = None,
+        *,
+        template: Path = ROOT / "template.yaml",
+        parameters: Mapping[str, str] | None = None,
+        stays: bool = False,
+        state_dir: Path = STATE_DIR,
+    ) -> "Stack":
+        """Start an emulator, build and deploy the template, and load the menus into the application's own.
+
+        Args:
+            console: shows the progress, if given.
+            clock: how much faster time passes for Step Functions; 2160 makes three hours of five seconds.
+            env: further environment of the emulator and its functions.
+            template: the root template.
+            parameters: template parameters besides `Runtime` and `Architecture`.
+            stays: whether it shall outlive this process; `Stack.attach` finds it then.
+            state_dir: where logs and state go.
+
+        Raises:
+            AlreadyRunning: it shall stay, and another does already.
+            StartFailed, BuildFailed, DeployFailed: with the log's last lines. Nothing is left running.
+        """
+        if stays and (running := _running(state_dir)):
+            raise AlreadyRunning(running[0].endpoint)
+        # The one that stays has the emulator's usual address; others pass by it.
+        port, log = (launcher.PREFERRED_PORT, "emulator.log") if stays else (0, "emulator-foreground.log")
+        emulator = launcher.Emulator(clock, env, state_dir, log, port)
+        try:
+            with _step(console, "Starting the emulator"):
+                process = emulator.start()
+            outputs = deployment.deploy(
+                process.endpoint,
+                template,
+                parameters=parameters,
+                state_dir=state_dir,
+                progress=lambda text: _step(console, text),
+            )
+            stack = cls(process, outputs, emulator, state_dir)
+            if template == ROOT / "template.yaml":
+                with _step(console, "Loading the menus"):
+                    menus.seed(stack)
+            if stays:
+                process.save(state_dir / _STATE, outputs)
+                emulator.let_stay()
+        except BaseException:
+            emulator.stop()
+            raise
+        return stack
+
+    @classmethod
+    def attach(cls, state_dir: Path = STATE_DIR) -> "Stack":
+        """The stack that was started to stay.
+
+        Raises:
+            NotRunning: there is none.
+        """
+        running = _running(state_dir)
+        if running is None:
+            raise NotRunning
+        return cls(*running, None, state_dir)
+
+    def client(self, service: str, **config: Any) -> Any:
+        """A boto3 client that can only talk to this stack's emulator.
+
+        Args:
+            service: boto3's name of the service.
+            config: settings of `botocore.config.Config`.
+        """
+        return client(service, self.endpoint, **config)
+
+    def tap(self, bus: str | None = None) -> BusTap:
+        """Listen to every event on the custom bus from now on.
+
+        Args:
+            bus: another bus than the stack's.
+        """
+        tap = BusTap(self.endpoint, bus or self.outputs["EventBusName"])
+        self._taps.append(tap)
+        return tap
+
+    def stop(self) -> None:
+        """End the emulator and all that belongs to it. Safe to repeat."""
+        for tap in self._taps:
+            tap.close()
+        self._taps.clear()
+        if self._emulator is not None:
+            self._emulator.stop()
+            self._emulator = None
+        else:
+            launcher.stop(self._process)
+        remembered = launcher.Process.load(self._state_dir / _STATE)
+        if remembered and remembered[0] == self._process:
+            (self._state_dir / _STATE).unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def reachable(value: str, endpoint: str) -> str:
+    """A REST API's URL as the emulator serves it; every other value as it is.
+
+    Source: MiniStack's documentation of API Gateway; on AWS the API's id is part of the host name.
+    """
+    match = _EXECUTE_API.fullmatch(value)
+    if not match:
+        return value
+    api, stage, rest = match.groups()
+    return f"{endpoint}/_aws/execute-api/{api}{stage or ''}{rest}"
+
+
+def _running(state_dir: Path) -> tuple[launcher.Process, dict[str, str]] | None:
+    remembered = launcher.Process.load(state_dir / _STATE)
+    if remembered and not remembered[0].alive():
+        # Killed from outside, so that nobody cleaned up after it.
+        launcher.discard(remembered[0])
+        (state_dir / _STATE).unlink()
+        return None
+    return remembered if remembered and remembered[0].running() else None
+
+
+def _step(console: "Console | None", text: str) -> AbstractContextManager[None]:
+    return _shown(console, text) if console else _unseen()
+
+
+@contextmanager
+def _shown(console: "Console", text: str) -> Iterator[None]:
+    started = time.monotonic()
+    with console.status(f"{text} …"):
+        yield
+    console.print(f"[green]✓[/green] {text} [dim]{time.monotonic() - started:.1f} s[/dim]")
+
+
+@contextmanager
+def _unseen() -> Iterator[None]:
+    yield

@@ -1,0 +1,243 @@
+"""The stories that `make demo` tells: orders with the people who move them, and what must have come of each."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from contracts import schemas
+from orders.model import ENDS
+from payments.sandbox import Balance
+from rich.console import Console
+from rich.markup import escape
+
+from .client import Client
+from .providers import Books
+from .tap import BusTap
+
+PATIENCE = 60.0
+
+COLOURS = {"DELIVERED": "green", "DECLINED": "yellow", "REJECTED": "yellow", "CANCELLED": "yellow", "EXPIRED": "red"}
+
+
+class WentWrong(Exception):
+    """A story did not end as it should."""
+
+
+@dataclass
+class Story:
+    """One order, from what is done to it to what must have come of it.
+
+    Attributes:
+        title: one line for the person who watches.
+        moves: who does what once the order is in which status.
+        ends: the status that it must end in.
+        announces: the events that its order must put on the bus, all of them.
+        money: held, captured and voided, as shares of the price.
+        because: the reason that must be given, if it did not end well.
+        promises: the reason of the promo code that must come of it.
+    """
+
+    title: str
+    moves: dict[str, str]
+    ends: str
+    announces: set[str]
+    money: tuple[int, int, int]
+    because: str | None = None
+    promises: str | None = None
+    declined: bool = False
+    customer: str = "c-ada"
+    order: dict[str, Any] = field(default_factory=dict)
+    seen: list[str] = field(default_factory=list)
+    taken: set[str] = field(default_factory=set)
+
+
+PLACED_AND_HELD = {"OrderPlaced", "PaymentAuthorized"}
+UNDONE = PLACED_AND_HELD | {"PaymentReleased"}
+STORIES = [
+    Story(
+        "The courier never comes. Three hours later the food is worth nothing: the money goes back, with an apology.",
+        {"AWAITING_RESTAURANT": "accept", "PREPARING": "dispatch"},
+        "EXPIRED",
+        UNDONE | {"OrderAccepted", "OrderDispatched", "OrderExpired", "PromoCodeIssued"},
+        (1, 0, 1),
+        "not_delivered_in_time",
+        "apology",
+        customer="c-grace",
+    ),
+    Story(
+        "Ada orders pizza, and it arrives. It is her first order, so promotions say welcome back.",
+        {"AWAITING_RESTAURANT": "accept", "PREPARING": "dispatch", "OUT_FOR_DELIVERY": "deliver"},
+        "DELIVERED",
+        PLACED_AND_HELD | {"OrderAccepted", "OrderDispatched", "PaymentCaptured", "OrderDelivered", "PromoCodeIssued"},
+        (1, 1, 0),
+        promises="welcome_back",
+    ),
+    Story(
+        "Alan's card is declined, and anybody can read what the card network said.",
+        {},
+        "DECLINED",
+        {"OrderPlaced", "PaymentDeclined", "OrderDeclined"},
+        (0, 0, 0),
+        declined=True,
+        customer="c-alan",
+    ),
+    Story(
+        "The restaurant has run out of dough: it rejects, and the hold is released.",
+        {"AWAITING_RESTAURANT": "reject"},
+        "REJECTED",
+        UNDONE | {"OrderRejected"},
+        (1, 0, 1),
+        "restaurant_rejected",
+        customer="c-edsger",
+    ),
+    Story(
+        "Barbara changes her mind before the restaurant answers: the workflow is stopped, and unwound.",
+        {"AWAITING_RESTAURANT": "cancel"},
+        "CANCELLED",
+        UNDONE | {"OrderCancelled"},
+        (1, 0, 1),
+        "cancelled_by_customer",
+        customer="c-barbara",
+    ),
+]
+
+
+class Teller:
+    """Plays the stories' people, and tells what happens.
+
+    Args:
+        console: where to.
+        client: the APIs.
+        tap: the bus.
+        books: the gateway's books.
+        declined_method: a payment method that is declined.
+    """
+
+    def __init__(self, console: Console, client: Client, tap: BusTap, books: Books, declined_method: str) -> None:
+        self._say, self._client, self._tap, self._books = console.print, client, tap, books
+        self._declined_method = declined_method
+
+    def begin(self, story: Story) -> None:
+        """Place the story's order."""
+        method = self._declined_method if story.declined else "pm_card_visa"
+        story.order = self._client.place(customer_id=story.customer, payment_method=method, note="extra basil 🌿")
+
+    def go_on(self, story: Story, tell: bool) -> bool:
+        """Look at the order once, tell what is new, and let whoever is to move it do so.
+
+        Returns:
+            Whether the order has ended.
+        """
+        story.order = self._client.order(story.order["order_id"])
+        for entered in story.order["timeline"]:
+            if tell and entered["status"] not in story.seen:
+                story.seen.append(entered["status"])
+                self._tell_status(story, entered)
+        status = story.order["status"]
+        move = story.moves.get(status)
+        if move and status not in story.taken:
+            story.taken.add(status)
+            self._client.move(story.order["order_id"], move, {"reason": "out_of_stock"} if move == "reject" else None)
+        return status in ENDS
+
+    def title(self, story: Story) -> None:
+        """Open a story."""
+        self._say(f"\n[bold]{escape(story.title)}[/bold]")
+        price = _amount(story.order["total"])
+        self._say(
+            f"  [dim]{story.order['order_id']} · {story.customer} · {price} at {story.order['restaurant_name']}[/dim]"
+        )
+
+    def close(self, story: Story) -> None:
+        """Tell the events and the money, and check the ending.
+
+        Raises:
+            WentWrong: it is not what it must be.
+        """
+        order_id = story.order["order_id"]
+        _must(story.order["status"] == story.ends, f"it ended {story.order['status']}, not {story.ends}")
+        reason = story.order["reason"] or {}
+        if story.declined:
+            _must(bool(reason.get("network")), "nobody can read which network declined it")
+        elif story.because:
+            _must(reason.get("code") == story.because, f"its reason is {reason.get('code')}, not {story.because}")
+        for name in sorted(story.announces):
+            self._tap.wait_for_event(name, order_id, PATIENCE)
+        events = [e for e in self._tap.events if e["detail"]["metadata"]["order_id"] == order_id]
+        for event in events:
+            schemas.validate(event)
+        names = [event["detail-type"] for event in events]
+        _must(set(names) == story.announces, f"it announced {sorted(set(names) ^ story.announces)} besides or not")
+        self._say(f"  [dim]on the bus[/dim]  {' · '.join(names)}")
+        total = story.order["total"]
+        balance = self._books.balance(order_id)
+        held, captured, voided = (share * total["amount"] for share in story.money)
+        _must(balance == Balance(held=held, captured=captured, voided=voided), f"the gateway's books say {balance}")
+        self._say(f"  [dim]the money [/dim]  {_fate(balance, total['currency'])}")
+        if story.promises:
+            codes = _eventually(lambda: self._client.promo_codes(story.customer))
+            code = next((c for c in codes if c["reason"] == story.promises), None)
+            _must(code is not None, f"no {story.promises} code was issued")
+            self._say(f"  [dim]promotions[/dim]  {code['code']} ({story.promises.replace('_', ' ')})" if code else "")
+        self._say("  [green]✓ as it should[/green]")
+
+    def _tell_status(self, story: Story, entered: dict[str, Any]) -> None:
+        status = entered["status"]
+        took = _moment(entered["at"]) - _moment(story.order["placed_at"])
+        line = f"  {entered['at'][11:23]}  +{took:6.2f} s  [{COLOURS.get(status, 'cyan')}]{status:<20}[/]"
+        reason = story.order["reason"]
+        if status in ENDS and reason:
+            line += f" {escape(reason['summary'])} — {escape(reason['message'])}"
+        self._say(line, highlight=False)
+
+
+def _fate(balance: Balance, currency: str) -> str:
+    """What became of the money, in words."""
+    if balance.captured:
+        return f"{_amount({'amount': balance.captured, 'currency': currency})} held, then taken"
+    if balance.held:
+        return f"{_amount({'amount': balance.held, 'currency': currency})} held, then given back"
+    return "none was held"
+
+
+def _amount(money: dict[str, Any]) -> str:
+    return f"{money['amount'] / 100:.2f} {money['currency']}"
+
+
+def _moment(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+def _must(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise WentWrong(otherwise)
+
+
+def _eventually(probe: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    deadline = time.monotonic() + PATIENCE
+    while not (found := probe()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return found
+
+
+def tell(teller: Teller, stories: list[Story]) -> None:
+    """Tell the stories one after the other, the longest one first begun and last told.
+
+    Raises:
+        WentWrong: one did not end as it should.
+    """
+    longest, *others = stories
+    teller.begin(longest)
+    for story in [*others, longest]:
+        if story is not longest:
+            teller.begin(story)
+        teller.title(story)
+        deadline = time.monotonic() + PATIENCE
+        while not teller.go_on(story, tell=True):
+            if story is not longest:
+                teller.go_on(longest, tell=False)
+            _must(time.monotonic() < deadline, f"it is {story.order['status']} and goes no further")
+            time.sleep(0.05)
+        teller.close(story)

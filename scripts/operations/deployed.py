@@ -1,0 +1,113 @@
+"""The deployed stack that a tool works on: AWS's if a profile or region is given, else the laptop's."""
+
+import argparse
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, cast
+
+import boto3
+from laptop import Stack
+
+
+class Clients(Protocol):
+    """Makes boto3 clients by the service's name."""
+
+    def __call__(self, service: str, /) -> Any:
+        """A client of one service."""
+
+
+class Resource(NamedTuple):
+    """A resource of the stack or of an application nested in it.
+
+    Attributes:
+        path: logical ids from the root down, such as `Orders/ApiFunction`.
+        kind: CloudFormation's type of it.
+        name: its physical id.
+    """
+
+    path: str
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A deployed stack.
+
+    Attributes:
+        client: makes boto3 clients that talk to it.
+        outputs: the root stack's outputs.
+        name: the root stack's name.
+        region: its region in AWS; None on the laptop.
+    """
+
+    client: Clients
+    outputs: Mapping[str, str]
+    name: str = "tiffin"
+    region: str | None = None
+
+    def __str__(self) -> str:
+        return f"in the stack {self.name} in {self.region}" if self.region else "the running laptop"
+
+    def resources(self) -> Iterator[Resource]:
+        """All resources, those of nested applications too.
+
+        Raises:
+            ClientError, BotoCoreError: AWS does not know the stack, or not the caller.
+        """
+        yield from self._resources(self.name, "")
+
+    def environments(self, service: str | None = None) -> dict[str, dict[str, str]]:
+        """The environment variables of every function.
+
+        Args:
+            service: this nested application alone, such as `Promotions`, its functions named as its own template does.
+
+        Returns:
+            Variables by function; functions as `sam local` names them, such as `Orders/ApiFunction`.
+
+        Raises:
+            ClientError, BotoCoreError: AWS does not know the stack, or not the caller.
+        """
+        known = self.client("lambda")
+        only = f"{service}/" if service else ""
+        found = {}
+        for resource in self.resources():
+            if resource.kind == "AWS::Lambda::Function" and resource.path.startswith(only):
+                configuration = known.get_function_configuration(FunctionName=resource.name)
+                variables = configuration.get("Environment", {}).get("Variables", {})
+                found[resource.path.removeprefix(only)] = dict(variables)
+        return found
+
+    def _resources(self, stack: str, path: str) -> Iterator[Resource]:
+        pages = self.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
+        for listed in (listed for page in pages for listed in page["StackResourceSummaries"]):
+            here, name = path + listed["LogicalResourceId"], listed.get("PhysicalResourceId", "")
+            if listed["ResourceType"] == "AWS::CloudFormation::Stack" and name:
+                yield from self._resources(name, f"{here}/")
+            else:
+                yield Resource(here, listed["ResourceType"], name)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options that say which stack."""
+    parser.add_argument("--profile", help="work on AWS, with this profile")
+    parser.add_argument("--region", help="work on AWS, in this region")
+    parser.add_argument("--stack", default="tiffin", help="name of the root stack in AWS")
+
+
+def reach(options: argparse.Namespace) -> Deployed:
+    """Find the stack.
+
+    Raises:
+        NotRunning: no profile or region is given, and nothing runs on this machine.
+        ClientError, BotoCoreError: AWS does not know the stack, or not the caller.
+    """
+    if not (options.profile or options.region):
+        laptop = Stack.attach()
+        return Deployed(laptop.client, laptop.outputs, options.stack)
+    session = boto3.Session(profile_name=options.profile, region_name=options.region)
+    (stack,) = session.client("cloudformation").describe_stacks(StackName=options.stack)["Stacks"]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+    # boto3's stubs have a signature for each service's literal name; here the name is any.
+    return Deployed(cast("Clients", session.client), outputs, options.stack, session.region_name)

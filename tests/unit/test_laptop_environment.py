@@ -1,0 +1,154 @@
+"""What the laptop's tools take from their caller, and whom they talk to."""
+
+import os
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.exceptions import ProfileNotFound
+from laptop import NotLoopback, NotRunning, Stack, environment
+from laptop.emulator.launcher import Process, discard
+from laptop.stack import reachable
+
+HERE = "http://127.0.0.1:4566"
+CALLER = {
+    "PATH": "/usr/bin",
+    "HOME": "/nowhere",
+    "LANG": "de_DE.UTF-8",
+    "AWS_PROFILE": "production",
+    "AWS_ACCESS_KEY_ID": "AKIAPRODUCTION",
+    "AWS_ENDPOINT_URL": "https://dynamodb.eu-central-1.amazonaws.com",
+    "AWS_ENDPOINT_URL_S3": "https://s3.eu-central-1.amazonaws.com",
+    "AWS_CA_BUNDLE": "/nowhere.pem",
+    "SAM_CLI_TELEMETRY": "1",
+    "SAM_CONFIG_FILE": "/nowhere.toml",
+    "GATEWAY_PORT": "1",
+    "AUTH": "false",
+    "STRIPE_API_KEY": "sk_live",
+    "HTTPS_PROXY": "http://proxy.example:3128",
+    "NO_PROXY": "example.com",
+    "UV_INDEX_URL": "https://mirror.example/simple",
+}
+
+
+class TestEndpoint:
+    @pytest.mark.parametrize("endpoint", [HERE, "http://127.0.0.2:80", "http://[::1]:4566"])
+    def test_this_machine_is_let_through(self, endpoint: str) -> None:
+        assert environment.loopback(endpoint) == endpoint
+
+    @pytest.mark.parametrize(
+        "endpoint",
+        [
+            "https://dynamodb.eu-central-1.amazonaws.com",
+            "http://localhost:4566",
+            "http://0.0.0.0:4566",
+            "http://192.168.0.1:4566",
+            "http://127.0.0.1.example.com",
+            "http://127.0.0.1@example.com",
+            "http://example.com#127.0.0.1",
+            "https://127.0.0.1:4566",
+            "127.0.0.1:4566",
+            "",
+        ],
+    )
+    def test_everything_else_is_refused(self, endpoint: str) -> None:
+        for use in (environment.loopback, lambda e: environment.client("sts", e), environment.sam_environment):
+            with pytest.raises(NotLoopback):
+                use(endpoint)
+
+
+class TestEnvironment:
+    def test_aws_settings_are_its_own(self, tmp_path: Path) -> None:
+        built = environment.environment(tmp_path, CALLER)
+
+        assert {name: value for name, value in built.items() if name.startswith("AWS_")} == {
+            "AWS_REGION": "eu-central-1",
+            "AWS_DEFAULT_REGION": "eu-central-1",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def test_nothing_passes_that_is_not_listed(self, tmp_path: Path) -> None:
+        built = environment.environment(tmp_path, CALLER)
+
+        assert {name for name, value in CALLER.items() if built.get(name) == value} == {"LANG"}
+
+    def test_a_home_that_is_not_there_is_replaced(self, tmp_path: Path) -> None:
+        for caller in (CALLER, {}):
+            home = environment.environment(tmp_path, caller)["HOME"]
+            assert Path(home).is_dir()
+            assert Path(home).is_relative_to(tmp_path)
+
+    def test_a_home_that_is_there_is_kept(self, tmp_path: Path) -> None:
+        assert environment.environment(tmp_path / "state", {"HOME": str(tmp_path)})["HOME"] == str(tmp_path)
+
+    def test_sam_downloads_as_the_caller_does_and_deploys_to_the_emulator_only(self, tmp_path: Path) -> None:
+        built = environment.sam_environment(HERE, tmp_path, CALLER)
+
+        assert built["HTTPS_PROXY"] == CALLER["HTTPS_PROXY"]
+        assert built["UV_INDEX_URL"] == CALLER["UV_INDEX_URL"]
+        assert built["NO_PROXY"] == environment.HOST
+        assert built["AWS_ENDPOINT_URL"] == HERE
+        assert "AWS_ENDPOINT_URL_S3" not in built
+        assert "SAM_CONFIG_FILE" not in built
+        assert built["SAM_CLI_TELEMETRY"] == "0"
+        assert Path(built["__SAM_CLI_APP_DIR"]).is_relative_to(tmp_path)
+
+
+class TestClient:
+    def test_it_does_not_care_for_the_callers_settings(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name, value in CALLER.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("AWS_USE_FIPS_ENDPOINT", "true")
+        with pytest.raises(ProfileNotFound):
+            boto3.client("sqs")
+
+        client = environment.client("sqs", HERE)
+
+        assert client.meta.endpoint_url == HERE
+        assert client.meta.region_name == environment.REGION
+        assert client._get_credentials().access_key == "test"
+        assert not client.meta.config.proxies
+
+
+class TestOutputs:
+    def test_a_rest_api_is_reached_through_the_emulator(self) -> None:
+        on_aws = "https://a1b2c3.execute-api.eu-central-1.amazonaws.com/v1"
+
+        assert reachable(on_aws, HERE) == f"{HERE}/_aws/execute-api/a1b2c3/v1"
+        assert reachable(f"{on_aws}/orders", HERE) == f"{HERE}/_aws/execute-api/a1b2c3/v1/orders"
+
+    @pytest.mark.parametrize(
+        "value", ["tiffin", "arn:aws:states:eu-central-1:1:stateMachine:x", "https://example.com/v1"]
+    )
+    def test_everything_else_stays_as_it_is(self, value: str) -> None:
+        assert reachable(value, HERE) == value
+
+
+class TestState:
+    @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"pid": 1}', '{"outputs": {}, "pid": 1, "more": 2}'])
+    def test_a_file_that_makes_no_sense_is_no_running_stack(self, tmp_path: Path, text: str) -> None:
+        (tmp_path / "stack.json").write_text(text)
+
+        assert Process.load(tmp_path / "stack.json") is None
+        with pytest.raises(NotRunning):
+            Stack.attach(tmp_path)
+
+    def test_what_is_saved_is_loaded(self, tmp_path: Path) -> None:
+        process = Process(123, 4566, "/tmp/tiffin-x", "emulator.log")  # noqa: S108 - a name, never opened
+
+        process.save(tmp_path / "new" / "stack.json", {"ApiUrl": "x"})
+
+        assert Process.load(tmp_path / "new" / "stack.json") == (process, {"ApiUrl": "x"})
+        assert not process.running()
+
+    def test_only_an_emulators_own_directory_is_ever_removed(self, tmp_path: Path) -> None:
+        for name in ("precious", "tiffin-precious"):
+            (tmp_path / name).mkdir()
+
+            discard(Process(123, 4566, str(tmp_path / name), "emulator.log"))
+
+            assert (tmp_path / name).is_dir()
