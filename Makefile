@@ -61,6 +61,7 @@ lint: $(VENV)/ready $(ASYNCAPI)/.package-lock.json ## style, types, templates, s
 	$(BIN)/cfn-lint template.yaml services/*/template.yaml
 	AWS_DEFAULT_REGION=eu-central-1 sh -ec 'for t in template.yaml services/*/template.yaml; do $(BIN)/sam validate --lint --template $$t; done'
 	$(BIN)/python scripts/lint_statemachines.py
+	$(BIN)/python scripts/render_workflows.py --check
 	$(BIN)/python scripts/event_contracts.py compare
 	$(BIN)/python scripts/render_events.py --check
 	@# It reports its use to its makers unless told that it runs in CI, and notes that in the home directory unless told where.
@@ -70,6 +71,7 @@ lint: $(VENV)/ready $(ASYNCAPI)/.package-lock.json ## style, types, templates, s
 format: $(VENV)/ready ## put the code in the house's shape
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+	$(BIN)/python scripts/render_workflows.py
 
 lock: $(VENV)/ready ## resolve the dependencies anew and pin them with hashes
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile -q --upgrade --universal --python-version 3.11 \

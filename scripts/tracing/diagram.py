@@ -1,9 +1,11 @@
 """A state machine drawn from its ASL, with the path that an execution took."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from html import escape
 from itertools import pairwise
 from typing import Any
+
+from contracts.diagrams import transitions
 
 from .story import duration
 from .timeline import Visit
@@ -24,7 +26,8 @@ def svg(definition: _Definition, visits: list[Visit], open_state: str | None) ->
     Returns:
         An SVG element; colours come from the page's style sheet.
     """
-    edges = [(a, b) for a in definition["States"] for b in _next(definition["States"][a])]
+    states = definition["States"]
+    edges = list(dict.fromkeys((name, way.target) for name, state in states.items() for way in transitions(state)))
     rank = _ranks(definition["StartAt"], edges)
     lane = _lanes(definition["StartAt"], edges, rank)
     where = {name: (lane[name] * _COLUMN + 12, rank[name] * _ROW + 12) for name in rank}
@@ -40,20 +43,8 @@ def svg(definition: _Definition, visits: list[Visit], open_state: str | None) ->
     for a, b in sorted((e for e in edges if e[0] in where and e[1] in where), key=lambda e: e in taken):
         parts.append(_edge(where[a], where[b], (a, b) in taken))
     for name, (x, y) in where.items():
-        parts.append(_box(name, x, y, definition["States"][name], [v for v in visits if v.state == name], open_state))
+        parts.append(_box(name, x, y, states[name], [v for v in visits if v.state == name], open_state))
     return "".join([*parts, "</svg>"])
-
-
-def _next(state: dict[str, Any]) -> Iterator[str]:
-    """Where a state may go, the usual way first."""
-    if "Next" in state:
-        yield state["Next"]
-    for choice in state.get("Choices", []):
-        yield choice["Next"]
-    if "Default" in state:
-        yield state["Default"]
-    for catcher in state.get("Catch", []):
-        yield catcher["Next"]
 
 
 def _ranks(start: str, edges: list[tuple[str, str]]) -> dict[str, int]:
