@@ -67,6 +67,15 @@ class World:
                 execution.call_back({"order_id": self.order_id} | reply)
         return execution
 
+    def spend(self, promo_code: str) -> None:
+        """Let the order be one that was placed with a promo code."""
+        self.api.table.update_item(
+            Key={"order_id": self.order_id},
+            UpdateExpression="SET promo_code = :code",
+            ExpressionAttributeValues={":code": promo_code},
+        )
+        self.api.workflow.started[self.order_id]["promo_code"] = promo_code
+
     def unwind(self, status: str, **more: Any) -> Execution:
         """Run the unwind workflow, as after a status event."""
         return self.run("unwind", given={"detail": {"name": self.order_id, "status": status, **more}})
@@ -203,6 +212,48 @@ def test_an_end_that_was_recorded_and_not_announced_is_announced_the_same_by_the
     world.run("order", *answers, stop_at=before)
     world.unwind("FAILED")
     assert world.names()[-1] == event
+
+
+@pytest.mark.parametrize("promo_code", [None, "WELCOME-12345678"])
+@pytest.mark.parametrize(
+    ("before", "answers", "authorize"),
+    [
+        ("AnnouncePlaced", [], AUTHORIZED),
+        ("AnnounceDelivered", [{"move": m} for m in ("accept", "dispatch", "deliver")], AUTHORIZED),
+        ("AnnounceRejected", [{"move": "reject", "reason": "closing"}], AUTHORIZED),
+        ("AnnounceRejected", [None], AUTHORIZED),
+        ("AnnounceDeclined", [], DECLINED),
+    ],
+)
+def test_both_workflows_say_the_same_of_an_order_with_and_without_a_promo_code(
+    world: World, before: str, answers: list[Any], authorize: dict[str, Any], promo_code: str | None
+) -> None:
+    world.payments["authorize"] = authorize
+    if promo_code:
+        world.spend(promo_code)
+    order = world.run("order", *answers, stop_at=before)
+    order.step()
+    said = world.sent[-1]
+    world.sent.clear()
+    world.unwind("FAILED")
+    [again] = [event for event in world.sent if event["detail-type"] == said["detail-type"]]
+    assert again["detail"]["data"] == said["detail"]["data"]
+    assert said["detail"]["data"]["promo_code"] == promo_code
+
+
+@pytest.mark.parametrize("promo_code", [None, "WELCOME-12345678"])
+def test_an_order_that_died_gives_its_promo_code_if_it_has_one(world: World, promo_code: str | None) -> None:
+    if promo_code:
+        world.spend(promo_code)
+    world.run("order", stop_at="AwaitRestaurant")
+    world.unwind("TIMED_OUT")
+    assert world.sent[-1]["detail"]["data"] == {
+        "customer_id": "cust-1",
+        "restaurant_id": "bella",
+        "total": {"amount": 2150, "currency": "EUR"},
+        "promo_code": promo_code,
+        "reason": {"code": "not_delivered_in_time", "message": "The food was not delivered within three hours."},
+    }
 
 
 def test_every_announcing_state_has_a_story() -> None:
