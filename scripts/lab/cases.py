@@ -9,7 +9,7 @@ from orders.model import order_id_for
 if TYPE_CHECKING:
     from .lab import Lab
 
-PAYMENTS, API = "*PaymentsFunction*", "*-ApiFunction*"
+PAYMENTS, API, PROMOTIONS = "*PaymentsFunction*", "*-ApiFunction*", "*-Promotions-*ConsumerFunction*"
 ORDERS_TABLE, PAYMENTS_TABLE, LEDGER = "*OrdersTable*", "*PaymentsTable*", "*SandboxLedgerTable*"
 PROMOTIONS_QUEUE, UNWIND = "*PromotionsQueue*", "*UnwindWorkflow*"
 MACHINES = {"OrderWorkflow": "order workflow", "UnwindWorkflow": "unwind"}

@@ -176,7 +176,7 @@ def test_a_mail_says_when_it_happened_and_what_it_costs() -> None:
 
 
 def test_the_rule_lets_through_what_is_read_and_no_more() -> None:
-    pattern = resources("notifications")["OrderEventsRule"]["Properties"]["EventPattern"]
+    pattern = resources("notifications")["NotificationsRule"]["Properties"]["EventPattern"]
     assert sorted(pattern["detail-type"]) == sorted(consumer.consumer.names)
     assert {current().source(name) for name in consumer.consumer.names} == set(pattern["source"])
 

@@ -217,6 +217,6 @@ class TestWorkOnOneOfMany:
 
 @pytest.mark.filterwarnings("ignore:This metric doesn't meet the requirements")  # the sample keeps its date
 def test_the_sample_invocation_is_counted(handler: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    path = ROOT / "events" / "invocations" / "ObservabilityMetricsFunction-delivered.json"
+    path = ROOT / "events" / "invocations" / "ObservabilityConsumerFunction-delivered.json"
     assert handler(json.loads(path.read_text("utf-8")), CONTEXT) == {"batchItemFailures": []}
     assert '"OrdersEnded":[1.0]' in capsys.readouterr().out

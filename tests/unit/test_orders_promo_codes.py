@@ -286,10 +286,10 @@ def test_the_rule_lets_through_what_the_projection_reads_and_no_more() -> None:
 def test_the_queue_waits_six_times_as_long_as_the_function_may_run() -> None:
     """Lambda developer guide, "Creating and configuring an Amazon SQS event source mapping"."""
     queue = resources("orders")["PromoCodesQueue"]["Properties"]
-    assert queue["VisibilityTimeout"] >= 6 * resources("orders")["ProjectionFunction"]["Properties"]["Timeout"]
+    assert queue["VisibilityTimeout"] >= 6 * resources("orders")["ConsumerFunction"]["Properties"]["Timeout"]
 
 
-SAMPLES = sorted((EVENTS / "invocations").glob("OrdersProjectionFunction-*.json"))
+SAMPLES = sorted((EVENTS / "invocations").glob("OrdersConsumerFunction-*.json"))
 
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)

@@ -188,7 +188,7 @@ def test_nothing_of_the_customer_is_logged(world: World, monkeypatch: pytest.Mon
 
 
 def test_the_rule_lets_through_what_the_consumer_reads_and_no_more() -> None:
-    pattern = resources("promotions")["OrderEventsRule"]["Properties"]["EventPattern"]
+    pattern = resources("promotions")["PromotionsRule"]["Properties"]["EventPattern"]
     assert sorted(pattern["detail-type"]) == sorted(consumer.consumer.names)
     assert {current().source(name) for name in consumer.consumer.names} == set(pattern["source"])
 

@@ -9,6 +9,7 @@ from ..cases import (
     DELIVERED,
     MACHINES,
     NEVER_DELIVERED,
+    PROMOTIONS,
     PROMOTIONS_QUEUE,
     REJECTED,
     SILENT,
@@ -127,7 +128,7 @@ def promotions() -> Iterator[Case]:
             f"consumer-{action}",
             f"the function {words}, twice",
             "promotions, OrderDelivered",
-            faults=(Fault("function", action, {"function": "*ConsumerFunction*"}, times=2),),
+            faults=(Fault("function", action, {"function": PROMOTIONS}, times=2),),
         )
     for action, words in (
         ("kill", "the worker is SIGKILLed before it writes"),

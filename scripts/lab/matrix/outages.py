@@ -2,7 +2,7 @@
 
 import time
 
-from ..cases import CANCELLED, DELIVERED, FOR_GOOD, NEVER_DELIVERED, REJECTED, Case, Fault
+from ..cases import CANCELLED, DELIVERED, FOR_GOOD, NEVER_DELIVERED, PROMOTIONS, REJECTED, Case, Fault
 from ..lab import Lab
 
 _DOWN = "promotions are down for the whole run"
@@ -17,7 +17,7 @@ def promotions_down(lab: Lab, seed: int) -> list[Case]:
              ("an order rejected", REJECTED, "REJECTED"), ("an order expired", NEVER_DELIVERED, "EXPIRED")]
         )
     ]  # fmt: skip
-    lab.inject([Fault("function", "raise", {"function": "*ConsumerFunction*"}, times=FOR_GOOD)], "promotions-down")
+    lab.inject([Fault("function", "raise", {"function": PROMOTIONS}, times=FOR_GOOD)], "promotions-down")
     lab.run(cases, limit=150)
     lab.lift("promotions-down")
     # What was tried five times waits in the dead-letter queue, and is sent back as a person would.
