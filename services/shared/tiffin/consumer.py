@@ -104,8 +104,8 @@ class Consumer:
         ...     customer_id: str
         >>> @consumer.on("OrderDelivered", reads=Delivered)
         ... def delivered(event: Event[Delivered]) -> None: ...
-        >>> consumer({"Records": []}, LambdaContext())
-        {'batchItemFailures': []}
+        >>> consumer.names
+        frozenset({'OrderDelivered'})
     """
 
     def __init__(self) -> None:
