@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from orders.store import MenuStore, OrderStore, PromoCodeStore
 from support import create_table
-from tiffin.observability import logger
+from tiffin.telemetry import logger
 
 MENU_ITEM = {
     "restaurant_id": "bella",

@@ -15,7 +15,7 @@ from moto import mock_aws
 from pydantic import BaseModel, Field
 from tiffin import consumer as module
 from tiffin.consumer import Consumer, Event
-from tiffin.observability import logger, tracer
+from tiffin.telemetry import logger, tracer
 
 Message = dict[str, Any]
 

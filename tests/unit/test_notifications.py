@@ -21,7 +21,7 @@ from notifications.messages import ANNOUNCED, Message, compose
 from notifications.store import LEASE, BeingSent, Sent
 from support import create_table, resources
 from tiffin.money import Money
-from tiffin.observability import logger
+from tiffin.telemetry import logger
 
 ADA = "ada@tiffin.example"
 SENDER = "orders@tiffin.example"

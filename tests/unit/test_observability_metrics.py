@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from contracts.schemas import example, names
 from support import resources
-from tiffin import observability as shared
+from tiffin import telemetry as shared
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTEXT: Any = type(
@@ -111,7 +111,7 @@ def test_no_data_point_says_whose_order_it_is(handler: Any, capsys: pytest.Captu
 def test_each_stack_counts_by_itself() -> None:
     """What a function counts, by either way, is counted in the namespace that its stack names."""
     counting = """
-from tiffin.observability import count, metrics
+from tiffin.telemetry import count, metrics
 count("One", by={"status": "DELIVERED"})
 metrics.add_metric("Two", "Count", 1)
 metrics.log_metrics(lambda event, context: None)({}, None)

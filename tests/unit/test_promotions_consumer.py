@@ -16,7 +16,7 @@ from promotions.consumer import store as connected
 from promotions.model import code_for
 from promotions_world import ANNA, TRACE, order
 from support import create_table, resources
-from tiffin.observability import logger
+from tiffin.telemetry import logger
 
 INVOCATIONS = sorted((EVENTS / "invocations").glob("PromotionsConsumerFunction-*.json"))
 WELCOME = code_for(ANNA, "WELCOME_BACK", "WELCOME")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SEAM = ROOT / "services" / "shared" / "tiffin" / "observability.py"
+SEAM = ROOT / "services" / "shared" / "tiffin" / "telemetry.py"
 MODULES = sorted(path for path in (ROOT / "services").rglob("*.py") if path != SEAM)
 TRACING = ("aws_xray_sdk", "opentelemetry", "aws_lambda_powertools.tracing", "ddtrace")
 
@@ -53,7 +53,7 @@ class Spans(BaseProvider):
     def patch(self, modules): self.patched += modules
     def patch_all(self): raise AssertionError("patches everything")
 
-# The one line that a move would change in tiffin.observability.
+# The one line that a move would change in tiffin.telemetry.
 aws_lambda_powertools.Tracer = functools.partial(aws_lambda_powertools.Tracer, provider=Spans())
 
 from types import SimpleNamespace

@@ -16,7 +16,7 @@ from botocore.config import Config
 from pydantic import BaseModel, ConfigDict, Field
 from tiffin.consumer import Consumer, Event
 from tiffin.money import Money
-from tiffin.observability import logger, metrics, tracer
+from tiffin.telemetry import logger, metrics, tracer
 
 from notifications.mailer import Mailer, ses
 from notifications.messages import ANNOUNCED, compose

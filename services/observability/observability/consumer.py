@@ -17,7 +17,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from tiffin.consumer import Consumer, Event
 from tiffin.money import Money
-from tiffin.observability import count, logger, metrics, tracer
+from tiffin.telemetry import count, logger, metrics, tracer
 
 consumer = Consumer()
 

@@ -15,8 +15,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel
 from tiffin import problems
 from tiffin.discounts import CodeExpired, MinimumNotReached
-from tiffin.observability import about_order, came_to, logger, metrics, trace_header, tracer
 from tiffin.problems import Problem
+from tiffin.telemetry import about_order, came_to, logger, metrics, trace_header, tracer
 
 from orders.model import (
     CustomerId,

@@ -18,7 +18,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from tiffin.consumer import Consumer, Event
 from tiffin.discounts import Discount, Offer
 from tiffin.money import Money
-from tiffin.observability import logger, metrics, tracer
+from tiffin.telemetry import logger, metrics, tracer
 
 from orders.model import CustomerId, PromoCode
 from orders.store import PromoCodeStore

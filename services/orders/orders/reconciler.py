@@ -14,7 +14,7 @@ import boto3
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
-from tiffin.observability import came_to, logger, metrics, tracer, work_on_order
+from tiffin.telemetry import came_to, logger, metrics, tracer, work_on_order
 
 from orders.model import ENDS, GRACE, Move, OrderStatus, workflow_input
 from orders.store import OrderStore, StoredOrder

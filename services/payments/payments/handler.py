@@ -8,7 +8,7 @@ import boto3
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
-from tiffin.observability import about_order, came_to, logger, metrics, tracer
+from tiffin.telemetry import about_order, came_to, logger, metrics, tracer
 
 from payments.commands import Authorize, parse
 from payments.operations import Answer, Payments

@@ -9,7 +9,7 @@ gateway again and hears the same answer.
 import random
 import time
 
-from tiffin.observability import count, logger
+from tiffin.telemetry import count, logger
 
 from payments.commands import Authorize, Capture, Command, Release
 from payments.gateway import Authorized, Captured, FreeOfCharge, Opened, PaymentGateway, Voided

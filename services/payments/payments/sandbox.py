@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from tiffin import events
 from tiffin.money import Money
-from tiffin.observability import traced_call
+from tiffin.telemetry import traced_call
 
 from payments.gateway import (
     Authorized,

@@ -15,7 +15,7 @@ import stripe
 from aws_lambda_powertools.utilities.parameters import get_secret
 from stripe import PaymentIntent, PaymentIntentService
 from tiffin.money import Money
-from tiffin.observability import traced_call
+from tiffin.telemetry import traced_call
 
 from payments.gateway import (
     Authorized,

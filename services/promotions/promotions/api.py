@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from tiffin import problems
 from tiffin.discounts import Discount
 from tiffin.money import Money
-from tiffin.observability import logger, tracer
+from tiffin.telemetry import logger, tracer
 
 from promotions.model import PromoCode
 from promotions.redemption import State, Use, holders

@@ -17,7 +17,7 @@ from botocore.config import Config
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from tiffin.consumer import Consumer, Event
 from tiffin.money import Money
-from tiffin.observability import logger, metrics, tracer
+from tiffin.telemetry import logger, metrics, tracer
 
 from promotions.ledger import News
 from promotions.model import Delivery, Expiry

@@ -26,7 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tiffin.dead_letters import set_aside
 from tiffin.events import EventMetadata
-from tiffin.observability import about_order, came_to, logger, metrics, tracer
+from tiffin.telemetry import about_order, came_to, logger, metrics, tracer
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

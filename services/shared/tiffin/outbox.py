@@ -28,7 +28,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tiffin import events
 from tiffin.dead_letters import set_aside
-from tiffin.observability import logger, metrics, tracer
+from tiffin.telemetry import logger, metrics, tracer
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
