@@ -178,7 +178,7 @@ def test_a_dead_letter_that_cannot_be_sent_comes_back_instead_of_being_lost(
     def refuse(**_: Any) -> None:
         raise ClientError({"Error": {"Code": "ServiceUnavailable"}}, "SendMessage")
 
-    monkeypatch.setattr(module.boto3, "client", lambda *_: SimpleNamespace(send_message=refuse))
+    monkeypatch.setattr(module, "client", lambda *_: SimpleNamespace(send_message=refuse))
     monkeypatch.setenv("DEAD_LETTER_QUEUE_URL", "https://sqs.eu-central-1.amazonaws.com/123456789012/dead")
 
     assert run(consumer, "poison", delivered("ord_1")) == ["message-0"]

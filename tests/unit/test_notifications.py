@@ -74,7 +74,7 @@ def run(*events: dict[str, Any]) -> list[str]:
 
 def test_what_ses_says_of_a_recipient_stays_in_no_error() -> None:
     """X-Ray writes down the message of a client's error, wherever it is caught afterwards."""
-    client: Any = ses_client(Config(retries={"total_max_attempts": 1}))
+    client: Any = ses_client(boto3.client("sesv2", config=Config(retries={"total_max_attempts": 1})))
     sentence = f"Email address is not verified. The following identities failed the check: {ADA}"
     refusal = AWSResponse("https://ses.example", 400, {"x-amzn-errortype": "MessageRejected"}, None)
     refusal._content = json.dumps({"message": sentence}).encode()

@@ -5,16 +5,15 @@ No order waits for this service or knows of it. If it is down, events wait in it
 
 import os
 from datetime import UTC, datetime
-from functools import cache
-from typing import Annotated, Any
+from typing import Any
 
-import boto3
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.config import Config
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
+from tiffin.clients import client, once, table
 from tiffin.consumer import Consumer, Event
+from tiffin.ids import CustomerId
 from tiffin.money import Money
 from tiffin.telemetry import logger, metrics, tracer
 
@@ -30,7 +29,7 @@ class OrderEvent(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    customer_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+    customer_id: CustomerId
     total: Money
 
 
@@ -62,24 +61,19 @@ def handler(batch: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     return consumer(batch, context)
 
 
-# Connected once per execution environment. What is not answered soon is better tried again later, from the queue.
-_PATIENCE = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
-
-
-@cache
+@once
 def contacts() -> Contacts:
     """How customers are reached."""
-    return Contacts(boto3.resource("dynamodb", config=_PATIENCE).Table(os.environ["CONTACTS_TABLE"]))
+    return Contacts(table(os.environ["CONTACTS_TABLE"]))
 
 
-@cache
+@once
 def sent() -> Sent:
     """What customers were told."""
-    return Sent(boto3.resource("dynamodb", config=_PATIENCE).Table(os.environ["SENT_TABLE"]))
+    return Sent(table(os.environ["SENT_TABLE"]))
 
 
-@cache
+@once
 def mailer() -> Mailer:
     """The way out. One attempt each: SES knows no idempotency, and a repeated request would be a second mail."""
-    config = Config(connect_timeout=1, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 1})
-    return Mailer(ses(config), os.environ["SENDER"])
+    return Mailer(ses(client("sesv2", read_timeout=4, attempts=1)), os.environ["SENDER"])

@@ -2,8 +2,6 @@
 
 from typing import Any, Protocol
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from notifications.messages import Message
@@ -16,13 +14,12 @@ class Ses(Protocol):
         """Send one mail (Amazon SES API v2 reference, SendEmail)."""
 
 
-def ses(config: Config) -> Ses:
-    """A client of SES whose errors have a code and no sentence.
+def ses(client: Any) -> Ses:
+    """A client of SES, made such that its errors have a code and no sentence.
 
     SES names the recipient in it ("Email address is not verified"), and X-Ray writes down what a client's error says
     before anybody could catch it.
     """
-    client: Any = boto3.client("sesv2", config=config)
     client.meta.events.register("after-call.sesv2.SendEmail", _without_sentence)
     return client  # type: ignore[no-any-return]
 

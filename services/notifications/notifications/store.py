@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
+from tiffin.dynamodb import condition_failed
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -71,10 +72,12 @@ class Sent:
                 ConditionExpression="attribute_not_exists(event_id) OR (progress = :claimed AND claimed_until < :now)",
                 ExpressionAttributeValues={":claimed": "claimed", ":now": int(now.timestamp())},
             )
-        except self._table.meta.client.exceptions.ConditionalCheckFailedException as taken:
+        except ClientError as error:
+            if not condition_failed(error):
+                raise
             item = self._table.get_item(Key={"event_id": event_id}, ConsistentRead=True).get("Item", {})
             if item.get("progress") != "sent":
-                raise BeingSent(event_id) from taken
+                raise BeingSent(event_id) from error
             return False
         return True
 
@@ -96,5 +99,5 @@ class Sent:
             )
         except ClientError as error:
             # Gone or sent meanwhile, or not to be reached: then the claim runs out by itself.
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            if not condition_failed(error):
                 raise

@@ -8,7 +8,6 @@ An event that comes twice is counted twice, which a graph survives and a ledger 
 by the rule. The metrics, with their dimensions, are described in `docs/operating.md`.
 """
 
-import re
 from typing import Annotated, Any
 
 from aws_lambda_powertools.metrics import MetricUnit
@@ -16,6 +15,7 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from tiffin.consumer import Consumer, Event
+from tiffin.events import ORDER_ENDS
 from tiffin.money import Money
 from tiffin.telemetry import count, logger, metrics, tracer
 
@@ -67,7 +67,7 @@ def delivered(event: Event[Delivered]) -> None:
     count("AgeAtDelivery", seconds, unit=MetricUnit.Seconds, at=event.metadata.occurred_at)
 
 
-@consumer.on("OrderDeclined", "OrderRejected", "OrderCancelled", "OrderExpired", "OrderFailed", reads=Ended)
+@consumer.on(*ORDER_ENDS.keys() - {"OrderDelivered"}, reads=Ended)
 def ended(event: Event[Ended]) -> None:
     """Every other end."""
     _ended(event)
@@ -80,8 +80,7 @@ def issued(event: Event[Issued]) -> None:
 
 
 def _ended(event: Event[Any]) -> None:
-    status = re.sub(r"^Order", "", event.name).upper()
-    count("OrdersEnded", at=event.metadata.occurred_at, by={"status": status})
+    count("OrdersEnded", at=event.metadata.occurred_at, by={"status": ORDER_ENDS[event.name]})
 
 
 @logger.inject_lambda_context(clear_state=True)

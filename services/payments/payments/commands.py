@@ -3,13 +3,12 @@
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from tiffin.ids import CustomerId, OrderId
 from tiffin.money import Money
 
 from payments.model import InvalidPaymentRequest
 
 # As in `events/schemas/common.json`: what comes in here goes out again in events.
-OrderId = Annotated[str, Field(pattern=r"^ord_[a-z2-7]{26}$")]
-CustomerId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 TraceHeader = Annotated[str, Field(pattern=r"(^|;)Root=1-[0-9a-f]{8}-[0-9a-f]{24}(;|$)", max_length=512)]
 
 

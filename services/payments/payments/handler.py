@@ -1,13 +1,11 @@
 """Entry point: the order workflow calls this function, by the payment contract (`events/commands/payments.json`)."""
 
 import os
-from functools import cache
 from typing import Any
 
-import boto3
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.config import Config
+from tiffin.clients import client, once
 from tiffin.telemetry import about_order, came_to, logger, metrics, tracer
 
 from payments.commands import Authorize, parse
@@ -41,12 +39,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Answer:
     return answer
 
 
-@cache
+@once
 def payments() -> Payments:
-    """The use cases with the adapters that the environment names, made once per execution environment."""
-    # Well within the function's own timeout, and the SDK's retries are only for what DynamoDB throttles.
-    config = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
-    dynamodb = boto3.client("dynamodb", config=config)
+    """The use cases with the adapters that the environment names."""
+    dynamodb = client("dynamodb")
     store = PaymentStore(dynamodb, os.environ["PAYMENTS_TABLE"])
     # Imported here because the stripe library is large, and an environment needs one of the two only.
     if os.environ["PAYMENT_PROVIDER"] == "stripe":
@@ -56,9 +52,3 @@ def payments() -> Payments:
     from payments.sandbox import SandboxGateway
 
     return Payments(store, SandboxGateway(dynamodb, os.environ["SANDBOX_LEDGER_TABLE"]))
-
-
-# Imports and clients belong into INIT, not into the first customer's call (Lambda developer guide, "Best practices for
-# working with AWS Lambda functions").
-if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
-    payments()

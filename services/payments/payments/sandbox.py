@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from tiffin import events
+from tiffin.dynamodb import CONDITION_FAILED, refusals
 from tiffin.money import Money
 from tiffin.telemetry import traced_call
 
@@ -244,8 +245,7 @@ class SandboxGateway:
         try:
             self._client.transact_write_items(TransactItems=writes)
         except self._client.exceptions.TransactionCanceledException as error:
-            reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
-            if "ConditionalCheckFailed" in reasons:
+            if CONDITION_FAILED in refusals(error):
                 return False
             # As Stripe answers 429, lock_timeout, while another call holds the same object.
             raise GatewayUnavailable("another call holds this payment") from error

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 from tiffin import events, outbox
+from tiffin.dynamodb import CONDITION_FAILED, CONFLICT, refusals
 from tiffin.money import Money
 
 from payments.model import Decline, Payment, Status, announcement
@@ -77,17 +78,12 @@ class PaymentStore:
             writes.append({"Put": {"TableName": self._table, "Item": _typed(record)}})
         try:
             self._client.transact_write_items(TransactItems=writes)
-        except self._client.exceptions.TransactionCanceledException as error:
-            if _lost_a_race(error):
+        except ClientError as error:
+            # Somebody else wrote first, or is writing now.
+            if {CONDITION_FAILED, CONFLICT} & set(refusals(error)):
                 raise Overtaken from error
             raise
         return _payment(_typed(written))
-
-
-def _lost_a_race(error: ClientError) -> bool:
-    """Whether somebody else wrote first, or is writing now (DynamoDB API reference, TransactWriteItems, reasons)."""
-    reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
-    return bool(reasons & {"ConditionalCheckFailed", "TransactionConflict"})
 
 
 def _row(payment: Payment, now: str) -> dict[str, Any]:

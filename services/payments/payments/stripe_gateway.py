@@ -12,8 +12,9 @@ from typing import Any
 
 import requests
 import stripe
-from aws_lambda_powertools.utilities.parameters import get_secret
+from aws_lambda_powertools.utilities.parameters import SecretsProvider
 from stripe import PaymentIntent, PaymentIntentService
+from tiffin.clients import client
 from tiffin.money import Money
 from tiffin.telemetry import traced_call
 
@@ -139,8 +140,13 @@ class StripeGateway:
             raise _translated(error) from None
 
     def _intents(self) -> PaymentIntentService:
-        key = get_secret(self._secret_name, max_age=KEY_CACHE_SECONDS)
+        key = _secrets().get(self._secret_name, max_age=KEY_CACHE_SECONDS)
         return _client(str(key), self._api_base).v1.payment_intents
+
+
+@cache
+def _secrets() -> SecretsProvider:
+    return SecretsProvider(boto3_client=client("secretsmanager"))
 
 
 @cache

@@ -1,1 +1,1 @@
-"""What every Tiffin service shares: observability, money, the event envelope, problem details, the outbox."""
+"""What every Tiffin service shares: events, consumer, outbox, money, identifiers, problems, clients, telemetry."""

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-import boto3
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
@@ -24,6 +23,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from tiffin.clients import client
 from tiffin.dead_letters import set_aside
 from tiffin.events import EventMetadata
 from tiffin.telemetry import about_order, came_to, logger, metrics, tracer
@@ -235,7 +235,8 @@ class Consumer:
     @cached_property
     def _sqs(self) -> "SQSClient":
         # Made when first needed, which should be never: a client costs every cold start.
-        return boto3.client("sqs")
+        sqs: SQSClient = client("sqs")
+        return sqs
 
 
 def _summary(error: ValidationError) -> str:

@@ -8,6 +8,16 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+ORDER_ENDS = {
+    "OrderDelivered": "DELIVERED",
+    "OrderDeclined": "DECLINED",
+    "OrderRejected": "REJECTED",
+    "OrderCancelled": "CANCELLED",
+    "OrderExpired": "EXPIRED",
+    "OrderFailed": "FAILED",
+}
+"""How an order may end: the event that tells of it, and the status in which it then stays."""
+
 
 class EventMetadata(BaseModel):
     """What is true of every event.

@@ -1,0 +1,11 @@
+"""Identifiers, and what each looks like: the patterns of `events/schemas/common.json`, said once for every service."""
+
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+OrderId = Annotated[str, StringConstraints(pattern=r"^ord_[a-z2-7]{26}$")]
+CustomerId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+PromoCodeId = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9][A-Z0-9-]{3,31}$")]
+# Restaurants and dishes.
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
