@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from promotions.ledger import Announcement, Change, Customer, News, decide
 from promotions.model import Delivery, Expiry, History, Rule, euros
+from promotions.operations import Promotions
 from promotions.redemption import Happened
 from promotions.rules import RULES
 from promotions.rules.campaign import Campaign
+from promotions.store import PromotionsStore
 from tiffin.discounts import FixedAmount
 from tiffin.money import Money
 
@@ -63,6 +66,19 @@ def expired(number: int, code: str | None = None, *, customer: str = ANNA) -> Ne
 def ended(number: int, code: str | None = None, *, customer: str = ANNA) -> News:
     """An order was declined, rejected or cancelled, or it failed."""
     return News(customer, order(number), Happened.ENDED_UNDELIVERED, code)
+
+
+class RecordingStore(PromotionsStore):
+    """The table, and the use case that writes it: takes news in, and is asked what is known.
+
+    Args:
+        table: the promotions table.
+        rules: the rules in force.
+    """
+
+    def __init__(self, table: Any, rules: Sequence[Rule] = RULES) -> None:
+        super().__init__(table)
+        self.record = Promotions(self, rules, pause=lambda _: None).record
 
 
 @dataclass

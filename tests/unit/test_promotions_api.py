@@ -15,9 +15,7 @@ from promotions import api
 from promotions.ledger import News
 from promotions.model import Delivery, Expiry, code_for, euros
 from promotions.redemption import Happened
-from promotions.rules import RULES
-from promotions.store import PromotionsStore
-from promotions_world import ANNA, BORIS, TRACE, delivered, ended, expired, order, placed
+from promotions_world import ANNA, BORIS, TRACE, RecordingStore, delivered, ended, expired, order, placed
 from support import create_table
 from tiffin.problems import CONTENT_TYPE, TYPE_BASE
 
@@ -26,12 +24,12 @@ WELCOME = code_for(ANNA, "WELCOME_BACK", "WELCOME")
 
 
 @pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[PromotionsStore]:
+def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[RecordingStore]:
     with mock_aws():
         table = boto3.resource("dynamodb").Table(create_table("promotions", "PromotionsTable"))
         monkeypatch.setenv("PROMOTIONS_TABLE", table.name)
         api.store.cache_clear()
-        yield PromotionsStore(table, RULES)
+        yield RecordingStore(table)
     api.store.cache_clear()
 
 
@@ -75,7 +73,7 @@ def lately(number: int, code: str | None = None, days_ago: float = 1) -> News:
     return News(ANNA, order(number), Happened.DELIVERED, code, fact)
 
 
-def test_a_code_is_shown_with_its_terms(store: PromotionsStore) -> None:
+def test_a_code_is_shown_with_its_terms(store: RecordingStore) -> None:
     store.record(lately(1), TRACE)
 
     status, content_type, document = get(customer_id=ANNA)
@@ -99,7 +97,7 @@ def status_of(code: str) -> str:
     return str(next(shown["status"] for shown in document["promo_codes"] if shown["code"] == code))
 
 
-def test_the_status_follows_the_life_of_the_code(store: PromotionsStore) -> None:
+def test_the_status_follows_the_life_of_the_code(store: RecordingStore) -> None:
     store.record(lately(1), TRACE)
     assert status_of(WELCOME) == "available"
     store.record(placed(2, WELCOME), TRACE)
@@ -113,17 +111,17 @@ def test_the_status_follows_the_life_of_the_code(store: PromotionsStore) -> None
     assert status_of(WELCOME) == "redeemed"
 
 
-def test_a_code_past_its_expiry_says_so(store: PromotionsStore) -> None:
+def test_a_code_past_its_expiry_says_so(store: RecordingStore) -> None:
     store.record(lately(1, days_ago=40), TRACE)
     assert status_of(WELCOME) == "expired"
 
 
-def test_a_customer_without_codes_gets_none(store: PromotionsStore) -> None:
+def test_a_customer_without_codes_gets_none(store: RecordingStore) -> None:
     store.record(delivered(1, customer=BORIS), TRACE)
     assert get(customer_id=ANNA) == (200, "application/json", {"promo_codes": [], "next": None})
 
 
-def test_pages_hold_every_code_once(store: PromotionsStore) -> None:
+def test_pages_hold_every_code_once(store: RecordingStore) -> None:
     for number in range(1, 8):
         news = expired(number)
         assert isinstance(news.fact, Expiry)
@@ -139,7 +137,7 @@ def test_pages_hold_every_code_once(store: PromotionsStore) -> None:
     assert document["next"] is None
 
 
-def test_a_page_token_leads_to_no_other_customer(store: PromotionsStore) -> None:
+def test_a_page_token_leads_to_no_other_customer(store: RecordingStore) -> None:
     for number in (1, 2, 3):
         store.record(expired(number, customer=BORIS), TRACE)
     _, _, document = get(customer_id=BORIS, limit="1")
@@ -161,7 +159,7 @@ def test_a_page_token_leads_to_no_other_customer(store: PromotionsStore) -> None
     ],
 )
 def test_a_question_that_does_not_fit_is_refused_with_the_place(
-    store: PromotionsStore, query: dict[str, str], pointer: str
+    store: RecordingStore, query: dict[str, str], pointer: str
 ) -> None:
     status, content_type, problem = get(**query)
     assert (status, content_type) == (422, CONTENT_TYPE)
@@ -171,18 +169,18 @@ def test_a_question_that_does_not_fit_is_refused_with_the_place(
 
 
 @pytest.mark.parametrize("token", ["é", "%%%", "abc", "_w==", base64.urlsafe_b64encode(b"\x00" * 8).decode() + "!"])
-def test_a_page_token_that_is_none_is_refused(store: PromotionsStore, token: str) -> None:
+def test_a_page_token_that_is_none_is_refused(store: RecordingStore, token: str) -> None:
     status, content_type, problem = get(customer_id=ANNA, next=token)
     assert (status, content_type) == (422, CONTENT_TYPE)
-    assert problem["type"] == TYPE_BASE + "invalid-request"
+    assert problem["type"] == TYPE_BASE + "invalid-page-token"
 
 
-def test_there_is_nothing_at_another_path(store: PromotionsStore) -> None:
+def test_there_is_nothing_at_another_path(store: RecordingStore) -> None:
     status, content_type, problem = get("/promo-code")
     assert (status, content_type, problem["type"]) == (404, CONTENT_TYPE, TYPE_BASE + "no-such-resource")
 
 
-def test_the_sample_invocations_are_answered(store: PromotionsStore) -> None:
+def test_the_sample_invocations_are_answered(store: RecordingStore) -> None:
     samples = {path.stem: json.loads(path.read_text()) for path in (EVENTS / "invocations").glob("PromotionsApi*.json")}
     answers = {name: api.handler(sample, Context())["statusCode"] for name, sample in samples.items()}
     assert answers == {"PromotionsApiFunction-list": 200, "PromotionsApiFunction-no-customer": 422}

@@ -12,8 +12,9 @@ from botocore.exceptions import ClientError
 from contracts.schemas import EVENTS, current, example, validate
 from moto import mock_aws
 from promotions import consumer
-from promotions.consumer import store as connected
+from promotions.consumer import promotions as connected
 from promotions.model import code_for
+from promotions.store import PromotionsStore
 from promotions_world import ANNA, TRACE, order
 from support import create_table, resources
 from tiffin.telemetry import logger
@@ -130,15 +131,15 @@ def test_an_end_that_does_not_say_which_code_it_gives_back_is_no_end(world: Worl
 
 
 def test_a_table_that_fails_for_one_record_brings_that_one_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = consumer.store()
-    record = store.record
+    promotions = consumer.promotions()
+    record = promotions.record
 
     def failing(news: Any, trace_header: str) -> Any:
         if news.order_id == order(2):
             raise ClientError({"Error": {"Code": "InternalServerError"}}, "TransactWriteItems")
         return record(news, trace_header)
 
-    monkeypatch.setattr(store, "record", failing)
+    monkeypatch.setattr(promotions, "record", failing)
     events = [happened("OrderExpired", number) for number in (1, 2, 3)]
     assert run(*events) == ["message-1"]
     assert world.names() == ["PromoCodeIssued"] * 2
@@ -163,7 +164,7 @@ def test_what_is_announced_keeps_its_contract_and_carries_the_trace_on(world: Wo
 
 
 def test_an_order_without_a_code_costs_no_access_to_the_table(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(consumer, "store", lambda: pytest.fail("asked the table"))
+    monkeypatch.setattr(PromotionsStore, "customer", lambda *_: pytest.fail("asked the table"))
     assert run(happened("OrderPlaced", 1), happened("OrderCancelled", 1)) == []
 
 

@@ -14,10 +14,23 @@ from contracts.schemas import validate
 from moto import mock_aws
 from promotions.ledger import MAX_CODES, News
 from promotions.model import Budget, Grant, History, Terms, code_for, euros
+from promotions.operations import TooMuchContention
 from promotions.redemption import State, Use
 from promotions.rules import RULES
-from promotions.store import PromotionsStore, TooMuchContention
-from promotions_world import ANNA, BORIS, NOON, TRACE, Ledger, delivered, ended, expired, order, placed, said
+from promotions_world import (
+    ANNA,
+    BORIS,
+    NOON,
+    TRACE,
+    Ledger,
+    RecordingStore,
+    delivered,
+    ended,
+    expired,
+    order,
+    placed,
+    said,
+)
 from support import create_table
 from tiffin.discounts import FixedAmount
 from tiffin.events import event_id
@@ -32,8 +45,8 @@ def table() -> Iterator[Any]:
 
 
 @pytest.fixture
-def store(table: Any) -> PromotionsStore:
-    return PromotionsStore(table, RULES, pause=lambda _: None)
+def store(table: Any) -> RecordingStore:
+    return RecordingStore(table)
 
 
 def announced(table: Any) -> list[dict[str, Any]]:
@@ -69,7 +82,7 @@ def before_writing(table: Any, monkeypatch: pytest.MonkeyPatch, act: Callable[[]
     monkeypatch.setattr(client, "transact_write_items", interrupted)
 
 
-def test_a_first_delivery_is_recorded_with_its_code_and_its_announcement(store: PromotionsStore, table: Any) -> None:
+def test_a_first_delivery_is_recorded_with_its_code_and_its_announcement(store: RecordingStore, table: Any) -> None:
     store.record(delivered(1), TRACE)
 
     anna = store.customer(ANNA)
@@ -88,7 +101,7 @@ def test_a_first_delivery_is_recorded_with_its_code_and_its_announcement(store: 
     }
 
 
-def test_whatever_is_announced_keeps_its_contract(store: PromotionsStore, table: Any) -> None:
+def test_whatever_is_announced_keeps_its_contract(store: RecordingStore, table: Any) -> None:
     story = [*(delivered(n, total=euros(30)) for n in range(5)), expired(7, WELCOME), placed(8, WELCOME)]
     for news in story:
         store.record(news, TRACE)
@@ -104,7 +117,7 @@ def test_whatever_is_announced_keeps_its_contract(store: PromotionsStore, table:
         validate(event)
 
 
-def test_the_same_event_again_writes_nothing(store: PromotionsStore, table: Any) -> None:
+def test_the_same_event_again_writes_nothing(store: RecordingStore, table: Any) -> None:
     for news in (delivered(1), placed(2, WELCOME), ended(2, WELCOME), expired(3)):
         store.record(news, TRACE)
         before = table.scan()["Items"]
@@ -112,7 +125,7 @@ def test_the_same_event_again_writes_nothing(store: PromotionsStore, table: Any)
         assert table.scan()["Items"] == before
 
 
-def test_what_is_read_is_what_was_decided(store: PromotionsStore) -> None:
+def test_what_is_read_is_what_was_decided(store: RecordingStore) -> None:
     story = [*(delivered(n, total=euros(30)) for n in range(12)), expired(13, WELCOME), delivered(14, WELCOME)]
     story += [delivered(15, total=euros(30), days=-3)]  # an old one, known late: codes are put right
     random.Random(7).shuffle(story)
@@ -124,7 +137,7 @@ def test_what_is_read_is_what_was_decided(store: PromotionsStore) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_any_order_of_arrival_leaves_the_same_table(table: Any, store: PromotionsStore, seed: int) -> None:
+def test_any_order_of_arrival_leaves_the_same_table(table: Any, store: RecordingStore, seed: int) -> None:
     story = [*(delivered(n, days=n / 2, total=euros(25)) for n in range(7)), placed(8, WELCOME), ended(8, WELCOME)]
     story += [placed(9, WELCOME), delivered(9, WELCOME), expired(10)]
     arrivals = [*story, *story]
@@ -142,10 +155,10 @@ def test_any_order_of_arrival_leaves_the_same_table(table: Any, store: Promotion
 
 
 def test_two_consumers_at_once_issue_one_code(
-    store: PromotionsStore, table: Any, monkeypatch: pytest.MonkeyPatch
+    store: RecordingStore, table: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both read an empty record; the one that writes second reads again and finds the code there."""
-    other = PromotionsStore(boto3.resource("dynamodb").Table(table.name), RULES)
+    other = RecordingStore(boto3.resource("dynamodb").Table(table.name))
     before_writing(table, monkeypatch, lambda: other.record(delivered(1), TRACE))
 
     assert store.record(delivered(2), TRACE) == []
@@ -157,9 +170,9 @@ def test_two_consumers_at_once_issue_one_code(
 
 
 def test_two_consumers_with_the_same_event_at_once_redeem_once(
-    store: PromotionsStore, table: Any, monkeypatch: pytest.MonkeyPatch
+    store: RecordingStore, table: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = PromotionsStore(boto3.resource("dynamodb").Table(table.name), RULES)
+    other = RecordingStore(boto3.resource("dynamodb").Table(table.name))
     before_writing(table, monkeypatch, lambda: other.record(placed(1, WELCOME), TRACE))
 
     assert store.record(placed(1, WELCOME), TRACE) == []
@@ -169,9 +182,9 @@ def test_two_consumers_with_the_same_event_at_once_redeem_once(
 
 
 def test_a_customer_that_never_comes_to_rest_is_tried_again_later(
-    store: PromotionsStore, table: Any, monkeypatch: pytest.MonkeyPatch
+    store: RecordingStore, table: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = PromotionsStore(boto3.resource("dynamodb").Table(table.name), RULES)
+    other = RecordingStore(boto3.resource("dynamodb").Table(table.name))
     more = iter(range(100, 200))
     before_writing(table, monkeypatch, lambda: other.record(delivered(next(more)), TRACE), times=99)
 
@@ -188,7 +201,7 @@ def cancelled(*codes: str) -> ClientError:
 
 
 def test_a_conflict_with_a_transaction_under_way_is_tried_again(
-    store: PromotionsStore, table: Any, monkeypatch: pytest.MonkeyPatch
+    store: RecordingStore, table: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def conflict() -> None:
         raise cancelled("TransactionConflict", "None", "None", "None")
@@ -199,7 +212,7 @@ def test_a_conflict_with_a_transaction_under_way_is_tried_again(
 
 @pytest.mark.parametrize("reason", ["ThrottlingError", "ValidationError", "ItemCollectionSizeLimitExceeded"])
 def test_another_refusal_is_no_conflict(
-    store: PromotionsStore, table: Any, monkeypatch: pytest.MonkeyPatch, reason: str
+    store: RecordingStore, table: Any, monkeypatch: pytest.MonkeyPatch, reason: str
 ) -> None:
     def refuse() -> None:
         raise cancelled("ConditionalCheckFailed", reason, "None", "None")
@@ -209,7 +222,7 @@ def test_another_refusal_is_no_conflict(
         store.record(delivered(1), TRACE)
 
 
-def test_a_lost_tally_lets_no_code_be_issued_twice(store: PromotionsStore, table: Any) -> None:
+def test_a_lost_tally_lets_no_code_be_issued_twice(store: RecordingStore, table: Any) -> None:
     """A code is the proof that it was issued, should ever anyone tidy up in the table by hand."""
     store.record(delivered(1), TRACE)
     table.delete_item(Key={"customer_id": ANNA, "record": "TALLY"})
@@ -219,13 +232,13 @@ def test_a_lost_tally_lets_no_code_be_issued_twice(store: PromotionsStore, table
     assert len(announced(table)) == 1
 
 
-def test_customers_do_not_touch_each_other(store: PromotionsStore) -> None:
+def test_customers_do_not_touch_each_other(store: RecordingStore) -> None:
     store.record(delivered(1), TRACE)
     store.record(delivered(2, customer=BORIS), TRACE)
     assert store.customer(ANNA).codes["WELCOME_BACK"].code != store.customer(BORIS).codes["WELCOME_BACK"].code
 
 
-def test_only_the_outbox_expires(store: PromotionsStore, table: Any) -> None:
+def test_only_the_outbox_expires(store: RecordingStore, table: Any) -> None:
     """A code is the proof that it was issued, a use the tombstone of its order: both must outlive every late event."""
     for news in (delivered(1), ended(2, WELCOME), expired(3)):
         store.record(news, TRACE)
@@ -250,16 +263,16 @@ def tiny(budget: int) -> Callable[[History], Iterator[Grant]]:
 def test_a_new_rule_gives_what_is_owed_for_a_long_past_in_several_transactions(table: Any) -> None:
     many = 2 * MAX_CODES + 5
     for n in range(many):
-        PromotionsStore(table, []).record(delivered(n), TRACE)
+        RecordingStore(table, []).record(delivered(n), TRACE)
 
-    announcements = PromotionsStore(table, [for_each]).record(delivered(0), TRACE)
+    announcements = RecordingStore(table, [for_each]).record(delivered(0), TRACE)
 
     assert len(announcements) == len(announced(table)) == many
-    assert len(PromotionsStore(table, []).customer(ANNA).codes) == many
+    assert len(RecordingStore(table, []).customer(ANNA).codes) == many
 
 
 def test_a_budget_is_spent_to_the_last_code_and_not_one_further(table: Any) -> None:
-    store = PromotionsStore(table, [tiny(3), *RULES])
+    store = RecordingStore(table, [tiny(3), *RULES])
     people = [f"customer-{n}" for n in range(5)]
     for person in people:
         store.record(delivered(1, customer=person), TRACE)
@@ -271,13 +284,13 @@ def test_a_budget_is_spent_to_the_last_code_and_not_one_further(table: Any) -> N
 
 
 def test_a_raised_budget_gives_again(table: Any) -> None:
-    PromotionsStore(table, [tiny(1)]).record(delivered(1), TRACE)
-    PromotionsStore(table, [tiny(1)]).record(delivered(2), TRACE)
-    PromotionsStore(table, [tiny(2)]).record(delivered(2), TRACE)
-    assert len(PromotionsStore(table, []).customer(ANNA).codes) == 2
+    RecordingStore(table, [tiny(1)]).record(delivered(1), TRACE)
+    RecordingStore(table, [tiny(1)]).record(delivered(2), TRACE)
+    RecordingStore(table, [tiny(2)]).record(delivered(2), TRACE)
+    assert len(RecordingStore(table, []).customer(ANNA).codes) == 2
 
 
-def test_pages_hold_every_code_once(store: PromotionsStore) -> None:
+def test_pages_hold_every_code_once(store: RecordingStore) -> None:
     for n in range(1, 8):
         store.record(expired(n), TRACE)
     pages: list[list[str]] = []
@@ -291,7 +304,7 @@ def test_pages_hold_every_code_once(store: PromotionsStore) -> None:
 
 
 def test_a_partition_longer_than_a_page_is_read_to_its_end(
-    store: PromotionsStore, table: Any, monkeypatch: pytest.MonkeyPatch
+    store: RecordingStore, table: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for n in range(5):
         store.record(delivered(n), TRACE)
@@ -300,7 +313,7 @@ def test_a_partition_longer_than_a_page_is_read_to_its_end(
     assert len(store.customer(ANNA).history.deliveries) == 5
 
 
-def test_what_is_told_of_uses_is_what_is_known(store: PromotionsStore) -> None:
+def test_what_is_told_of_uses_is_what_is_known(store: RecordingStore) -> None:
     news: News
     for news in (placed(1, WELCOME), ended(1, WELCOME), placed(2, WELCOME)):
         store.record(news, TRACE)
@@ -309,10 +322,10 @@ def test_what_is_told_of_uses_is_what_is_known(store: PromotionsStore) -> None:
 
 
 def test_what_commits_in_the_middle_of_a_reading_is_not_overlooked(
-    store: PromotionsStore, table: Any, monkeypatch: pytest.MonkeyPatch
+    store: RecordingStore, table: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A query is not one moment: the history may be older than what follows it on the same page (here: two a page)."""
-    other = PromotionsStore(boto3.resource("dynamodb").Table(table.name), RULES, pause=lambda _: None)
+    other = RecordingStore(boto3.resource("dynamodb").Table(table.name))
     for number in (1, 2, 3):
         store.record(delivered(number), TRACE)
     query, late = table.query, [delivered(0)]

@@ -6,21 +6,22 @@ back but events: if this service is down, orders go on, and their events wait in
 
 import os
 from datetime import datetime
-from functools import cache
-from typing import Annotated, Any
+from typing import Any
 
-import boto3
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.config import Config
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+from tiffin.clients import once, table
 from tiffin.consumer import Consumer, Event
+from tiffin.events import ORDER_ENDS
+from tiffin.ids import CustomerId, PromoCodeId
 from tiffin.money import Money
 from tiffin.telemetry import logger, metrics, tracer
 
 from promotions.ledger import News
 from promotions.model import Delivery, Expiry
+from promotions.operations import Promotions
 from promotions.redemption import Happened
 from promotions.rules import RULES
 from promotions.store import PromotionsStore
@@ -33,9 +34,9 @@ class OrderEvent(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    customer_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+    customer_id: CustomerId
     # Required, though it may be null: an end that does not say would leave a spent code unrestored in silence.
-    promo_code: Annotated[str, Field(pattern=r"^[A-Z0-9][A-Z0-9-]{3,31}$")] | None
+    promo_code: PromoCodeId | None
 
 
 class DeliveredEvent(OrderEvent):
@@ -65,17 +66,15 @@ def expired(event: Event[OrderEvent]) -> None:
     record(_news(event, Happened.ENDED_UNDELIVERED, expiry), event)
 
 
-@consumer.on("OrderDeclined", "OrderRejected", "OrderCancelled", "OrderFailed", reads=OrderEvent)
+@consumer.on(*ORDER_ENDS.keys() - {"OrderDelivered", "OrderExpired"}, reads=OrderEvent)
 def ended(event: Event[OrderEvent]) -> None:
-    """An order that ends undelivered gives its promo code back."""
+    """An order that ends otherwise gives its promo code back."""
     record(_news(event, Happened.ENDED_UNDELIVERED), event)
 
 
 def record(news: News, event: Event[Any]) -> None:
     """Take the news in, and say what came of it."""
-    if not news.matters:
-        return
-    for announcement in store().record(news, event.metadata.trace_header):
+    for announcement in promotions().record(news, event.metadata.trace_header):
         reason = announcement.issued.reason if announcement.issued else None
         logger.info(announcement.name, promo_code=announcement.code, reason=reason)
         metrics.add_metric(announcement.name, MetricUnit.Count, 1)
@@ -89,13 +88,10 @@ def handler(batch: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     return consumer(batch, context)
 
 
-@cache
-def store() -> PromotionsStore:
-    """The promotions table, connected once per execution environment."""
-    # What the table does not answer soon is better tried again later than waited for, with nine more behind it.
-    config = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
-    table = boto3.resource("dynamodb", config=config).Table(os.environ["PROMOTIONS_TABLE"])
-    return PromotionsStore(table, RULES)
+@once
+def promotions() -> Promotions:
+    """The use cases over the promotions table."""
+    return Promotions(PromotionsStore(table(os.environ["PROMOTIONS_TABLE"])), RULES)
 
 
 def _news(event: Event[Any], happened: Happened, fact: Delivery | Expiry | None = None) -> News:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from enum import StrEnum
 
 from tiffin.discounts import FixedAmount, FreeDelivery, Percentage
 from tiffin.money import Money
@@ -204,6 +205,14 @@ def code_for(customer_id: str, key: str, prefix: str) -> str:
     return f"{prefix}-" + "".join(_ALPHABET[number >> shift & 31] for shift in range(35, -1, -5))
 
 
+class Status(StrEnum):
+    """Whether a code can be spent."""
+
+    AVAILABLE = "available"
+    REDEEMED = "redeemed"
+    EXPIRED = "expired"
+
+
 @dataclass(frozen=True, slots=True)
 class PromoCode:
     """A code that a customer got.
@@ -244,3 +253,14 @@ class PromoCode:
             earned_at=grant.earned_at,
             expires_at=grant.expires_at,
         )
+
+    def status(self, now: datetime, *, taken: bool) -> Status:
+        """Whether it can be spent.
+
+        Args:
+            now: the moment, aware.
+            taken: whether an order has it.
+        """
+        if taken:
+            return Status.REDEEMED
+        return Status.EXPIRED if now >= self.expires_at else Status.AVAILABLE

@@ -5,9 +5,7 @@ One partition per customer: `DELIVERED#<order>` and `EXPIRED#<order>` (the histo
 `CAMPAIGN#<id>` counts what a campaign has given away.
 """
 
-import random
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,75 +13,43 @@ from botocore.exceptions import ClientError
 from pydantic import TypeAdapter
 from tiffin import outbox
 from tiffin.discounts import Discount
+from tiffin.dynamodb import CONDITION_FAILED, CONFLICT, NOT_AT_FAULT, refusals
 from tiffin.events import event_id, rfc3339
 from tiffin.money import Money
 
-from promotions.ledger import Announcement, Change, Customer, News, decide
-from promotions.model import Delivery, Expiry, History, PromoCode, Rule
+from promotions.ledger import Announcement, Change, Customer
+from promotions.model import Delivery, Expiry, History, PromoCode
 from promotions.redemption import State, Use
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
 SOURCE = "tiffin.promotions"
-ATTEMPTS = 8
-_LONGEST_PAUSE = 0.4
 _discount: TypeAdapter[Any] = TypeAdapter(Discount)
 Item = dict[str, Any]
 
 
-class TooMuchContention(Exception):
-    """Other consumers kept changing the same customer: try again later."""
+class Overtaken(Exception):
+    """Somebody changed the customer since it was read, or is about to: read again and decide again."""
+
+
+class BudgetSpent(Exception):
+    """A campaign has nothing left to give."""
+
+    def __init__(self, campaign: str) -> None:
+        super().__init__(campaign)
+        self.campaign = campaign
 
 
 class PromotionsStore:
-    """The table, and how it is changed.
+    """Customers, each written only over the version that it was read at.
 
     Args:
         table: the promotions table.
-        rules: the rules in force.
-        pause: called with seconds to wait before another attempt.
     """
 
-    def __init__(self, table: "Table", rules: Sequence[Rule], pause: Callable[[float], None] = time.sleep) -> None:
-        self._table, self._rules, self._pause = table, rules, pause
-
-    def record(self, news: News, trace_header: str) -> list[Announcement]:
-        """Take in what an event says: once, however often it is called and whoever else is at it.
-
-        History, codes, uses and the events that announce them change in one transaction, on the condition that nobody
-        changed the customer since it was read. If somebody did, it is read and decided again.
-
-        Args:
-            news: what the event says.
-            trace_header: X-Ray header of the request that caused it, carried along in what is announced.
-
-        Returns:
-            What was announced; nothing if the event says nothing new.
-
-        Raises:
-            TooMuchContention: others kept winning; nothing that was begun is left half done.
-        """
-        announced: list[Announcement] = []
-        exhausted: frozenset[str] = frozenset()
-        attempt = 0
-        while attempt < ATTEMPTS:
-            customer = self.customer(news.customer_id)
-            change = decide(customer, news, self._rules, exhausted)
-            if not change:
-                return announced
-            try:
-                self._commit(customer, change, trace_header)
-            except _Outdated:
-                attempt += 1
-                self._pause(random.uniform(0, min(_LONGEST_PAUSE, 0.02 * 2**attempt)))  # noqa: S311 - jitter
-            except _Exhausted as nothing_left:
-                exhausted |= {nothing_left.campaign}
-            else:
-                announced.extend(change.announcements)
-                if not change.partial:
-                    return announced
-        raise TooMuchContention(f"not recorded after {ATTEMPTS} attempts")
+    def __init__(self, table: "Table") -> None:
+        self._table = table
 
     def customer(self, customer_id: str) -> Customer:
         """Everything that is known of a customer."""
@@ -150,7 +116,18 @@ class PromotionsStore:
                 return
             query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
-    def _commit(self, customer: Customer, change: Change, trace_header: str) -> None:
+    def commit(self, customer: Customer, change: Change, trace_header: str) -> None:
+        """Write a change: history, codes, uses and the events that announce them, all of it or nothing.
+
+        Args:
+            customer: as read, and as the change was decided for.
+            change: what to write.
+            trace_header: X-Ray header of the request that caused it, carried along in what is announced.
+
+        Raises:
+            Overtaken: the customer is not, or no longer, as it was read.
+            BudgetSpent: a code of the change has no budget left.
+        """
         name = self._table.name
         partition = {"customer_id": customer.customer_id}
 
@@ -205,34 +182,17 @@ class PromotionsStore:
             raise _verdict(error, change) from error
 
 
-class _Outdated(Exception):
-    """Somebody changed the customer, or is about to."""
-
-
-class _Exhausted(Exception):
-    """A campaign has nothing left to give."""
-
-    def __init__(self, campaign: str) -> None:
-        super().__init__(campaign)
-        self.campaign = campaign
-
-
 def _verdict(error: ClientError, change: Change) -> Exception:
-    """What a refused transaction means (DynamoDB API reference, TransactWriteItems, "TransactionCanceledException")."""
-    code = error.response["Error"]["Code"]
-    if code == "TransactionConflictException":
-        return _Outdated(code)
-    if code != "TransactionCanceledException":
-        return error
-    reasons = [str(reason.get("Code", "None")) for reason in error.response.get("CancellationReasons", [])]
-    if set(reasons) - {"None", "ConditionalCheckFailed", "TransactionConflict"}:
+    """What a refused transaction means."""
+    reasons = refusals(error)
+    if set(reasons) - {NOT_AT_FAULT, CONDITION_FAILED, CONFLICT}:
         return error
     # The tally comes first, the budgets right behind it. A budget's refusal counts only if the tally was up to date.
-    if reasons[0] == "None":
+    if reasons[0] == NOT_AT_FAULT:
         for budget, reason in zip(change.spent, reasons[1:], strict=False):
-            if reason == "ConditionalCheckFailed":
-                return _Exhausted(budget.campaign)
-    return _Outdated(", ".join(reasons))
+            if reason == CONDITION_FAILED:
+                return BudgetSpent(budget.campaign)
+    return Overtaken(", ".join(reasons))
 
 
 def _fact(fact: Delivery | Expiry) -> tuple[str, Item]:
