@@ -10,7 +10,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
-from orders.store import MenuStore, OrderStore, PromoCodeStore
+from orders.menus import MenuStore
+from orders.promo_codes import PromoCodeStore
+from orders.store import OrderStore
 from support import create_table
 from tiffin.telemetry import logger
 
@@ -141,10 +143,13 @@ def orders_world(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
         tables.Table("MenusTable").put_item(Item=MENU_ITEM)
         module = importlib.import_module("orders.api")
         workflow = FakeWorkflow()
-        monkeypatch.setattr(module, "orders", OrderStore(tables.Table("OrdersTable"), pause=lambda _: None))
-        monkeypatch.setattr(module, "menus", MenuStore(tables.Table("MenusTable")))
-        monkeypatch.setattr(module, "promo_codes", PromoCodeStore(tables.Table("PromoCodesTable")))
-        monkeypatch.setattr(module, "workflow", workflow)
+        for name, adapter in {
+            "store": OrderStore(tables.Table("OrdersTable"), pause=lambda _: None),
+            "menus": MenuStore(tables.Table("MenusTable")),
+            "promo_codes": PromoCodeStore(tables.Table("PromoCodesTable")),
+            "workflow": workflow,
+        }.items():
+            monkeypatch.setattr(module, name, lambda adapter=adapter: adapter)
         try:
             yield Api(module, workflow)
         finally:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 import notifications.consumer
 import observability.consumer
-import orders.projection
+import orders.consumer
 import promotions.consumer
 import pytest
 from contracts.compatibility import releases
@@ -24,7 +24,7 @@ from tiffin.money import Money
 
 CONSUMERS: dict[str, Consumer] = {
     "promotions": promotions.consumer.consumer,
-    "orders": orders.projection.consumer,
+    "orders": orders.consumer.consumer,
     "notifications": notifications.consumer.consumer,
     "observability": observability.consumer.consumer,
 }

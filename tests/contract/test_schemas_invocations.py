@@ -11,8 +11,9 @@ import pytest
 from contracts.schemas import EVENTS, example, validate
 from laptop import menus
 from moto import mock_aws
+from orders.menus import MenuStore
 from orders.model import order_id_for
-from orders.store import MenuStore, OrderStore
+from orders.store import OrderStore
 from support import create_table, functions, resources
 from tiffin import outbox
 
@@ -64,10 +65,10 @@ def invoke(monkeypatch: pytest.MonkeyPatch) -> Iterator[Invoke]:
         menus.load(boto3.client("dynamodb"), "MenusTable", menus.read())
         api, reconciler = importlib.import_module("orders.api"), importlib.import_module("orders.reconciler")
         tables = boto3.resource("dynamodb")
-        monkeypatch.setattr(api, "orders", OrderStore(tables.Table("OrdersTable")))
-        monkeypatch.setattr(api, "menus", MenuStore(tables.Table("MenusTable")))
-        monkeypatch.setattr(api, "workflow", SilentWorkflow())
-        monkeypatch.setattr(reconciler, "orders", OrderStore(tables.Table("OrdersTable")))
+        monkeypatch.setattr(api, "store", lambda: OrderStore(tables.Table("OrdersTable")))
+        monkeypatch.setattr(api, "menus", lambda: MenuStore(tables.Table("MenusTable")))
+        monkeypatch.setattr(api, "workflow", SilentWorkflow)
+        monkeypatch.setattr(reconciler, "store", lambda: OrderStore(tables.Table("OrdersTable")))
         handlers = {"OrdersApiFunction": api.handler, "OrdersReconcilerFunction": reconciler.handler}
 
         def call(name: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Orders, payments and promo codes under random interleavings, with the real state machines stepped by hand.
 
-Whatever the order of placing, turns, deaths, losses and repetitions, the invariants hold after every single step, and
+Whatever the order of placing, moves, deaths, losses and repetitions, the invariants hold after every single step, and
 once everything has been heard and swept, every order has ended well.
 """
 
@@ -32,7 +32,7 @@ from support import create_table
 from tiffin.events import rfc3339
 
 ENDS = {"DELIVERED", "DECLINED", "REJECTED", "CANCELLED", "EXPIRED", "FAILED"}
-TURN_EVENTS = {
+ANNOUNCED_AS = {
     "PLACED": "OrderPlaced",
     "PREPARING": "OrderAccepted",
     "OUT_FOR_DELIVERY": "OrderDispatched",
@@ -111,15 +111,15 @@ class Tiffin(RuleBasedStateMachine):
         self.gateway = Boundary(self.ledger)
         self.payments = Payments(PaymentStore(self.dynamodb, "PaymentsTable"), self.gateway)
         self.promotions = importlib.import_module("promotions.consumer")
-        self.projection = importlib.import_module("orders.projection")
+        self.projection = importlib.import_module("orders.consumer")
         self.reconciler = importlib.import_module("orders.reconciler")
-        for cached in (self.promotions.store, self.projection.promo_codes):
+        for cached in (self.promotions.promotions, self.projection.promo_codes):
             cached.cache_clear()
         self.ports = Ports(self)
-        self._patch.setattr(self.api.module, "workflow", self.ports)
-        self._patch.setattr(self.reconciler, "workflow", self.ports)
-        self._patch.setattr(self.reconciler, "unwind", Unwinds(self))
-        self._patch.setattr(self.reconciler, "orders", self.api.module.orders)
+        self._patch.setattr(self.api.module, "workflow", lambda: self.ports)
+        self._patch.setattr(self.reconciler, "workflow", lambda: self.ports)
+        self._patch.setattr(self.reconciler, "unwind", lambda: Unwinds(self))
+        self._patch.setattr(self.reconciler, "store", self.api.module.store)
         names = {"OrdersTableName": "OrdersTable", "EventBusName": "bus", "PaymentsFunctionArn": "payments"}
         self.order_machine, self.unwind_machine = machine("order", **names), machine("unwind", **names)
         self.lives: dict[str, Execution] = {}
@@ -149,7 +149,7 @@ class Tiffin(RuleBasedStateMachine):
         move=st.sampled_from(["accept", "accept", "reject", "cancel", "dispatch", "deliver"]),
         deaf=st.booleans(),
     )
-    def take_a_turn(self, which: int, move: str, deaf: bool) -> None:
+    def make_a_move(self, which: int, move: str, deaf: bool) -> None:
         order_id = sorted(self.lives)[which % len(self.lives)]
         self.ports.deaf = deaf and which % 3 == 0
         status, answer = self.api.call("POST", f"/orders/{order_id}/{move}")
@@ -157,12 +157,12 @@ class Tiffin(RuleBasedStateMachine):
         assert status in {202, 409}, answer
 
     @precondition(lambda self: self._alive())
-    @rule(which=some, turns=st.integers(1, 3), steps=st.integers(0, 4))
-    def all_goes_well_for_a_while(self, which: int, turns: int, steps: int) -> None:
-        """Take an order some turns further, and leave it a few steps behind the last one."""
+    @rule(which=some, moves=st.integers(1, 3), steps=st.integers(0, 4))
+    def all_goes_well_for_a_while(self, which: int, moves: int, steps: int) -> None:
+        """Take an order some moves further, and leave it a few steps behind the last one."""
         alive = self._alive()
         life = alive[which % len(alive)]
-        for _ in range(turns):
+        for _ in range(moves):
             while life.can_step:
                 life.step()
             if life.token is None:
@@ -225,7 +225,7 @@ class Tiffin(RuleBasedStateMachine):
     def a_workflow_dies_around_the_capture(self, which: int, steps: int, how: str) -> None:
         """The moments around the point of no return are few among all; random search alone seldom meets them."""
         life = self._alive()[which % len(self._alive())]
-        self.all_goes_well_for_a_while(which, turns=3, steps=steps)
+        self.all_goes_well_for_a_while(which, moves=3, steps=steps)
         if life.status == "RUNNING":
             life.die(how)
 
@@ -269,7 +269,7 @@ class Tiffin(RuleBasedStateMachine):
                 assert row["status"] in {"OUT_FOR_DELIVERY", "DELIVERED"}
 
     @invariant()
-    def a_turn_that_was_taken_is_told_soon(self) -> None:
+    def a_move_that_was_made_is_told_soon(self) -> None:
         if not hasattr(self, "ended"):
             return
         for row in self.api.rows():
@@ -291,7 +291,7 @@ class Tiffin(RuleBasedStateMachine):
             row["promo_code"]
             for row in self.api.rows()
             if row.get("promo_code")
-            and row["status"] in {"DELIVERED"} | (set(TURN_EVENTS) - ENDS) | {"AWAITING_RESTAURANT"}
+            and row["status"] in {"DELIVERED"} | (set(ANNOUNCED_AS) - ENDS) | {"AWAITING_RESTAURANT"}
         )
         assert all(times == 1 for times in spent.values()), spent
 
@@ -307,7 +307,7 @@ class Tiffin(RuleBasedStateMachine):
                 assert "open_shard" not in row
                 assert self.ledger.balance(order_id).open == 0
                 announced = {e["detail-type"] for e in self.bus if e["detail"]["metadata"]["order_id"] == order_id}
-                owed = {TURN_EVENTS[s] for s in row["timeline"] if s in TURN_EVENTS}
+                owed = {ANNOUNCED_AS[s] for s in row["timeline"] if s in ANNOUNCED_AS}
                 assert owed <= announced
             for code in self.dynamodb.scan(TableName="PromoCodesTable")["Items"]:
                 holder = code.get("reserved_by", {}).get("S")
@@ -422,7 +422,7 @@ TestTiffin = pytest.mark.filterwarnings("ignore:No application metrics")(TestTif
 
 
 class TestATurnWhileTheWorkflowTriesAgain:
-    """The order is recorded as waiting, the answer is lost, and somebody takes the turn before the next attempt."""
+    """The order is recorded as waiting, the answer is lost, and somebody moves before the next attempt."""
 
     @pytest.fixture
     def tiffin(self) -> Iterator[Tiffin]:
@@ -438,7 +438,7 @@ class TestATurnWhileTheWorkflowTriesAgain:
         order_id = order["order_id"]
         life = tiffin.lives[order_id]
 
-        def take_turn(move: str) -> None:
+        def make(move: str) -> None:
             assert tiffin.api.call("POST", f"/orders/{order_id}/{move}")[0] == 202
 
         def go_on() -> None:
@@ -448,9 +448,9 @@ class TestATurnWhileTheWorkflowTriesAgain:
         while life.at != state:
             life.step()
             if life.token and life.at != state:
-                take_turn(MOVES[life.at])
+                make(MOVES[life.at])
         life.step(answer_lost=True)
-        take_turn(MOVES[state])
+        make(MOVES[state])
         if swept:
             tiffin.sweep(3)
         go_on()
@@ -460,7 +460,7 @@ class TestATurnWhileTheWorkflowTriesAgain:
 
         go_on()
         while life.token:
-            take_turn(MOVES[life.at])
+            make(MOVES[life.at])
             go_on()
         assert life.status == "SUCCEEDED"
         [row] = tiffin.api.rows()

@@ -131,8 +131,8 @@ class TestBadInput:
         assert (status, problem["type"]) == (404, PROBLEM + "no-such-resource")
 
 
-class TestTurns:
-    def test_accepting_claims_the_turn_and_tells_the_workflow(self, api: Api) -> None:
+class TestMoves:
+    def test_accepting_claims_the_move_and_tells_the_workflow(self, api: Api) -> None:
         _, order = api.place()
         api.put(order["order_id"], "AWAITING_RESTAURANT")
         status, answer = api.call("POST", f"/orders/{order['order_id']}/accept")
@@ -158,7 +158,7 @@ class TestTurns:
         ("first", "second"),
         [("accept", "reject"), ("reject", "accept"), ("accept", "accept"), ("accept", "cancel"), ("cancel", "accept")],
     )
-    def test_of_two_turns_only_the_first_is_taken(self, api: Api, first: str, second: str) -> None:
+    def test_of_two_moves_only_the_first_is_made(self, api: Api, first: str, second: str) -> None:
         _, order = api.place()
         path = f"/orders/{order['order_id']}"
         api.put(order["order_id"], "AWAITING_RESTAURANT")
@@ -184,7 +184,7 @@ class TestTurns:
             ("FAILED", set()),
         ],
     )
-    def test_each_turn_in_each_status(self, api: Api, status: str, legal: set[str]) -> None:
+    def test_each_move_in_each_status(self, api: Api, status: str, legal: set[str]) -> None:
         for move in ("accept", "reject", "cancel", "dispatch", "deliver"):
             _, order = api.place(f"key-{move}")
             api.put(order["order_id"], status)
@@ -208,7 +208,7 @@ class TestTurns:
             ("DELIVERED", "deliver", None),
         ],
     )
-    def test_no_turn_is_taken_after_the_deadline(self, api: Api, status: str, move: str, taken: str | None) -> None:
+    def test_no_move_is_made_after_the_deadline(self, api: Api, status: str, move: str, taken: str | None) -> None:
         _, order = api.place()
         api.put(order["order_id"], status)
         api.table.update_item(
@@ -266,6 +266,7 @@ class TestReading:
                 {"customer_id": "cust-1", "next": base64.urlsafe_b64encode(key).decode()}
                 for key in (
                     b"[1]",
+                    b"[" * 1500,
                     b'["customer_id", "placed_at", "order_id"]',
                     b'{"customer_id": "cust-1", "placed_at": "", "order_id": ""}',
                 )

@@ -5,20 +5,21 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from orders.commands import DeliveryRequest, LineRequest, PlaceOrder
 from orders.model import (
     DELIVERY_WINDOW,
-    Delivery,
-    LineRequest,
+    IllegalMove,
+    Move,
+    Order,
     OrderStatus,
-    PlaceOrder,
     PromoCode,
     PromoCodeAlreadyUsed,
     Restaurant,
     UnknownDish,
     order_id_for,
-    place,
-    workflow_input,
 )
+from orders.operations import place
+from orders.workflow import workflow_input
 from pydantic import ValidationError
 from tiffin.discounts import FixedAmount, MinimumNotReached, Offer
 from tiffin.money import Money
@@ -106,6 +107,31 @@ class TestPricing:
         assert order.deadline_at - order.placed_at == DELIVERY_WINDOW == timedelta(hours=3)
 
 
+class TestMoves:
+    def order(self, **changes: object) -> Order:
+        return place(a_request(), MENU, order_id="ord_1", now=NOW).model_copy(update=changes)
+
+    def test_a_move_is_legal_in_its_status(self) -> None:
+        self.order(status=OrderStatus.AWAITING_RESTAURANT).must_allow(Move.ACCEPT, NOW)
+
+    @pytest.mark.parametrize(
+        ("changes", "later", "taken"),
+        [
+            ({"status": OrderStatus.PREPARING}, timedelta(0), None),
+            ({"status": OrderStatus.AWAITING_RESTAURANT, "pending_move": "reject"}, timedelta(0), "reject"),
+            ({"status": OrderStatus.AWAITING_RESTAURANT}, DELIVERY_WINDOW, "deadline"),
+            ({"status": OrderStatus.DELIVERED}, DELIVERY_WINDOW, None),
+        ],
+        ids=["elsewhere", "another was first", "the deadline was first", "ended"],
+    )
+    def test_a_move_that_cannot_be_made_is_refused_with_what_was_first(
+        self, changes: dict[str, object], later: timedelta, taken: str | None
+    ) -> None:
+        with pytest.raises(IllegalMove) as refusal:
+            self.order(**changes).must_allow(Move.ACCEPT, NOW + later)
+        assert refusal.value.taken == taken
+
+
 class TestIdentity:
     def test_the_same_customer_and_key_are_the_same_order(self) -> None:
         assert order_id_for("cust-1", "key") == order_id_for("cust-1", "key")
@@ -175,4 +201,4 @@ class TestRequests:
 
     def test_requests_are_values(self) -> None:
         assert a_request().lines == [LineRequest(dish_id="margherita", quantity=2)]
-        assert a_request().delivery == Delivery(name="Ada", address="1 Analytical Row")
+        assert a_request().delivery == DeliveryRequest(name="Ada", address="1 Analytical Row")

@@ -10,9 +10,11 @@ import pytest
 from botocore.exceptions import ClientError
 from contracts.schemas import EVENTS, current, example
 from event_feed import batch, context
-from orders import projection
-from orders.model import PlaceOrder, PromoCodeAlreadyUsed, Restaurant, UnknownPromoCode, order_id_for, place
-from orders.store import PromoCodeStore
+from orders import consumer
+from orders.commands import PlaceOrder
+from orders.model import PromoCodeAlreadyUsed, Restaurant, UnknownPromoCode, order_id_for
+from orders.operations import place
+from orders.promo_codes import PromoCodeStore
 from orders_world import MENU_ITEM, PROBLEM, Api, orders_world
 from support import resources
 from tiffin.events import rfc3339
@@ -24,13 +26,13 @@ NOW = datetime.now(UTC)
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
-    """The API and the projection over one set of tables."""
+    """The API and the consumer over one set of tables."""
     with orders_world(monkeypatch) as ready:
         queue = boto3.client("sqs").create_queue(QueueName="dead-letters")["QueueUrl"]
         monkeypatch.setenv("DEAD_LETTER_QUEUE_URL", queue)
-        projection.promo_codes.cache_clear()
+        consumer.promo_codes.cache_clear()
         yield ready
-    projection.promo_codes.cache_clear()
+    consumer.promo_codes.cache_clear()
 
 
 def issued(code: str = CODE, customer: str = ANNA, *, days: float = 30, **data: Any) -> dict[str, Any]:
@@ -57,7 +59,7 @@ def restored(order_id: str, code: str = CODE, customer: str = ANNA) -> dict[str,
 
 
 def hear(*events: dict[str, Any]) -> None:
-    assert projection.handler(batch(*events), context()) == {"batchItemFailures": []}
+    assert consumer.handler(batch(*events), context()) == {"batchItemFailures": []}
 
 
 def spend(world: Api, key: str, code: str | None = CODE, customer: str = ANNA, **changes: Any) -> tuple[int, Any]:
@@ -156,7 +158,7 @@ class TestRaces:
     def test_of_two_orders_for_one_code_one_wins(self, world: Api) -> None:
         hear(issued())
         (one, request, reserves), (other, _, too) = self.ready("key-1"), self.ready("key-2")
-        store = world.module.orders
+        store = world.module.store()
         store.add(one, request, "Root=1", reserves)
         with pytest.raises(PromoCodeAlreadyUsed):
             store.add(other, request, "Root=1", too)
@@ -166,15 +168,15 @@ class TestRaces:
     def test_twins_of_one_request_are_one_order(self, world: Api) -> None:
         hear(issued())
         (order, request, reserves), (twin, _, too) = self.ready("key-1"), self.ready("key-1")
-        first = world.module.orders.add(order, request, "Root=1", reserves)
-        second = world.module.orders.add(twin, request, "Root=1", too)
+        first = world.module.store().add(order, request, "Root=1", reserves)
+        second = world.module.store().add(twin, request, "Root=1", too)
         assert second.order == first.order
         assert len(world.rows()) == 1
 
     def test_who_meets_another_transaction_tries_again(self, world: Api, monkeypatch: pytest.MonkeyPatch) -> None:
         hear(issued())
         order, request, reserves = self.ready("key-1")
-        client = world.module.orders._table.meta.client
+        client = world.module.store()._table.meta.client
         write, asked = client.transact_write_items, []
 
         def busy(**call: Any) -> Any:
@@ -184,7 +186,7 @@ class TestRaces:
             return write(**call)
 
         monkeypatch.setattr(client, "transact_write_items", busy)
-        world.module.orders.add(order, request, "Root=1", reserves)
+        world.module.store().add(order, request, "Root=1", reserves)
         assert holder() == order.order_id
         assert len(asked) == 3
 
@@ -195,9 +197,9 @@ class TestRaces:
         def busy(**call: Any) -> Any:
             raise cancelled("None", "TransactionConflict")
 
-        monkeypatch.setattr(world.module.orders._table.meta.client, "transact_write_items", busy)
+        monkeypatch.setattr(world.module.store()._table.meta.client, "transact_write_items", busy)
         with pytest.raises(ClientError):
-            world.module.orders.add(order, request, "Root=1", reserves)
+            world.module.store().add(order, request, "Root=1", reserves)
         assert world.rows() == []
 
 
@@ -211,7 +213,7 @@ def cancelled(*codes: str) -> ClientError:
     )
 
 
-class TestProjection:
+class TestConsumer:
     def test_a_code_of_an_order_that_died_can_be_spent_again(self, world: Api) -> None:
         hear(issued())
         _, order = spend(world, "key-1")
@@ -277,10 +279,10 @@ class TestProjection:
         assert resources("orders")["PromoCodesTable"]["Properties"]["TimeToLiveSpecification"]["Enabled"]
 
 
-def test_the_rule_lets_through_what_the_projection_reads_and_no_more() -> None:
+def test_the_rule_lets_through_what_the_consumer_reads_and_no_more() -> None:
     pattern = resources("orders")["PromoCodesRule"]["Properties"]["EventPattern"]
-    assert sorted(pattern["detail-type"]) == sorted(projection.consumer.names)
-    assert {current().source(name) for name in projection.consumer.names} == set(pattern["source"])
+    assert sorted(pattern["detail-type"]) == sorted(consumer.consumer.names)
+    assert {current().source(name) for name in consumer.consumer.names} == set(pattern["source"])
 
 
 def test_the_queue_waits_six_times_as_long_as_the_function_may_run() -> None:
@@ -295,7 +297,7 @@ SAMPLES = sorted((EVENTS / "invocations").glob("OrdersConsumerFunction-*.json"))
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
 def test_the_sample_invocations_are_taken(world: Api, path: Any) -> None:
     sample = json.loads(path.read_text())
-    assert projection.handler(sample, context()) == {"batchItemFailures": []}
+    assert consumer.handler(sample, context()) == {"batchItemFailures": []}
     assert [code["code"] for code in codes()] == [
         json.loads(record["body"])["detail"]["data"]["code"]
         for record in sample["Records"]

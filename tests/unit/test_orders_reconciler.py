@@ -11,7 +11,9 @@ import event_feed
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
-from orders.model import GRACE, Delivery, Dish, LineRequest, PlaceOrder, Restaurant, place
+from orders.commands import DeliveryRequest, LineRequest, PlaceOrder
+from orders.model import GRACE, Dish, Restaurant
+from orders.operations import place
 from orders.store import OPEN_SHARDS, OrderStore
 from orders.workflow import CallbackRefused
 from support import create_table
@@ -31,7 +33,7 @@ REQUEST = PlaceOrder(
     restaurant_id="bella",
     lines=[LineRequest(dish_id="margherita", quantity=2)],
     payment_method="pm_card_visa",
-    delivery=Delivery(name="Ada", address="1 Analytical Row"),
+    delivery=DeliveryRequest(name="Ada", address="1 Analytical Row"),
 )
 
 
@@ -108,9 +110,9 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         module = importlib.import_module("orders.reconciler")
         workflows = Workflows()
         world = World(module, workflows)
-        monkeypatch.setattr(module, "orders", world.store)
-        monkeypatch.setattr(module, "workflow", workflows)
-        monkeypatch.setattr(module, "unwind", Unwinds(workflows))
+        monkeypatch.setattr(module, "store", lambda: world.store)
+        monkeypatch.setattr(module, "workflow", lambda: workflows)
+        monkeypatch.setattr(module, "unwind", lambda: Unwinds(workflows))
         yield world
 
 
@@ -148,14 +150,14 @@ class TestPlacedOrders:
         assert world.row()["check_at"] < rfc3339(SOON + timedelta(minutes=6))
 
 
-class TestTurnsThatWereNotHeard:
+class TestMovesThatWereNotHeard:
     def test_a_claim_is_told_again_with_the_present_token(self, world: World) -> None:
         claim = {"move": "accept", "at": rfc3339(NOW)}
         world.an_order(status="AWAITING_RESTAURANT", claims={"AWAITING_RESTAURANT": claim}, task_token="t-2")
         assert world.sweep(SOON) == {"callback-lost": 1}
         assert world.workflows.told == [("t-2", {"order_id": "ord_1"} | claim)]
 
-    def test_a_turn_taken_during_the_sweep_keeps_its_own_moment(
+    def test_a_move_made_during_the_sweep_keeps_its_own_moment(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         claim = {"move": "accept", "at": rfc3339(NOW)}

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import up
-from orders.model import PlaceOrder
+from orders.commands import PlaceOrder
 
 
 class Table:

@@ -45,7 +45,7 @@ class TestThreeHours:
         )
         assert execution["status"] == "TIMED_OUT"
         assert "error" not in execution
-        # Late is late: the courier's turn changes nothing any more, and says so.
+        # Late is late: the courier's move changes nothing any more, and says so.
         with pytest.raises(Refused) as refusal:
             fast.move(order_id, "dispatch")
         assert refusal.value.problem["order_status"] == "EXPIRED"

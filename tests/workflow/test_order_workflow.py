@@ -13,12 +13,12 @@ INSUFFICIENT = "pm_card_mastercard_chargeDeclinedInsufficientFunds"
 
 
 class TestDelivered:
-    def test_an_order_goes_through_every_turn_and_the_money_is_taken_once(
+    def test_an_order_goes_through_every_status_and_the_money_is_taken_once(
         self, stack: Stack, tap: BusTap, client: Client, customer: str
     ) -> None:
         order = client.place(customer_id=customer)
         delivered = client.deliver(order["order_id"])
-        assert [turn["status"] for turn in delivered["timeline"]] == [
+        assert [entry["status"] for entry in delivered["timeline"]] == [
             "PLACED",
             "AWAITING_RESTAURANT",
             "PREPARING",
@@ -89,7 +89,7 @@ class TestRejected:
         }
 
 
-class TestTurnsThatRace:
+class TestMovesThatRace:
     def test_of_ten_who_race_exactly_one_wins(self, stack: Stack, tap: BusTap, client: Client, customer: str) -> None:
         order_id = client.place(customer_id=customer)["order_id"]
         client.until(order_id, "AWAITING_RESTAURANT")
@@ -116,7 +116,7 @@ class TestTurnsThatRace:
         ("until", "move", "again"),
         [("REJECTED", "reject", "accept"), ("PREPARING", "accept", "accept"), ("PREPARING", "accept", "cancel")],
     )
-    def test_a_late_turn_changes_nothing_and_says_so(
+    def test_a_late_move_changes_nothing_and_says_so(
         self, client: Client, customer: str, until: str, move: str, again: str
     ) -> None:
         order_id = client.place(customer_id=customer, key=f"{customer}-{move}-{again}")["order_id"]

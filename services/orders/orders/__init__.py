@@ -1,1 +1,1 @@
-"""The order context: takes orders, runs their workflow, passes on the turns that people take."""
+"""The order context: takes orders, runs their workflow, passes on the moves that people make."""

@@ -5,44 +5,38 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 
-import boto3
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Path, Query
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel
 from tiffin import problems
+from tiffin.clients import client, once, table
 from tiffin.discounts import CodeExpired, MinimumNotReached
+from tiffin.ids import CustomerId
+from tiffin.paging import page_start, page_token
 from tiffin.problems import Problem
 from tiffin.telemetry import about_order, came_to, logger, metrics, trace_header, tracer
 
+from orders.commands import PlaceOrder, RejectOrder
+from orders.menus import MenuStore
 from orders.model import (
-    CustomerId,
     IllegalMove,
     Move,
     Order,
-    PlaceOrder,
     PromoCodeAlreadyUsed,
-    RejectOrder,
     Restaurant,
     RestaurantSummary,
     UnknownDish,
     UnknownPromoCode,
+    UnknownRestaurant,
     order_id_for,
-    place,
-    workflow_input,
 )
-from orders.store import KeyReused, MenuStore, OrderStore, PromoCodeStore, StoredOrder, UnknownOrder
-from orders.workflow import CallbackRefused, OrderWorkflow
-
-# Clients are made once per execution environment, outside the handler, and shared by its invocations.
-_dynamodb = boto3.resource("dynamodb")
-orders = OrderStore(_dynamodb.Table(os.environ["ORDERS_TABLE"]))
-menus = MenuStore(_dynamodb.Table(os.environ["MENUS_TABLE"]))
-promo_codes = PromoCodeStore(_dynamodb.Table(os.environ["PROMO_CODES_TABLE"]))
-workflow = OrderWorkflow(boto3.client("stepfunctions"), os.environ["ORDER_WORKFLOW_ARN"])
+from orders.operations import Orders
+from orders.promo_codes import PromoCodeStore
+from orders.store import KeyReused, OrderStore, UnknownOrder
+from orders.workflow import OrderWorkflow
 
 app = APIGatewayRestResolver(enable_validation=True, json_body_deserializer=problems.strict_json)
 problems.install(app)
@@ -77,20 +71,9 @@ def place_order(
 ) -> Response[Order]:
     order_id = order_id_for(request.customer_id, idempotency_key)
     about_order(order_id, customer_id=request.customer_id)
-    stored = orders.find_repeat(order_id, request)
-    created = stored is None
-    if stored is None:
-        restaurant = menus.get(request.restaurant_id)
-        if restaurant is None:
-            raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "unknown-restaurant", "There is no such restaurant.")
-        # Nobody is asked: what promotions announced of the code is known here (`orders.projection`).
-        code = promo_codes.get(request.customer_id, request.promo_code) if request.promo_code else None
-        order = place(request, restaurant, order_id=order_id, now=datetime.now(UTC), promo_code=code)
-        reservation = promo_codes.reservation(code, order_id) if code else None
-        stored = orders.add(order, request, trace_header(), reservation)
+    stored, created = orders().place(request, order_id, datetime.now(UTC), trace_header())
     came_to("placed" if created else "placed-before")
     logger.info("Order placed" if created else "Order was placed before", restaurant_id=stored.order.restaurant_id)
-    _start(stored)
     return Response(
         status_code=HTTPStatus.CREATED if created else HTTPStatus.OK,
         content_type="application/json",
@@ -105,59 +88,52 @@ def list_orders(
     limit: Limit = 20,
     next_page: PageToken = None,
 ) -> OrderPage:
-    start = problems.page_start(next_page, {"customer_id", "placed_at", "order_id"}, customer_id=customer_id)
-    found, position = orders.by_customer(customer_id, limit, start)
-    return OrderPage(orders=found, next=problems.page_token(position))
+    start = page_start(next_page, OrderStore.POSITION, customer_id=customer_id)
+    found, position = store().by_customer(customer_id, limit, start)
+    return OrderPage(orders=found, next=page_token(position))
 
 
 @app.get("/orders/<order_id>", summary="Where an order is, and why", tags=["Customer"])
 def get_order(order_id: OrderId) -> Order:
-    return orders.get(order_id).order
+    return store().get(order_id).order
 
 
-# Turns. Each is claimed in one conditional write, so that of all who race exactly one wins; only then is the workflow
-# told. Should telling it fail, the claim stands, and the reconciler tells it again.
+# Moves. Each is claimed in one conditional write, so that of all who race exactly one wins; only then is the workflow
+# told.
 @app.post("/orders/<order_id>/accept", summary="The restaurant accepts", tags=["Restaurant"])
 def accept(order_id: OrderId) -> Response[Order]:
-    return _take_turn(order_id, Move.ACCEPT)
+    return _move(order_id, Move.ACCEPT)
 
 
 @app.post("/orders/<order_id>/reject", summary="The restaurant rejects", tags=["Restaurant"])
 def reject(order_id: OrderId, request: Annotated[RejectOrder | None, Body()] = None) -> Response[Order]:
-    return _take_turn(order_id, Move.REJECT, (request or RejectOrder()).reason)
+    return _move(order_id, Move.REJECT, (request or RejectOrder()).reason)
 
 
 @app.post("/orders/<order_id>/dispatch", summary="The courier leaves with it", tags=["Courier"])
 def dispatch(order_id: OrderId) -> Response[Order]:
-    return _take_turn(order_id, Move.DISPATCH)
+    return _move(order_id, Move.DISPATCH)
 
 
 @app.post("/orders/<order_id>/deliver", summary="The courier hands it over", tags=["Courier"])
 def deliver(order_id: OrderId) -> Response[Order]:
-    return _take_turn(order_id, Move.DELIVER)
+    return _move(order_id, Move.DELIVER)
 
 
-# A cancelled order's workflow is stopped rather than called back: it may be anywhere, in the middle of a payment too.
 @app.post("/orders/<order_id>/cancel", summary="The customer cancels, until the restaurant accepts", tags=["Customer"])
 def cancel(order_id: OrderId) -> Response[Order]:
-    about_order(order_id)
-    stored = orders.claim(order_id, Move.CANCEL, datetime.now(UTC))
-    try:
-        workflow.stop(order_id, "OrderCancelled", "The customer cancelled the order.")
-    except (ClientError, BotoCoreError):
-        logger.exception("The workflow could not be stopped; the reconciler will")
-    return _accepted(stored)
+    return _move(order_id, Move.CANCEL)
 
 
 @app.get("/restaurants", summary="Restaurants", tags=["Menus"])
 def list_restaurants(limit: Limit = 50, next_page: PageToken = None) -> RestaurantPage:
-    found, position = menus.list(limit, problems.page_start(next_page, {"restaurant_id"}))
-    return RestaurantPage(restaurants=found, next=problems.page_token(position))
+    found, position = menus().list(limit, page_start(next_page, MenuStore.POSITION))
+    return RestaurantPage(restaurants=found, next=page_token(position))
 
 
 @app.get("/restaurants/<restaurant_id>/menu", summary="A restaurant's menu", tags=["Menus"])
 def get_menu(restaurant_id: Annotated[str, Path(pattern=r"^[a-z0-9-]{1,64}$")]) -> Restaurant:
-    restaurant = menus.get(restaurant_id)
+    restaurant = menus().get(restaurant_id)
     if restaurant is None:
         raise Problem(HTTPStatus.NOT_FOUND, "unknown-restaurant", "There is no such restaurant.")
     return restaurant
@@ -172,6 +148,11 @@ def openapi() -> Response[str]:
 @app.exception_handler(UnknownOrder)
 def unknown_order(_: UnknownOrder) -> Response[str]:
     return Problem(HTTPStatus.NOT_FOUND, "unknown-order", "There is no such order.").response()
+
+
+@app.exception_handler(UnknownRestaurant)
+def unknown_restaurant(_: UnknownRestaurant) -> Response[str]:
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "unknown-restaurant", "There is no such restaurant.").response()
 
 
 @app.exception_handler(UnknownDish)
@@ -216,34 +197,12 @@ def illegal_move(error: IllegalMove) -> Response[str]:
     ).response()
 
 
-def _start(stored: StoredOrder) -> None:
-    if stored.order.status != "PLACED":
-        return
-    try:
-        workflow.start(stored.order.order_id, workflow_input(stored.order, stored.trace_header))
-    except (ClientError, BotoCoreError):
-        # The order stands, and the customer was promised an end: the reconciler starts it within minutes.
-        logger.exception("The workflow could not be started; the reconciler will")
-
-
-def _take_turn(order_id: str, move: Move, reason: str | None = None) -> Response[Order]:
+def _move(order_id: str, move: Move, reason: str | None = None) -> Response[Order]:
     about_order(order_id)
-    stored = orders.claim(order_id, move, datetime.now(UTC), reason)
-    try:
-        workflow.call_back(stored.task_token or "", stored.callback)
-    except CallbackRefused:
-        # It no longer waits with this token. The claim stands: if it waits anew the reconciler tells it, and if the
-        # restaurant's time is up it looks for a claim before it takes silence for an answer.
-        logger.warning("The callback came late; the claim stands")
-    except (ClientError, BotoCoreError):
-        logger.exception("The callback could not be sent; the reconciler will send it")
-    return _accepted(stored)
-
-
-def _accepted(stored: StoredOrder) -> Response[Order]:
-    came_to(stored.order.pending_move or stored.order.status)
-    logger.info("Turn taken: %s", stored.order.pending_move)
-    return Response(status_code=HTTPStatus.ACCEPTED, content_type="application/json", body=stored.order)
+    order = orders().move(order_id, move, datetime.now(UTC), reason).order
+    came_to(order.pending_move or order.status)
+    logger.info("Move made: %s", order.pending_move)
+    return Response(status_code=HTTPStatus.ACCEPTED, content_type="application/json", body=order)
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_REST, clear_state=True)
@@ -261,3 +220,32 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """
     refused = problems.refuse_body(event)
     return refused.proxy_result() if refused else app.resolve(event, context)
+
+
+@once
+def store() -> OrderStore:
+    """The orders table."""
+    return OrderStore(table(os.environ["ORDERS_TABLE"]))
+
+
+@once
+def menus() -> MenuStore:
+    """The menus table."""
+    return MenuStore(table(os.environ["MENUS_TABLE"]))
+
+
+@once
+def promo_codes() -> PromoCodeStore:
+    """The table of promo codes."""
+    return PromoCodeStore(table(os.environ["PROMO_CODES_TABLE"]))
+
+
+@once
+def workflow() -> OrderWorkflow:
+    """The order workflow."""
+    return OrderWorkflow(client("stepfunctions"), os.environ["ORDER_WORKFLOW_ARN"])
+
+
+def orders() -> Orders:
+    """The use cases, over those."""
+    return Orders(store(), menus(), promo_codes(), workflow())

@@ -2,23 +2,21 @@
 
 import base64
 import hashlib
-import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StringConstraints
+from pydantic import BaseModel, Field, StrictInt
 from tiffin.discounts import Offer
-from tiffin.events import rfc3339
+from tiffin.events import ORDER_ENDS
+from tiffin.ids import Slug
 from tiffin.money import Currency, Money
 
 # Three hours: food that has not arrived by then is worth nothing. The workflow's own TimeoutSeconds says the same.
 DELIVERY_WINDOW = timedelta(hours=3)
 # How long after the deadline the workflow's own end may take to be recorded before the reconciler steps in.
 GRACE = timedelta(minutes=3)
-MAX_LINES = 50
-MAX_QUANTITY = 99
 
 
 class OrderStatus(StrEnum):
@@ -36,20 +34,11 @@ class OrderStatus(StrEnum):
     FAILED = "FAILED"
 
 
-ENDS = frozenset(
-    {
-        OrderStatus.DELIVERED,
-        OrderStatus.DECLINED,
-        OrderStatus.REJECTED,
-        OrderStatus.CANCELLED,
-        OrderStatus.EXPIRED,
-        OrderStatus.FAILED,
-    }
-)
+ENDS = frozenset(OrderStatus(status) for status in ORDER_ENDS.values())
 
 
 class Move(StrEnum):
-    """A turn that a person takes: the restaurant, the courier or the customer."""
+    """What a person does: the restaurant, the courier or the customer."""
 
     ACCEPT = "accept"
     REJECT = "reject"
@@ -68,12 +57,16 @@ LEGAL_IN: dict[Move, frozenset[OrderStatus]] = {
 
 
 class IllegalMove(Exception):
-    """The order is not where this move can be made, or another turn or the deadline was there first."""
+    """The order is not where this move can be made, or another move or the deadline was there first."""
 
     def __init__(self, order_id: str, move: Move, status: OrderStatus, taken: str | None = None) -> None:
         already = f" and “{taken}” was there first" if taken else ""
         super().__init__(f"Order {order_id} is {status}{already}: it cannot take “{move}”.")
         self.order_id, self.move, self.status, self.taken = order_id, move, status, taken
+
+
+class UnknownRestaurant(Exception):
+    """There is no such restaurant."""
 
 
 class UnknownDish(Exception):
@@ -92,78 +85,6 @@ class PromoCodeAlreadyUsed(Exception):
     """Another order has the promo code."""
 
 
-def _printable(text: str) -> str:
-    """Refuse control characters, which no note or address needs and which break logs and printers alike."""
-    if any(ord(c) < 32 and c != "\n" for c in text):
-        raise ValueError("control characters are not allowed")
-    return text
-
-
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
-CustomerId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
-Text = Annotated[
-    str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), AfterValidator(_printable)
-]
-# Typed by hand, from a mail or a phone: capitals are ours to make.
-PromoCodeText = Annotated[
-    str, StringConstraints(pattern=r"^\s*[A-Za-z0-9][A-Za-z0-9-]{3,31}\s*$", strip_whitespace=True, to_upper=True)
-]
-Note = Annotated[str, StringConstraints(max_length=500), AfterValidator(_printable)]
-
-
-class _Request(BaseModel):
-    # An unknown field is a misunderstanding (a price, say, that would be ignored): better refused than dropped.
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class LineRequest(_Request):
-    """So many of one dish. No price: prices come from the menu."""
-
-    dish_id: Slug
-    quantity: Annotated[StrictInt, Field(ge=1, le=MAX_QUANTITY)]
-
-
-class Delivery(_Request):
-    """Where the food goes. Personal data: stays in the orders table, never in events, logs or traces."""
-
-    name: Text
-    address: Text
-
-
-class PlaceOrder(_Request):
-    """The body of `POST /orders`.
-
-    Attributes:
-        customer_id: who orders.
-        restaurant_id: from whom.
-        lines: what, 1 to 50 different lines.
-        payment_method: a gateway's payment method name, such as Stripe's `pm_card_visa`. Never a card number.
-        delivery: where to.
-        note: for the kitchen; any language, emoji included.
-        promo_code: a code that promotions issued to this customer.
-    """
-
-    customer_id: CustomerId
-    restaurant_id: Slug
-    lines: Annotated[list[LineRequest], Field(min_length=1, max_length=MAX_LINES)]
-    payment_method: Annotated[str, StringConstraints(pattern=r"^pm_[A-Za-z0-9_]{1,96}$")]
-    delivery: Delivery
-    note: Note = ""
-    promo_code: PromoCodeText | None = None
-
-    def fingerprint(self) -> str:
-        """A hash that tells two different bodies under one idempotency key apart."""
-        # Without what is absent, so that a field that this model gains later leaves earlier bodies' hashes as they are.
-        canonical = json.dumps(self.model_dump(mode="json", exclude_none=True), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-class RejectOrder(_Request):
-    """The optional body of `POST /orders/{id}/reject`: a closed list, as free text may hold what events must not."""
-
-    reason: Literal["too_busy", "out_of_stock", "closing", "outside_delivery_area", "other"] = "other"
-
-
 class Dish(BaseModel):
     """A dish on the menu; `price` in minor units of the restaurant's currency."""
 
@@ -177,6 +98,16 @@ class Dish(BaseModel):
     allergens: list[str] = []
 
 
+class Line(BaseModel):
+    """A priced line of an order."""
+
+    dish_id: str
+    name: str
+    quantity: int
+    unit_price: Money
+    price: Money
+
+
 class Restaurant(BaseModel):
     """A restaurant and its menu; `delivery_fee` in minor units."""
 
@@ -186,6 +117,18 @@ class Restaurant(BaseModel):
     currency: Currency
     delivery_fee: Annotated[StrictInt, Field(ge=0)]
     dishes: list[Dish]
+
+    def line(self, dish_id: str, quantity: int) -> Line:
+        """So many of one dish, at the menu's price.
+
+        Raises:
+            UnknownDish: the menu does not have it.
+        """
+        dish = next((dish for dish in self.dishes if dish.dish_id == dish_id), None)
+        if dish is None:
+            raise UnknownDish(self.restaurant_id, dish_id)
+        unit = Money(amount=dish.price, currency=self.currency)
+        return Line(dish_id=dish_id, name=dish.name, quantity=quantity, unit_price=unit, price=unit * quantity)
 
 
 class RestaurantSummary(BaseModel):
@@ -227,16 +170,6 @@ class PromoCode:
         return self.offer.off(subtotal, delivery_fee, now)
 
 
-class Line(BaseModel):
-    """A priced line of an order."""
-
-    dish_id: str
-    name: str
-    quantity: int
-    unit_price: Money
-    price: Money
-
-
 class Reason(BaseModel):
     """Why an order ended as it did, for a person to read.
 
@@ -252,13 +185,9 @@ class Reason(BaseModel):
     network: str | None = None
     summary: str
 
-    @classmethod
-    def of(cls, code: str, message: str, network: str | None = None) -> "Reason":
-        return cls(code=code, message=message, network=network, summary=f"{network}: {code}" if network else code)
 
-
-class Turn(BaseModel):
-    """The order came to `status` at `at`."""
+class Entry(BaseModel):
+    """The order entered `status` at `at`."""
 
     status: OrderStatus
     at: datetime
@@ -271,13 +200,20 @@ class Payment(BaseModel):
     network: str | None = None
 
 
+class Delivery(BaseModel):
+    """Where the food goes. Personal data: stays in the orders table, never in events, logs or traces."""
+
+    name: str
+    address: str
+
+
 class Order(BaseModel):
     """An order as its customer and support see it.
 
     Attributes:
         deadline_at: when it will be given up if it has not arrived.
         timeline: every status so far with its moment, oldest first.
-        pending_move: a turn that was taken and that the workflow has not recorded yet.
+        pending_move: a move that was made in this status and that the workflow has not recorded yet.
         delivery, note: personal; left out of lists.
     """
 
@@ -298,10 +234,83 @@ class Order(BaseModel):
     placed_at: datetime
     updated_at: datetime
     deadline_at: datetime
-    timeline: list[Turn]
+    timeline: list[Entry]
     pending_move: str | None = None
     delivery: Delivery | None = None
     note: str | None = None
+
+    @classmethod
+    def placed(
+        cls,
+        restaurant: Restaurant,
+        lines: list[Line],
+        *,
+        order_id: str,
+        customer_id: str,
+        payment_method: str,
+        delivery: Delivery,
+        note: str,
+        now: datetime,
+        promo_code: PromoCode | None = None,
+    ) -> "Order":
+        """A new order: what its lines and the delivery cost, less what the promo code takes off.
+
+        Args:
+            restaurant: from whom.
+            lines: what, at the restaurant's prices: see `Restaurant.line`.
+            order_id: see `order_id_for`.
+            customer_id: who orders.
+            payment_method: a gateway's payment method name.
+            delivery: where to.
+            note: for the kitchen.
+            now: the moment of placing, aware.
+            promo_code: the customer's code to spend on it.
+
+        Raises:
+            PromoCodeAlreadyUsed, CodeExpired, MinimumNotReached: the code takes nothing off this order.
+        """
+        nothing = Money(amount=0, currency=restaurant.currency)
+        subtotal = Money.total((line.price for line in lines), restaurant.currency)
+        fee = Money(amount=restaurant.delivery_fee, currency=restaurant.currency)
+        gross = subtotal + fee
+        total = gross.minus(promo_code.off(order_id, subtotal, fee, now) if promo_code else nothing)
+        return cls(
+            order_id=order_id,
+            customer_id=customer_id,
+            restaurant_id=restaurant.restaurant_id,
+            restaurant_name=restaurant.name,
+            status=OrderStatus.PLACED,
+            lines=lines,
+            subtotal=subtotal,
+            delivery_fee=fee,
+            discount=gross.minus(total),
+            total=total,
+            promo_code=promo_code.code if promo_code else None,
+            payment_method=payment_method,
+            placed_at=now,
+            updated_at=now,
+            deadline_at=now + DELIVERY_WINDOW,
+            timeline=[Entry(status=OrderStatus.PLACED, at=now)],
+            delivery=delivery,
+            note=note,
+        )
+
+    def must_allow(self, move: Move, now: datetime) -> None:
+        """Refuse a move that cannot be made.
+
+        Args:
+            move: what somebody wants to do.
+            now: the moment, aware.
+
+        Raises:
+            IllegalMove: the order is elsewhere, another move was made in this status, or the deadline was first.
+        """
+        taken = self.pending_move
+        # From the deadline on the workflow may be dead and its end not recorded yet: nobody would hear of the move.
+        if not taken and self.status not in ENDS and now >= self.deadline_at:
+            taken = "deadline"
+        if self.status not in LEGAL_IN[move] or taken:
+            raise IllegalMove(self.order_id, move, self.status, taken)
 
 
 def order_id_for(customer_id: str, idempotency_key: str) -> str:
@@ -311,89 +320,3 @@ def order_id_for(customer_id: str, idempotency_key: str) -> str:
     """
     material = f"{len(customer_id)}:{customer_id}:{idempotency_key}".encode()
     return "ord_" + base64.b32encode(hashlib.sha256(material).digest()).decode().lower()[:26]
-
-
-def place(
-    request: PlaceOrder,
-    restaurant: Restaurant,
-    *,
-    order_id: str,
-    now: datetime,
-    promo_code: PromoCode | None = None,
-) -> Order:
-    """Price a request from the menu and make it an order.
-
-    Args:
-        request: what the customer asked for.
-        restaurant: the restaurant with its current menu.
-        order_id: see `order_id_for`.
-        now: the moment of placing, aware.
-        promo_code: the code that the request names, as promotions announced it.
-
-    Raises:
-        UnknownDish: a line names a dish that the menu has not.
-        PromoCodeAlreadyUsed, CodeExpired, MinimumNotReached: the code takes nothing off this order.
-    """
-    menu = {dish.dish_id: dish for dish in restaurant.dishes}
-    lines = []
-    for wanted in request.lines:
-        dish = menu.get(wanted.dish_id)
-        if dish is None:
-            raise UnknownDish(restaurant.restaurant_id, wanted.dish_id)
-        unit = Money(amount=dish.price, currency=restaurant.currency)
-        lines.append(
-            Line(
-                dish_id=dish.dish_id,
-                name=dish.name,
-                quantity=wanted.quantity,
-                unit_price=unit,
-                price=unit * wanted.quantity,
-            )
-        )
-    subtotal = Money.total((line.price for line in lines), restaurant.currency)
-    fee = Money(amount=restaurant.delivery_fee, currency=restaurant.currency)
-    gross = subtotal + fee
-    off = promo_code.off(order_id, subtotal, fee, now) if promo_code else Money(amount=0, currency=restaurant.currency)
-    total = gross.minus(off)
-    return Order(
-        order_id=order_id,
-        customer_id=request.customer_id,
-        restaurant_id=restaurant.restaurant_id,
-        restaurant_name=restaurant.name,
-        status=OrderStatus.PLACED,
-        lines=lines,
-        subtotal=subtotal,
-        delivery_fee=fee,
-        discount=gross.minus(total),
-        total=total,
-        promo_code=promo_code.code if promo_code else None,
-        payment_method=request.payment_method,
-        placed_at=now,
-        updated_at=now,
-        deadline_at=now + DELIVERY_WINDOW,
-        timeline=[Turn(status=OrderStatus.PLACED, at=now)],
-        delivery=request.delivery,
-        note=request.note,
-    )
-
-
-def workflow_input(order: Order, trace_header: str) -> dict[str, Any]:
-    """What the workflow needs to know of an order, and no more: nothing personal enters its history.
-
-    The same order always gives the same input, as starting it again must be the same execution.
-    """
-    return {
-        "order_id": order.order_id,
-        "customer_id": order.customer_id,
-        "restaurant_id": order.restaurant_id,
-        "subtotal": order.subtotal.model_dump(),
-        "discount": order.discount.model_dump(),
-        "total": order.total.model_dump(),
-        "item_count": sum(line.quantity for line in order.lines),
-        "promo_code": order.promo_code,
-        "payment_method": order.payment_method,
-        "placed_at": rfc3339(order.placed_at),
-        "deadline_at": rfc3339(order.deadline_at),
-        "overdue_at": rfc3339(order.deadline_at + GRACE),
-        "trace_header": trace_header,
-    }

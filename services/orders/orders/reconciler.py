@@ -1,6 +1,6 @@
 """Entry point: the scheduled sweep that closes the gaps which no transaction closes.
 
-An order and its execution are written to two services, a turn and its callback too, and a status event is best effort.
+An order and its execution are written to two services, a move and its callback too, and a status event is best effort.
 Whatever falls between is found here by the moment each open order carries at which somebody should look at it.
 """
 
@@ -10,15 +10,15 @@ from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from typing import Any
 
-import boto3
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
+from tiffin.clients import client, once, table
 from tiffin.telemetry import came_to, logger, metrics, tracer, work_on_order
 
-from orders.model import ENDS, GRACE, Move, OrderStatus, workflow_input
+from orders.model import ENDS, GRACE, Move, OrderStatus
 from orders.store import OrderStore, StoredOrder
-from orders.workflow import CallbackRefused, OrderWorkflow, UnwindWorkflow
+from orders.workflow import CallbackRefused, OrderWorkflow, UnwindWorkflow, workflow_input
 
 # No order is begun with fewer milliseconds left than these: what a sweep does not come to is due in the next one. As it
 # looks at one after the other, it stays far below the quotas of Step Functions (developer guide, "Quotas related to API
@@ -28,11 +28,6 @@ ENOUGH = 15_000
 NEXT_LOOK = timedelta(minutes=5)
 # An order that was repaired this often and is open still needs a person: it is counted where an alarm looks.
 PATIENCE = 5
-
-_client = boto3.client("stepfunctions")
-orders = OrderStore(boto3.resource("dynamodb").Table(os.environ["ORDERS_TABLE"]))
-workflow = OrderWorkflow(_client, os.environ["ORDER_WORKFLOW_ARN"])
-unwind = UnwindWorkflow(_client, os.environ["UNWIND_WORKFLOW_ARN"])
 
 
 def repair(stored: StoredOrder, now: datetime) -> str | None:
@@ -48,7 +43,7 @@ def repair(stored: StoredOrder, now: datetime) -> str | None:
     order, order_id = stored.order, stored.order.order_id
     claim = stored.claim or {}
     if order.status in ENDS:
-        unwind.start(order_id, stored.repairs)
+        unwind().start(order_id, stored.repairs)
         return "end-not-announced"
     if now > order.deadline_at + GRACE:
         _end(stored, "OrderExpired", "Past its deadline, and still running.")
@@ -58,24 +53,24 @@ def repair(stored: StoredOrder, now: datetime) -> str | None:
         return "cancel-not-done"
     if claim:
         try:
-            workflow.call_back(stored.task_token or "", stored.callback)
+            workflow().call_back(stored.task_token or "", stored.callback)
         except CallbackRefused:
             # The workflow is past waiting, or dead, which its deadline will show; or it is about to wait anew, and its
             # write will make the order due.
             return None
         return "callback-lost"
     if order.status == OrderStatus.PLACED:
-        state = workflow.start(order_id, workflow_input(order, stored.trace_header))
+        state = workflow().start(order_id, workflow_input(order, stored.trace_header))
         if state == "ended":
-            unwind.start(order_id, stored.repairs)
+            unwind().start(order_id, stored.repairs)
         return None if state == "running" else f"execution-{state}"
     return None
 
 
 def _end(stored: StoredOrder, error: str, cause: str) -> None:
     """Stop the workflow if it runs, and unwind: no status event can be counted on here."""
-    workflow.stop(stored.order.order_id, error, cause)
-    unwind.start(stored.order.order_id, stored.repairs)
+    workflow().stop(stored.order.order_id, error, cause)
+    unwind().start(stored.order.order_id, stored.repairs)
 
 
 def sweep(now: datetime, has_time: Callable[[], bool] = lambda: True) -> dict[str, int]:
@@ -89,14 +84,14 @@ def sweep(now: datetime, has_time: Callable[[], bool] = lambda: True) -> dict[st
         How often each kind of repair was made.
     """
     repairs: dict[str, int] = {}
-    for order_id in takewhile(lambda _: has_time(), orders.due(now)):
+    for order_id in takewhile(lambda _: has_time(), store().due(now)):
         with work_on_order(order_id):
             try:
-                stored = orders.get(order_id)
+                stored = store().get(order_id)
                 done = repair(stored, now)
                 # An order whose workflow runs is next of interest when it is overdue.
                 settled = done in (None, "execution-started") and stored.order.deadline_at + GRACE > now
-                count = orders.look_again(
+                count = store().look_again(
                     stored,
                     stored.order.deadline_at + GRACE if settled else now + NEXT_LOOK,
                     repaired=done is not None,
@@ -136,3 +131,21 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     repairs = sweep(datetime.now(UTC), lambda: context.get_remaining_time_in_millis() > ENOUGH)
     metrics.add_metric("ReconcilerRepairs", MetricUnit.Count, sum(repairs.values()))
     return repairs
+
+
+@once
+def store() -> OrderStore:
+    """The orders table."""
+    return OrderStore(table(os.environ["ORDERS_TABLE"]))
+
+
+@once
+def workflow() -> OrderWorkflow:
+    """The order workflow."""
+    return OrderWorkflow(client("stepfunctions"), os.environ["ORDER_WORKFLOW_ARN"])
+
+
+@once
+def unwind() -> UnwindWorkflow:
+    """The unwind workflow."""
+    return UnwindWorkflow(client("stepfunctions"), os.environ["UNWIND_WORKFLOW_ARN"])

@@ -1,10 +1,13 @@
-"""The Step Functions port: start an order's workflow, pass a turn on to it, stop it."""
+"""The Step Functions port: start an order's workflow, pass a move on to it, stop it."""
 
 import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
+from tiffin.events import rfc3339
+
+from orders.model import GRACE, Order
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -12,6 +15,28 @@ if TYPE_CHECKING:
 
 class CallbackRefused(Exception):
     """The workflow no longer waits for this callback: it timed out, ended, or heard it already."""
+
+
+def workflow_input(order: Order, trace_header: str) -> dict[str, Any]:
+    """What the workflow needs to know of an order, and no more: nothing personal enters its history.
+
+    The same order always gives the same input, as starting it again must be the same execution.
+    """
+    return {
+        "order_id": order.order_id,
+        "customer_id": order.customer_id,
+        "restaurant_id": order.restaurant_id,
+        "subtotal": order.subtotal.model_dump(),
+        "discount": order.discount.model_dump(),
+        "total": order.total.model_dump(),
+        "item_count": sum(line.quantity for line in order.lines),
+        "promo_code": order.promo_code,
+        "payment_method": order.payment_method,
+        "placed_at": rfc3339(order.placed_at),
+        "deadline_at": rfc3339(order.deadline_at),
+        "overdue_at": rfc3339(order.deadline_at + GRACE),
+        "trace_header": trace_header,
+    }
 
 
 class OrderWorkflow:
@@ -52,11 +77,11 @@ class OrderWorkflow:
         return "running" if answer["startDate"] < asked - timedelta(seconds=30) else "started"
 
     def call_back(self, task_token: str, output: dict[str, Any]) -> None:
-        """Tell the waiting workflow which turn was taken.
+        """Tell the waiting workflow which move was made.
 
         Raises:
             CallbackRefused: nobody waits on this token any more.
-            ClientError: Step Functions could not be asked. The turn is recorded, and the reconciler tells it again.
+            ClientError: Step Functions could not be asked. The move is recorded, and the reconciler tells it again.
         """
         try:
             self._client.send_task_success(taskToken=task_token, output=json.dumps(output))

@@ -1,6 +1,5 @@
 """RFC 9457 problem details: every refused request gets a typed answer that a program can act upon."""
 
-import base64
 import json
 from http import HTTPStatus
 from typing import Any, NoReturn
@@ -94,39 +93,6 @@ def strict_json(text: str) -> Any:
     except UnicodeEncodeError as error:
         raise json.JSONDecodeError("a lone surrogate is not a character", text, 0) from error
     return value
-
-
-def page_token(key: dict[str, Any] | None) -> str | None:
-    """A table's position as an opaque token for a client to send back, or None at the end."""
-    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode() if key else None
-
-
-def page_start(token: str | None, fields: set[str], **fixed: str) -> dict[str, str] | None:
-    """The position that a client's token stands for.
-
-    Args:
-        token: from `page_token`, or None for the first page.
-        fields: the attributes that a position here has.
-        fixed: attributes that must have these values: a token does not open another customer's list.
-
-    Raises:
-        Problem: the token is not one of ours.
-    """
-    if token is None:
-        return None
-    try:
-        key = json.loads(base64.urlsafe_b64decode(token.encode()))
-        # An empty value is no key of a table: DynamoDB would refuse the whole request.
-        if (
-            isinstance(key, dict)
-            and key.keys() == fields
-            and all(isinstance(value, str) and value for value in key.values())
-            and fixed.items() <= key.items()
-        ):
-            return key
-    except ValueError:  # no base64, no text, no JSON
-        pass
-    raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-page-token", "“next” is not a token from an earlier page.")
 
 
 def install(app: APIGatewayRestResolver) -> None:

@@ -6,22 +6,21 @@ every end of an order (`docs/decisions/promo-codes-are-a-projection.md`).
 """
 
 import os
-from functools import cache
-from typing import Annotated, Any
+from typing import Any
 
-import boto3
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.config import Config
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+from tiffin.clients import once, table
 from tiffin.consumer import Consumer, Event
 from tiffin.discounts import Discount, Offer
+from tiffin.ids import CustomerId, PromoCodeId
 from tiffin.money import Money
 from tiffin.telemetry import logger, metrics, tracer
 
-from orders.model import CustomerId, PromoCode
-from orders.store import PromoCodeStore
+from orders.model import PromoCode
+from orders.promo_codes import PromoCodeStore
 
 consumer = Consumer()
 
@@ -32,7 +31,7 @@ class CodeEvent(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     customer_id: CustomerId
-    code: Annotated[str, Field(pattern=r"^[A-Z0-9][A-Z0-9-]{3,31}$")]
+    code: PromoCodeId
 
 
 class IssuedEvent(CodeEvent):
@@ -66,8 +65,7 @@ def handler(batch: dict[str, Any], context: LambdaContext) -> PartialItemFailure
     return consumer(batch, context)
 
 
-@cache
+@once
 def promo_codes() -> PromoCodeStore:
-    """The promo codes table, connected once per execution environment."""
-    config = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
-    return PromoCodeStore(boto3.resource("dynamodb", config=config).Table(os.environ["PROMO_CODES_TABLE"]))
+    """The table of promo codes."""
+    return PromoCodeStore(table(os.environ["PROMO_CODES_TABLE"]))

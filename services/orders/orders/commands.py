@@ -1,0 +1,81 @@
+"""What may be asked of this service: the bodies of its requests, judged here and nowhere else."""
+
+import hashlib
+import json
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StringConstraints
+from tiffin.ids import CustomerId, Slug
+
+MAX_LINES = 50
+MAX_QUANTITY = 99
+
+
+def _printable(text: str) -> str:
+    """Refuse control characters, which no note or address needs and which break logs and printers alike."""
+    if any(ord(c) < 32 and c != "\n" for c in text):
+        raise ValueError("control characters are not allowed")
+    return text
+
+
+Text = Annotated[
+    str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), AfterValidator(_printable)
+]
+# Typed by hand, from a mail or a phone: capitals are ours to make.
+PromoCodeText = Annotated[
+    str, StringConstraints(pattern=r"^\s*[A-Za-z0-9][A-Za-z0-9-]{3,31}\s*$", strip_whitespace=True, to_upper=True)
+]
+Note = Annotated[str, StringConstraints(max_length=500), AfterValidator(_printable)]
+
+
+class _Request(BaseModel):
+    # An unknown field is a misunderstanding (a price, say, that would be ignored): better refused than dropped.
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LineRequest(_Request):
+    """So many of one dish. No price: prices come from the menu."""
+
+    dish_id: Slug
+    quantity: Annotated[StrictInt, Field(ge=1, le=MAX_QUANTITY)]
+
+
+class DeliveryRequest(_Request):
+    """Where the food goes. Personal data: stays in the orders table, never in events, logs or traces."""
+
+    name: Text
+    address: Text
+
+
+class PlaceOrder(_Request):
+    """The body of `POST /orders`.
+
+    Attributes:
+        customer_id: who orders.
+        restaurant_id: from whom.
+        lines: what, 1 to 50 different lines.
+        payment_method: a gateway's payment method name, such as Stripe's `pm_card_visa`. Never a card number.
+        delivery: where to.
+        note: for the kitchen; any language, emoji included.
+        promo_code: a code that promotions issued to this customer.
+    """
+
+    customer_id: CustomerId
+    restaurant_id: Slug
+    lines: Annotated[list[LineRequest], Field(min_length=1, max_length=MAX_LINES)]
+    payment_method: Annotated[str, StringConstraints(pattern=r"^pm_[A-Za-z0-9_]{1,96}$")]
+    delivery: DeliveryRequest
+    note: Note = ""
+    promo_code: PromoCodeText | None = None
+
+    def fingerprint(self) -> str:
+        """A hash that tells two different bodies under one idempotency key apart."""
+        # Without what is absent, so that a field that this model gains later leaves earlier bodies' hashes as they are.
+        canonical = json.dumps(self.model_dump(mode="json", exclude_none=True), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+class RejectOrder(_Request):
+    """The optional body of `POST /orders/{id}/reject`: a closed list, as free text may hold what events must not."""
+
+    reason: Literal["too_busy", "out_of_stock", "closing", "outside_delivery_area", "other"] = "other"

@@ -1,0 +1,136 @@
+"""Placing an order and moving it: where the rules meet the tables and the workflow.
+
+The tables come first, each in one write that says who won; only then is the workflow told. Should telling it fail, what
+is written stands, and the reconciler tells it again.
+"""
+
+from datetime import datetime
+
+from botocore.exceptions import BotoCoreError, ClientError
+from tiffin.telemetry import logger
+
+from orders.commands import PlaceOrder
+from orders.menus import MenuStore
+from orders.model import Delivery, Move, Order, OrderStatus, PromoCode, Restaurant, UnknownRestaurant
+from orders.promo_codes import PromoCodeStore
+from orders.store import OrderStore, StoredOrder
+from orders.workflow import CallbackRefused, OrderWorkflow, workflow_input
+
+
+def place(
+    request: PlaceOrder,
+    restaurant: Restaurant,
+    *,
+    order_id: str,
+    now: datetime,
+    promo_code: PromoCode | None = None,
+) -> Order:
+    """Make a request an order, priced from the menu.
+
+    Args:
+        request: what the customer asked for.
+        restaurant: the restaurant with its current menu.
+        order_id: see `order_id_for`.
+        now: the moment of placing, aware.
+        promo_code: the code that the request names, as promotions announced it.
+
+    Raises:
+        UnknownDish: a line names a dish that the menu has not.
+        PromoCodeAlreadyUsed, CodeExpired, MinimumNotReached: the code takes nothing off this order.
+    """
+    return Order.placed(
+        restaurant,
+        [restaurant.line(wanted.dish_id, wanted.quantity) for wanted in request.lines],
+        order_id=order_id,
+        customer_id=request.customer_id,
+        payment_method=request.payment_method,
+        delivery=Delivery(name=request.delivery.name, address=request.delivery.address),
+        note=request.note,
+        now=now,
+        promo_code=promo_code,
+    )
+
+
+class Orders:
+    """The service's use cases.
+
+    Args:
+        orders: the orders table.
+        menus: the menus table.
+        promo_codes: the table of promo codes.
+        workflow: the order workflow.
+    """
+
+    def __init__(
+        self, orders: OrderStore, menus: MenuStore, promo_codes: PromoCodeStore, workflow: OrderWorkflow
+    ) -> None:
+        self._orders, self._menus, self._promo_codes, self._workflow = orders, menus, promo_codes, workflow
+
+    def place(self, request: PlaceOrder, order_id: str, now: datetime, trace_header: str) -> tuple[StoredOrder, bool]:
+        """Place an order and start its workflow, once, however often the request comes.
+
+        Args:
+            request: what the customer asks for.
+            order_id: see `order_id_for`: that of the request that this one may repeat.
+            now: the moment, aware.
+            trace_header: of the request.
+
+        Returns:
+            The order, and whether this call placed it.
+
+        Raises:
+            KeyReused: another body made this order.
+            UnknownRestaurant, UnknownPromoCode: there is none.
+            UnknownDish, PromoCodeAlreadyUsed, CodeExpired, MinimumNotReached: see `place`.
+        """
+        stored = self._orders.find_repeat(order_id, request)
+        created = stored is None
+        if stored is None:
+            restaurant = self._menus.get(request.restaurant_id)
+            if restaurant is None:
+                raise UnknownRestaurant(request.restaurant_id)
+            # Nobody is asked: what promotions announced of the code is known here (`orders.consumer`).
+            code = self._promo_codes.get(request.customer_id, request.promo_code) if request.promo_code else None
+            order = place(request, restaurant, order_id=order_id, now=now, promo_code=code)
+            reservation = self._promo_codes.reservation(code, order_id) if code else None
+            stored = self._orders.add(order, request, trace_header, reservation)
+        if stored.order.status == OrderStatus.PLACED:
+            self._start(stored)
+        return stored, created
+
+    def move(self, order_id: str, move: Move, now: datetime, reason: str | None = None) -> StoredOrder:
+        """Claim a move for whoever makes it, and tell the workflow.
+
+        Args:
+            order_id: the order.
+            move: the move.
+            now: when it is made, aware.
+            reason: why, for a rejection.
+
+        Returns:
+            The order, claimed.
+
+        Raises:
+            UnknownOrder, IllegalMove: see `OrderStore.claim`.
+        """
+        stored = self._orders.claim(order_id, move, now, reason)
+        try:
+            if move is Move.CANCEL:
+                # Stopped rather than called back: it may be anywhere, in the middle of a payment too.
+                self._workflow.stop(order_id, "OrderCancelled", "The customer cancelled the order.")
+            else:
+                self._workflow.call_back(stored.task_token or "", stored.callback)
+        except CallbackRefused:
+            # It no longer waits with this token. The claim stands: if it waits anew the reconciler tells it, and if the
+            # restaurant's time is up it looks for a claim before it takes silence for an answer.
+            logger.warning("The callback came late; the claim stands")
+        except (ClientError, BotoCoreError):
+            logger.exception("The workflow could not be told; the reconciler will tell it")
+        return stored
+
+    def _start(self, stored: StoredOrder) -> None:
+        try:
+            self._workflow.start(stored.order.order_id, workflow_input(stored.order, stored.trace_header))
+        except (ClientError, BotoCoreError):
+            # The order stands, and the customer was promised an end: the reconciler starts it within minutes.
+            logger.exception("The workflow could not be started; the reconciler will")

@@ -1,0 +1,104 @@
+"""The table of promo codes. Nothing else knows its keys."""
+
+import json
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+from pydantic import TypeAdapter
+from tiffin.discounts import Discount, Offer
+from tiffin.dynamodb import condition_failed, plain
+from tiffin.events import rfc3339
+from tiffin.money import Money
+
+from orders.model import PromoCode, UnknownPromoCode
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+
+# How long a code that expired is remembered, so that its customer hears why it is not taken.
+REMEMBERED = timedelta(days=90)
+_discount: TypeAdapter[Any] = TypeAdapter(Discount)
+
+
+class PromoCodeStore:
+    """What promotions announced of promo codes, and which order has which: by customer, so that nobody finds another's.
+
+    Args:
+        table: the promo codes table.
+    """
+
+    def __init__(self, table: "Table") -> None:
+        self._table = table
+
+    def get(self, customer_id: str, code: str) -> PromoCode:
+        """A customer's code, read consistently.
+
+        Raises:
+            UnknownPromoCode: the customer has no such code, as far as is known here.
+        """
+        key = {"customer_id": customer_id, "code": code}
+        item: dict[str, Any] | None = self._table.get_item(Key=key, ConsistentRead=True).get("Item")
+        if item is None:
+            raise UnknownPromoCode(code)
+        offer = Offer(
+            _discount.validate_json(item["discount"]),
+            Money.model_validate(plain(item["minimum_order"])),
+            datetime.fromisoformat(item["valid_until"]),
+        )
+        return PromoCode(customer_id, code, offer, item.get("reserved_by"))
+
+    def add(self, code: PromoCode) -> None:
+        """Learn of a code, or that it expires earlier; reserved or not. A repeated announcement changes nothing.
+
+        Of two announcements the one with the earlier expiry counts, in whatever order they come.
+        """
+        values: dict[str, Any] = {
+            # As JSON, as its shape differs by type and DynamoDB's numbers are not integers.
+            ":discount": json.dumps(_discount.dump_python(code.offer.discount, mode="json", exclude_none=True)),
+            ":minimum_order": code.offer.minimum_order.model_dump(),
+            ":valid_until": rfc3339(code.offer.expires_at),
+            # Not `valid_until`: this one is the table's TTL attribute, in seconds since 1970.
+            ":expires_at": int((code.offer.expires_at + REMEMBERED).timestamp()),
+        }
+        try:
+            self._table.update_item(
+                Key={"customer_id": code.customer_id, "code": code.code},
+                UpdateExpression="SET " + ", ".join(f"{name[1:]} = {name}" for name in values),
+                ConditionExpression="attribute_not_exists(customer_id) OR valid_until > :valid_until",
+                ExpressionAttributeValues=values,
+            )
+        except ClientError as error:
+            if not condition_failed(error):
+                raise
+
+    def reservation(self, code: PromoCode, order_id: str) -> dict[str, Any]:
+        """The write that gives a code to an order if no order has it, to be made in one transaction with the order."""
+        return {
+            "Update": {
+                "TableName": self._table.name,
+                "Key": {"customer_id": code.customer_id, "code": code.code},
+                "UpdateExpression": "SET reserved_by = :order",
+                "ConditionExpression": "attribute_exists(customer_id) AND attribute_not_exists(reserved_by)",
+                "ExpressionAttributeValues": {":order": order_id},
+            }
+        }
+
+    def release(self, customer_id: str, code: str, order_id: str) -> bool:
+        """Take a code back from an order, if that order has it.
+
+        Returns:
+            Whether it had it. If not, the release is a repeated one, and the code may be another order's by now.
+        """
+        try:
+            self._table.update_item(
+                Key={"customer_id": customer_id, "code": code},
+                UpdateExpression="REMOVE reserved_by",
+                ConditionExpression="reserved_by = :order",
+                ExpressionAttributeValues={":order": order_id},
+            )
+        except ClientError as error:
+            if not condition_failed(error):
+                raise
+            return False
+        return True
