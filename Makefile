@@ -7,10 +7,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 ASYNCAPI := scripts/asyncapi/node_modules
+# What the tools that read the code need to find in it.
+PATHS := services/shared:services/orders:services/payments:services/promotions:services/notifications:services/observability:scripts
 # The caller's AWS settings never reach these targets: what talks to AWS is `sam deploy`, typed by hand.
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo up down bench-tracing isolation faults redrive replay trace stats test unit lint format lock clean
+.PHONY: help demo up down bench-tracing isolation faults redrive replay trace stats test check unit style lint format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -51,19 +53,25 @@ stats: $(VENV)/ready ## how long orders take to each status, and events to each 
 test: $(VENV)/ready ## unit, contract, workflow and end-to-end tests
 	$(BIN)/pytest
 
+check: style ## before each commit: style, and the unit tests without the long generated ones
+	$(BIN)/pytest tests/unit -m "not generated"
+
 unit: $(VENV)/ready ## the tests that need no emulator
 	$(BIN)/pytest tests/unit tests/contract
 
-lint: $(VENV)/ready $(ASYNCAPI)/.package-lock.json ## style, types, templates, state machines, contracts
-	$(BIN)/ruff check .
+style: $(VENV)/ready ## format, lint, types, imports, workflows, contracts
 	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/cfn-lint template.yaml services/*/template.yaml
-	AWS_DEFAULT_REGION=eu-central-1 sh -ec 'for t in template.yaml services/*/template.yaml; do $(BIN)/sam validate --lint --template $$t; done'
+	PYTHONPATH=$(PATHS) $(BIN)/lint-imports --no-logo
 	$(BIN)/python scripts/lint_statemachines.py
 	$(BIN)/python scripts/render_workflows.py --check
 	$(BIN)/python scripts/event_contracts.py compare
 	$(BIN)/python scripts/render_events.py --check
+
+lint: style $(ASYNCAPI)/.package-lock.json ## style, templates, the catalogue of events
+	$(BIN)/cfn-lint template.yaml services/*/template.yaml
+	AWS_DEFAULT_REGION=eu-central-1 sh -ec 'for t in template.yaml services/*/template.yaml; do $(BIN)/sam validate --lint --template $$t; done'
 	@# It reports its use to its makers unless told that it runs in CI, and notes that in the home directory unless told where.
 	CI=true ASYNCAPI_METRICS_CONFIG_PATH=$(ASYNCAPI)/.metrics \
 	  $(ASYNCAPI)/.bin/asyncapi validate --fail-severity warn events/asyncapi.yaml
@@ -81,7 +89,7 @@ lock: $(VENV)/ready ## resolve the dependencies anew and pin them with hashes
 	  -c requirements-dev.txt services/shared/requirements.in -o services/shared/requirements.txt
 
 clean: ## forget the environment and everything built
-	rm -rf $(VENV) $(ASYNCAPI) .aws-sam .tiffin build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(ASYNCAPI) .aws-sam .tiffin build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 # uv is itself one of the locked packages: pip installs just that one, by its hash, and uv the rest.
 $(VENV)/ready: requirements-dev.txt
