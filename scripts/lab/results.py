@@ -83,8 +83,8 @@ def document(results: list[Result], figures: list[str], seed: int, seconds: floa
         "- **I1** the order reached an end, one that the fault explains, and nothing is owed to it any more.",
         "- **I2** money captured ⇔ delivered; otherwise the hold is released; never captured twice.",
         "- **I3** each promo code that was earned exists once, announced as one event; none is unearned.",
-        "- **I5** the order's moves are legal ones, each made by whom it belongs to.",
-        "- **I6** every event is valid against its schema, and every status entered was announced.",
+        "- **I5** the order's statuses follow from legal moves, each made by whom it belongs to.",
+        "- **I6** every event is valid against its schema, and every status was announced.",
         "",
         f"{green} of {len(results)} rows hold. {datetime.now(UTC):%d %B %Y}, seed {seed}, {seconds:.0f} s on"
         f" {os.cpu_count()} cores ({platform.machine()}, {platform.system()}, Python {platform.python_version()});"
