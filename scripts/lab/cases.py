@@ -2,12 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from orders.model import order_id_for
-
-if TYPE_CHECKING:
-    from .lab import Lab
 
 PAYMENTS, API, PROMOTIONS = "*PaymentsFunction*", "*-ApiFunction*", "*-Promotions-*ConsumerFunction*"
 ORDERS_TABLE, PAYMENTS_TABLE, LEDGER = "*OrdersTable*", "*PaymentsTable*", "*SandboxLedgerTable*"
@@ -46,7 +43,8 @@ class Fault:
     error: str = ""
 
 
-Act = Callable[["Lab", "Case"], None]
+# What is done with the lab to a case. The lab is not named: it is made of cases, not they of it.
+Act = Callable[[Any, "Case"], None]
 # Who does what once the order is in a status: a move of the API, or something out of the ordinary.
 Plan = Mapping[str, str | Act]
 DELIVERED: Plan = {"AWAITING_RESTAURANT": "accept", "PREPARING": "dispatch", "OUT_FOR_DELIVERY": "deliver"}
