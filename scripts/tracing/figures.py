@@ -4,7 +4,8 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from .story import ENDS
+from orders.model import ENDS
+
 from .timeline import Timeline
 
 PERCENTILES = (50, 90, 99)
@@ -19,10 +20,9 @@ def statuses(timelines: Iterable[Timeline]) -> dict[str, list[float]]:
     for timeline in timelines:
         for visit in timeline.visits:
             for attempt in visit.attempts:
-                given = attempt.given if isinstance(attempt.given, dict) else {}
-                status = ((given.get("ExpressionAttributeValues") or {}).get(":status") or {}).get("S")
+                status = attempt.entered
                 # A wait ends with its callback, long after its status was written.
-                if status and not attempt.error and (status not in ENDS or attempt.ended):
+                if status and (status not in ENDS or attempt.ended):
                     at = attempt.ended if attempt.ended and status in ENDS else attempt.at
                     found[status].append(at - timeline.placed)
     return dict(found)

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from orders.model import ENDS
+
 from .facts import Execution
 from .timeline import Timeline, Visit
 
-ENDS = {"DELIVERED", "DECLINED", "REJECTED", "CANCELLED", "EXPIRED", "FAILED"}
 _WAITS_FOR = {
     "AwaitRestaurant": "the restaurant to answer",
     "AwaitDispatch": "the courier to leave with it",
@@ -53,13 +54,10 @@ def _recorded_end(visits: list[Visit]) -> tuple[str, dict[str, Any], float] | No
     """The end that a workflow wrote on the order; the first, as an order ends once."""
     for visit in visits:
         for attempt in visit.attempts:
-            if attempt.error or attempt.operation != "updateItem" or not isinstance(attempt.given, dict):
-                continue
-            values = attempt.given.get("ExpressionAttributeValues") or {}
-            status = (values.get(":status") or {}).get("S")
+            status = attempt.entered
             if status in ENDS and attempt.ended is not None:
-                reason = {k: v.get("S") for k, v in ((values.get(":reason") or {}).get("M") or {}).items()}
-                return status, reason, attempt.ended
+                reason = attempt.given["ExpressionAttributeValues"].get(":reason") or {}
+                return status, {k: v.get("S") for k, v in (reason.get("M") or {}).items()}, attempt.ended
     return None
 
 

@@ -35,6 +35,13 @@ class Attempt:
     error: str | None = None
     cause: str | None = None
 
+    @property
+    def entered(self) -> str | None:
+        """The status that it wrote on the order, if it did: the workflows' writes call it `:entered`."""
+        values = self.given.get("ExpressionAttributeValues") if isinstance(self.given, dict) else None
+        status: str | None = ((values or {}).get(":entered") or {}).get("S")
+        return None if self.error or self.operation != "updateItem" else status
+
 
 @dataclass
 class Visit:

@@ -1,6 +1,7 @@
 """What people see of the workflows is what runs: the diagrams are drawn from the files, which keep their shape."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -173,3 +174,15 @@ def test_a_diagram_tells_choices_waits_and_errors_apart() -> None:
         'WhatWasSaid -->|"yes, of course"| AnnounceIt',
         'WhatWasSaid -->|"otherwise"| GiveUp',
     ]
+
+
+def test_a_status_is_written_under_one_name_by_which_the_trace_reads_it() -> None:
+    """See `tracing.timeline.Attempt.entered`."""
+    writes = {}
+    for path in render_workflows.STATEMACHINES.glob("*.asl.json"):
+        for name, state in json.loads(path.read_text("utf-8"))["States"].items():
+            arguments = state.get("Arguments", {})
+            if re.search(r"#status = :|\$entering", arguments.get("UpdateExpression", "")):
+                writes[path.name, name] = ":entered" in arguments["ExpressionAttributeValues"]
+    assert len(writes) >= 8
+    assert {place for place, named in writes.items() if not named} == set()

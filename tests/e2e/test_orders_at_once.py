@@ -45,11 +45,11 @@ def test_twenty_orders_at_once(stack: Stack, tap: BusTap, client: Client, custom
         assert balance(stack, order["order_id"]) == expected
         event = {"DELIVERED": "PaymentCaptured", "REJECTED": "PaymentReleased", "DECLINED": "PaymentDeclined"}
         name = event[order["status"]]
-        tap.wait_for(
-            lambda e, o=order["order_id"], n=name: (e["detail-type"], e["detail"]["metadata"]["order_id"]) == (n, o)
-        )
+        tap.wait_for_event(name, order["order_id"])
         assert payments_of(tap, order["order_id"], name) == 1
-    for event_seen in tap.events:
+    ids = {order["order_id"] for order in ended}
+    # Other tests put bad events on the same bus.
+    for event_seen in (seen for seen in tap.events if seen["detail"]["metadata"]["order_id"] in ids):
         schemas.validate(event_seen)
 
 

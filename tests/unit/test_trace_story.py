@@ -47,7 +47,7 @@ class History:
         return self.add("TaskScheduled", resourceType="x", resource=resource, parameters=json.dumps(parameters))
 
     def recorded(self, status: str, **reason: str) -> "History":
-        values: dict[str, Any] = {":status": {"S": status}}
+        values: dict[str, Any] = {":entered": {"S": status}}
         if reason:
             values[":reason"] = {"M": {k: {"S": v} for k, v in reason.items()}}
         self.enter("Record").scheduled("updateItem", ExpressionAttributeValues=values)
@@ -133,7 +133,7 @@ class TestSentence:
 
     def test_an_end_that_was_refused_is_none(self) -> None:
         history = History().enter("Record")
-        history.scheduled("updateItem", ExpressionAttributeValues={":status": {"S": "DELIVERED"}})
+        history.scheduled("updateItem", ExpressionAttributeValues={":entered": {"S": "DELIVERED"}})
         history.add("TaskFailed", error="DynamoDB.ConditionalCheckFailedException")
         assert told(history, "RUNNING").status == "OPEN"
 
@@ -149,12 +149,12 @@ class TestRedaction:
     }
 
     def test_what_is_private_is_hidden_at_any_depth_and_in_json_in_strings(self) -> None:
-        values = {":token": {"S": "tok-1"}, ":status": {"S": "PREPARING"}}
+        values = {":token": {"S": "tok-1"}, ":entered": {"S": "PREPARING"}}
         clean = redacted({"a": [self.ORDER], "input": json.dumps(self.ORDER), "values": values, "taskToken": "tok-1"})
         assert not any(secret in json.dumps(clean) for secret in self.SECRETS)
         assert clean["input"]["delivery"] == HIDDEN
         assert clean["input"]["total"] == {"amount": 2150, "currency": "EUR"}
-        assert clean["values"][":status"] == {"S": "PREPARING"}
+        assert clean["values"][":entered"] == {"S": "PREPARING"}
 
     def test_nothing_private_reaches_the_page(self) -> None:
         history = History().enter("AuthorizePayment").scheduled("invoke", Payload=self.ORDER)
