@@ -23,21 +23,28 @@ def laid_out(text: str) -> str:
     Raises:
         ValueError: it is no JSON, or a name is used twice in an object, of which one would be lost.
     """
-    definition = json.loads(text, object_pairs_hook=_object)
+    definition = json.loads(text, object_pairs_hook=no_duplicates)
     head = [f"  {_member(name, value)}" for name, value in definition.items() if name != "States"]
     states = [f"    {_line(name)}: {_state(state)}" for name, state in definition["States"].items()]
     return "{\n" + ",\n".join([*head, '  "States": {\n' + ",\n".join(states) + "\n  }"]) + "\n}\n"
 
 
+def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """JSON parsers keep the last of two members of one name: a second state would silently replace the first.
+
+    Raises:
+        ValueError: a name is used twice.
+    """
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"names used twice: {sorted({n for n in names if names.count(n) > 1})}")
+    return result
+
+
 def too_long(text: str) -> Iterator[int]:
     """Numbers, from 1, of the lines that are longer than `WIDTH`."""
     return (number for number, line in enumerate(text.splitlines(), 1) if len(line) > WIDTH)
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(dict(pairs)) < len(pairs):
-        raise ValueError(f"a name is used twice among {', '.join(name for name, _ in pairs)}")
-    return dict(pairs)
 
 
 def _state(state: dict[str, Any]) -> str:

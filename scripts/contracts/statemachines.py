@@ -20,6 +20,7 @@ from cfnlint.runner import Runner, run_template_by_data
 from jsonata.parser import Parser
 
 from . import schemas
+from .layout import no_duplicates
 
 STATEMACHINES = Path(__file__).resolve().parents[2] / "statemachines"
 
@@ -69,7 +70,7 @@ def lint(text: str, name: str) -> list[Finding]:
         What is wrong, in no meaningful order; empty if nothing is.
     """
     try:
-        machine = json.loads(text, object_pairs_hook=_no_duplicates)
+        machine = json.loads(text, object_pairs_hook=no_duplicates)
     except ValueError as error:
         return [Finding("-", f"not JSON: {error}")]
     structure = list(_cfn_lint(machine))
@@ -79,15 +80,6 @@ def lint(text: str, name: str) -> list[Finding]:
     findings = list(_promises(machine, name))
     findings += _scope(machine, frozenset(), _assigned_anywhere(machine))
     return findings
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """JSON parsers keep the last of two members of one name: a second state would silently replace the first."""
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"names used twice: {sorted({n for n in names if names.count(n) > 1})}")
-    return result
 
 
 def _cfn_lint(machine: Any) -> Iterator[Finding]:
