@@ -154,7 +154,7 @@ def test_a_rejected_order(world: World, reason: str) -> None:
     assert world.sent[-1]["detail"]["data"]["reason"]["code"] == "restaurant_rejected"
 
 
-def test_an_order_that_the_restaurant_says_nothing_to(world: World) -> None:
+def test_a_silent_restaurant_rejects_the_order(world: World) -> None:
     world.run("order", None)
     assert world.names() == ["OrderPlaced", "OrderRejected"]
     assert world.sent[-1]["detail"]["data"]["reason"]["code"] == "restaurant_silent"
@@ -205,7 +205,7 @@ def test_an_order_whose_money_was_taken_is_delivered_whatever_became_of_its_work
         ("AnnounceDeclined", [], DECLINED, "OrderDeclined"),
     ],
 )
-def test_an_end_that_was_recorded_and_not_announced_is_announced_the_same_by_the_unwind(
+def test_the_unwind_announces_an_end_that_was_only_recorded(
     world: World, before: str, answers: list[Any], authorize: dict[str, Any], event: str
 ) -> None:
     world.payments["authorize"] = authorize
@@ -242,7 +242,7 @@ def test_both_workflows_say_the_same_of_an_order_with_and_without_a_promo_code(
 
 
 @pytest.mark.parametrize("promo_code", [None, "WELCOME-12345678"])
-def test_an_order_that_died_gives_its_promo_code_if_it_has_one(world: World, promo_code: str | None) -> None:
+def test_an_order_that_died_names_its_promo_code_if_it_had_one(world: World, promo_code: str | None) -> None:
     if promo_code:
         world.spend(promo_code)
     world.run("order", stop_at="AwaitRestaurant")
@@ -264,7 +264,7 @@ def test_every_announcing_state_has_a_story() -> None:
         for state, body in definition["States"].items()
         if "events:putEvents" in str(body.get("Resource"))
     } == {
-        *(("order", f"Announce{turn}") for turn in ("Placed", "Accepted", "Dispatched", "Delivered")),
-        *(("order", f"Announce{turn}") for turn in ("Declined", "Rejected")),
-        *(("unwind", f"Announce{turn}") for turn in ("Placed", "End")),
+        *(("order", f"Announce{event}") for event in ("Placed", "Accepted", "Dispatched", "Delivered")),
+        *(("order", f"Announce{event}") for event in ("Declined", "Rejected")),
+        *(("unwind", f"Announce{event}") for event in ("Placed", "End")),
     }

@@ -112,7 +112,7 @@ def test_the_envelope_is_read_as_promised(name: str) -> None:
 
 
 @pytest.mark.parametrize(("service", "name"), [(s, n) for s, n, v in READINGS if v == current().version(n)])
-def test_a_consumer_lets_pass_what_is_added_anywhere(service: str, name: str) -> None:
+def test_a_consumer_accepts_a_field_that_is_added_anywhere(service: str, name: str) -> None:
     """Within a version members may be added (`events/asyncapi.yaml`): whoever forbids them breaks on that day."""
 
     def grown(node: Any) -> Any:
@@ -137,14 +137,14 @@ def test_a_promise_that_is_withdrawn_is_noticed() -> None:
     assert list(unpromised(model, grown, "e")) == ["e.discount may be a second_half_price"]
 
 
-def test_a_total_that_no_producer_sends_is_noticed() -> None:
+def test_a_field_that_the_consumer_alone_knows_is_noticed() -> None:
     class Delivered(BaseModel):
         total_price: int
 
     assert list(unpromised(Delivered, data_schema("OrderDelivered"), "e")) == ["e.total_price is in no schema"]
 
 
-def test_what_hides_in_a_union_or_behind_an_alias_is_noticed() -> None:
+def test_a_mismatch_hidden_in_a_union_an_alias_or_a_dictionary_is_noticed() -> None:
     """A code that a consumer takes for malformed would go to its dead letters, and never be restored."""
 
     class Narrow(BaseModel):
@@ -164,7 +164,7 @@ def test_what_hides_in_a_union_or_behind_an_alias_is_noticed() -> None:
     assert blind == "e.total is read as dict[str, typing.Any], and nobody sees what of it"
 
 
-def test_no_consumer_is_forgotten() -> None:
+def test_every_consumer_is_checked_here() -> None:
     """Whoever makes a `Consumer` is in the list above."""
     makers = {
         path.relative_to(ROOT / "services").parts[0]

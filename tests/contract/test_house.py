@@ -17,7 +17,7 @@ def imported(path: Path) -> Iterator[str]:
             yield node.module.partition(".")[0]
 
 
-def test_commands_are_typed_and_libraries_imported() -> None:
+def test_commands_are_run_and_only_libraries_are_imported() -> None:
     importers = [
         path
         for folder in ("scripts", "services")

@@ -93,7 +93,7 @@ class Page(HTMLParser):
         self.loads += [values["href"]] if tag == "link" else []
 
 
-def test_the_page_needs_nothing_from_elsewhere_and_its_links_lead_somewhere() -> None:
+def test_the_page_stands_alone_and_its_links_lead_somewhere() -> None:
     text = page.render()
     shown = Page(text)
     assert shown.loads == ["data:,"]
@@ -115,6 +115,6 @@ def test_the_page_shows_every_field_of_every_event() -> None:
             assert f"<code>{field}</code>" in article, f"{name}.{field}"
 
 
-def test_what_a_contract_says_cannot_break_out_of_the_page() -> None:
+def test_the_page_shows_what_a_contract_says_as_text() -> None:
     assert str(page.prose("`<script>` **x** & y")) == "<code>&lt;script&gt;</code> <strong>x</strong> &amp; y"
     assert "<script>" not in page.highlighted({"<script>": ["</script>", 1, None]})

@@ -138,7 +138,7 @@ def test_the_samples_agree_on_the_order(invoke: Invoke) -> None:
     assert delivered["detail"]["data"]["total"] == placed["total"]
 
 
-def test_the_reconciler_has_nothing_to_do_on_an_empty_table(invoke: Invoke) -> None:
+def test_the_reconciler_is_idle_on_an_empty_table(invoke: Invoke) -> None:
     assert invoke("OrdersReconcilerFunction-each-minute") == {}
 
 
@@ -163,7 +163,7 @@ def test_a_relays_sample_is_announced_as_its_contract_says(path: Path) -> None:
         validate(event | {"source": entry["Source"], "detail": json.loads(entry["Detail"])})
 
 
-def test_no_sample_holds_a_real_address() -> None:
+def test_samples_are_free_of_real_addresses_and_accounts() -> None:
     for path in INVOCATIONS.glob("*.json"):
         text = path.read_text("utf-8")
         assert "@" not in text, path.name

@@ -99,7 +99,7 @@ def test_a_profile_without_a_table_is_refused(capsys: pytest.CaptureFixture[str]
         ({"allergens": ["fish"]}, "contains ['fish']"),
         ({"cost": 950}, "cost"),
     ],
-    ids=["fractions", "for nothing", "no slug", "no allergen", "vegan meat", "vegan milk", "fish", "unknown"],
+    ids=["fraction", "free", "malformed id", "unknown allergen", "vegan meat", "vegan milk", "fish", "unknown field"],
 )
 def test_an_unsound_dish_is_refused(dish: dict[str, Any], says: str, tmp_path: Path) -> None:
     given = json.loads(menus.MENUS.read_text("utf-8"))

@@ -116,13 +116,13 @@ BROKEN: list[tuple[str, Break, str, str]] = [
     ("out of the branch", state("Both", "Branches", 0, "States", "Inner", to={
         "Comment": "Leaves.", "Type": "Pass", "Next": "Stop"}), "Inner", "'Stop', which is no state here"),
     ("unreachable state", state("Decide", "Choices", 0, "Next", to="Announce"), "Stop", "cannot be reached"),
-    ("no end", put("States", to={"Ask": {
+    ("endless", put("States", to={"Ask": {
         "Comment": "Round and round.", "Type": "Pass", "Next": "Ask"}}), "-", "no end can be reached"),
     ("Retry field", state("Ask", "Retry", 0, "MaxDelay", to=5), "Ask", "unknown field 'MaxDelay'"),
     ("Catch field", state("Ask", "Catch", 0, "ResultPath", to="$"), "Ask", "unknown field 'ResultPath'"),
-    ("States.ALL not last", state("Ask", "Retry", to=[
+    ("States.ALL too early", state("Ask", "Retry", to=[
         {"ErrorEquals": ["States.ALL"]}, {"ErrorEquals": ["Busy"]}]), "Ask", "come last"),
-    ("States.ALL not alone", state("Ask", "Retry", 0, "ErrorEquals", to=["Busy", "States.ALL"]), "Ask", "stand alone"),
+    ("States.ALL in a list", state("Ask", "Retry", 0, "ErrorEquals", to=["Busy", "States.ALL"]), "Ask", "stand alone"),
     ("no comment", state("Announce", "Comment", to=None), "Announce", "no Comment"),
     ("no inner comment", state("Both", "Branches", 0, "States", "Inner", "Comment", to=None), "Inner", "no Comment"),
     ("no comment on the machine", put("Comment", to=None), "-", "no Comment"),
@@ -142,7 +142,7 @@ BROKEN: list[tuple[str, Break, str, str]] = [
     ("the document", state("Ask", "Arguments", "Payload", to="{% $$.order %}"), "Ask", "$$ is assigned nowhere"),
     ("result too early", state("Ask", "Arguments", "Payload", to="{% $states.result %}"), "Ask",
      "$states.result is not to be had"),
-    ("error without one", state("Ask", "Assign", "answer", to="{% $states.errorOutput %}"), "Ask",
+    ("error output outside a Catch", state("Ask", "Assign", "answer", to="{% $states.errorOutput %}"), "Ask",
      "$states.errorOutput is not to be had"),
     ("unknown event", state("Announce", *ENTRY, "DetailType", to="OrderEaten"), "Announce",
      "'OrderEaten', which has no contract"),
@@ -166,7 +166,7 @@ def test_a_broken_machine_is_refused(change: Break, where: str, says: str) -> No
     assert [f for f in findings if f.state == where and says in f.message], findings
 
 
-def test_what_is_no_json_is_refused() -> None:
+def test_broken_json_is_refused() -> None:
     assert "not JSON" in lint("{", "broken.asl.json")[0].message
 
 
@@ -188,7 +188,7 @@ def test_the_command_names_file_and_state(tmp_path: Any, capsys: pytest.CaptureF
     assert "broken.asl.json: Ask: leads to 'Nowhere', which is no state here\n" in capsys.readouterr().err
 
 
-def test_nothing_to_check_is_no_success(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_folder_fails_the_check(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lint_statemachines, "STATEMACHINES", tmp_path)
     assert lint_statemachines.main([]) == 1
 

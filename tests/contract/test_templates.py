@@ -34,7 +34,7 @@ def allowed(node: Any) -> Iterator[dict[str, Any]]:
 
 
 def test_two_stacks_can_stand_in_one_account(properties: dict[str, Any]) -> None:
-    """No name is fixed: each is made by CloudFormation, or of a parameter or the stack's own name."""
+    """Names are made by CloudFormation, or of a parameter or the stack's own name."""
     names = [(at, key, value) for at, own in properties.items() for key, value in own.items() if key.endswith("Name")]
     assert [name for name in names if isinstance(name[2], str) and name[1] not in MAY_REPEAT] == []
 

@@ -151,13 +151,13 @@ def test_a_definition_is_laid_out_for_people() -> None:
 
 
 @pytest.mark.parametrize("path", sorted(render_workflows.STATEMACHINES.glob("*.asl.json")), ids=lambda path: path.name)
-def test_layout_changes_nothing_but_white_space(path: Path) -> None:
+def test_layout_changes_white_space_only(path: Path) -> None:
     scrambled = json.dumps(json.loads(path.read_text()))
     assert json.loads(laid_out(scrambled)) == json.loads(scrambled)
     assert list(too_long(laid_out(scrambled))) == []
 
 
-def test_a_name_that_is_used_twice_is_refused_before_one_of_the_two_is_lost() -> None:
+def test_a_state_name_that_is_used_twice_is_refused() -> None:
     with pytest.raises(ValueError, match="used twice"):
         laid_out('{"States": {"A": {"Type": "Succeed"}, "A": {"Type": "Fail"}}}')
 

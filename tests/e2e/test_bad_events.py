@@ -1,4 +1,4 @@
-"""Events that promotions cannot use go to its dead-letter queue with the reason; the others of their batch do not."""
+"""What promotions cannot use goes to its dead-letter queue with the reason; the others of its batch take effect."""
 
 import json
 import uuid

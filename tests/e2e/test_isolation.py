@@ -1,4 +1,4 @@
-"""Promotions and notifications broken at once, in each way: no order is lost, and what they missed they catch up."""
+"""Promotions and notifications broken at once, in each way: every order is delivered, and they catch up with it."""
 
 from lab import isolating
 from laptop import Stack
@@ -8,7 +8,7 @@ from rich.console import Console
 ORDERS = 8
 
 
-def test_no_order_notices_and_everything_is_caught_up() -> None:
+def test_every_order_is_delivered_and_what_was_missed_is_caught_up() -> None:
     port = free_port()
     with Stack.up(env={"TIFFIN_FAULTS": str(port)}, parameters={"NotificationsSender": isolating.SENDER}) as stack:
         # Raises if an order was not delivered, or if a code or a mail is missing or came twice.

@@ -92,7 +92,7 @@ def test_the_readmes_calls_work_as_they_stand(stack: Stack, client: Client) -> N
     assert "promo_codes" in shell(calls[4])
 
 
-def test_bad_input_over_the_wire_changes_nothing(client: Client, customer: str) -> None:
+def test_bad_input_over_the_wire_leaves_everything_as_it_was(client: Client, customer: str) -> None:
     for changes, status in (
         ({"lines": {"no-such-dish": 1}}, 422),
         ({"restaurant_id": "nowhere"}, 422),

@@ -167,7 +167,7 @@ def found(texts: list[str], *words: str) -> list[str]:
     return [text[:300] for text in texts if any(word.lower() in text.lower() for word in words)]
 
 
-def test_the_words_are_where_they_belong(stack: Stack, run: Run) -> None:
+def test_the_order_itself_keeps_the_personal_words(stack: Stack, run: Run) -> None:
     for order_id in run.orders:
         row = stack.client("dynamodb").get_item(
             TableName=stack.outputs["OrdersTableName"], Key={"order_id": {"S": order_id}}
@@ -175,23 +175,23 @@ def test_the_words_are_where_they_belong(stack: Stack, run: Run) -> None:
         assert set(WORDS) <= {word for word in WORDS if word in json.dumps(row["Item"])}
 
 
-def test_no_log_line_has_them(stack: Stack, run: Run) -> None:
+def test_log_lines_are_free_of_personal_words(stack: Stack, run: Run) -> None:
     assert found(complete(run, lambda: log_lines(stack)), *WORDS, CARD) == []
 
 
-def test_no_trace_segment_has_them(stack: Stack, run: Run) -> None:
+def test_trace_segments_are_free_of_personal_words(stack: Stack, run: Run) -> None:
     assert found(complete(run, lambda: segments(stack, run.began)), *WORDS, CARD) == []
 
 
-def test_no_trace_segment_names_the_customer(stack: Stack, run: Run) -> None:
+def test_trace_segments_are_free_of_the_customers_id(stack: Stack, run: Run) -> None:
     assert found(complete(run, lambda: segments(stack, run.began)), "cust-private") == []
 
 
-def test_no_event_has_them(tap: BusTap, run: Run) -> None:
+def test_events_are_free_of_personal_words(tap: BusTap, run: Run) -> None:
     assert found(complete(run, lambda: (json.dumps(event) for event in tap.events)), *WORDS, CARD) == []
 
 
-def test_no_history_has_them_but_for_the_card_that_the_gateway_is_asked_about(stack: Stack, run: Run) -> None:
+def test_histories_are_free_of_personal_words_except_the_name_of_the_card(stack: Stack, run: Run) -> None:
     texts = complete(run, lambda: histories(stack, "OrderWorkflowArn"))
     texts += histories(stack, "UnwindWorkflowArn")
     assert found(texts, *WORDS) == []

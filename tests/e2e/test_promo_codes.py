@@ -108,7 +108,7 @@ def test_of_ten_orders_at_once_one_gets_the_code(stack: Stack, client: Client, c
     assert sum(order["promo_code"] == code for order in client.orders(customer)) == 1
 
 
-def test_what_cannot_be_spent_is_refused_with_the_reason(stack: Stack, client: Client, customer: str) -> None:
+def test_an_unusable_code_is_refused_with_the_reason(stack: Stack, client: Client, customer: str) -> None:
     code = earn(stack, client, customer)
     assert refusal(client, customer, "WELCOME-00000000") == (422, "unknown-promo-code")
     assert refusal(client, f"{customer}-2"[-64:], code) == (422, "unknown-promo-code")

@@ -67,7 +67,9 @@ def test_a_poison_message_mended_is_sent_back_and_takes_effect(
     assert order_id not in [left.order_id for left in dead_letters.redrive(deployed, "promotions")]
 
 
-def test_a_message_that_nobody_mended_comes_back(stack: Stack, deployed: Deployed, customer: str) -> None:
+def test_a_message_sent_back_as_it_was_becomes_a_dead_letter_again(
+    stack: Stack, deployed: Deployed, customer: str
+) -> None:
     order_id = new_order_id()
     event = delivered(order_id, customer)
     event["detail"]["metadata"]["event_version"] = 7
@@ -80,7 +82,7 @@ def test_a_message_that_nobody_mended_comes_back(stack: Stack, deployed: Deploye
     stack.client("sqs").purge_queue(QueueUrl=stack.outputs["PromotionsDeadLetterQueueUrl"])
 
 
-def test_looking_changes_nothing(stack: Stack, deployed: Deployed) -> None:
+def test_looking_leaves_the_dead_letters_where_they_are(stack: Stack, deployed: Deployed) -> None:
     url = stack.outputs["MetricsDeadLetterQueueUrl"]
     for number in range(12):
         stack.client("sqs").send_message(QueueUrl=url, MessageBody=f"no event {number}")
@@ -96,9 +98,7 @@ def test_looking_changes_nothing(stack: Stack, deployed: Deployed) -> None:
     stack.client("sqs").purge_queue(QueueUrl=url)
 
 
-def test_a_death_that_could_not_start_the_unwind_starts_it_now(
-    stack: Stack, deployed: Deployed, client: Client, customer: str
-) -> None:
+def test_a_death_sent_back_starts_the_unwind(stack: Stack, deployed: Deployed, client: Client, customer: str) -> None:
     order_id = client.place(customer_id=customer)["order_id"]
     client.deliver(order_id)
     event = {"detail-type": "Step Functions Execution Status Change", "detail": {"name": order_id, "status": "FAILED"}}
@@ -115,7 +115,7 @@ def test_a_death_that_could_not_start_the_unwind_starts_it_now(
     assert client.order(order_id)["status"] == "DELIVERED"
 
 
-def test_an_outbox_item_that_is_no_event_is_a_letter_and_holds_up_nothing(
+def test_a_malformed_outbox_item_becomes_a_dead_letter_and_the_others_go_on(
     stack: Stack, deployed: Deployed, client: Client, tap: BusTap, customer: str
 ) -> None:
     order_id = new_order_id()
@@ -135,7 +135,7 @@ def test_an_outbox_item_that_is_no_event_is_a_letter_and_holds_up_nothing(
     tap.wait_for(lambda event: event["detail"]["metadata"]["event_id"] == f"{order}:PaymentAuthorized")
 
 
-def test_stream_positions_are_not_sent_anywhere(deployed: Deployed) -> None:
+def test_sending_back_stream_positions_is_refused(deployed: Deployed) -> None:
     with pytest.raises(CannotRedrive, match="outbox"):
         dead_letters.redrive(deployed, "payments-outbox", send=True)
 

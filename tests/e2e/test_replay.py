@@ -1,4 +1,4 @@
-"""The past is played again to one consumer: what it missed takes effect, and what it knew has no second one."""
+"""The past is played again to one consumer: what it missed takes effect, and what it knew stays as it is."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -53,7 +53,7 @@ def forget(stack: Stack, customer: str) -> None:
         stack.client("dynamodb").delete_item(TableName=stack.outputs["PromotionsTableName"], Key=key)
 
 
-def test_what_a_consumer_knew_has_no_second_effect(
+def test_what_a_consumer_knew_stays_as_it_is(
     stack: Stack, tap: BusTap, client: Client, customer: str, replayer: Replayer
 ) -> None:
     began = datetime.now(UTC) - timedelta(seconds=2)
@@ -69,7 +69,7 @@ def test_what_a_consumer_knew_has_no_second_effect(
     others.close()
 
 
-def test_one_orders_events_are_replayed_and_no_other_ones(
+def test_the_events_of_one_order_alone_are_replayed(
     stack: Stack, tap: BusTap, client: Client, customer: str, replayer: Replayer
 ) -> None:
     other = f"{customer[:50]}-other"

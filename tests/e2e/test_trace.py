@@ -71,7 +71,7 @@ class TestCrowd:
             assert said.status == end
             assert said.sentence.startswith(SENTENCES[end])
 
-    def test_no_order_has_a_segment_of_another(self, source: Source, crowd: dict[str, str]) -> None:
+    def test_each_order_is_shown_with_its_own_segments_only(self, source: Source, crowd: dict[str, str]) -> None:
         owner: dict[tuple[str, str], str] = {}
         for order_id in crowd:
             whole = told(source, order_id)
@@ -112,7 +112,7 @@ class TestCrowd:
         authorize = next(v for v in told(source, order_id).visits if v.state == "AuthorizePayment")
         assert {line.service for line in authorize.logs} == {"payments"}
 
-    def test_nothing_personal_is_shown(self, source: Source, crowd: dict[str, str]) -> None:
+    def test_the_page_is_free_of_what_is_personal(self, source: Source, crowd: dict[str, str]) -> None:
         for order_id in crowd:
             whole = told(source, order_id)
             shown = html.page(whole, story.tell(whole, time.time()))

@@ -31,7 +31,7 @@ class TestTimeout:
         assert world.history(execution)[-1]["type"] == "ExecutionTimedOut"
         assert world.entered(execution) == ["Wait"]
 
-    def test_late_callback_is_refused_and_changes_nothing(self, world: World) -> None:
+    def test_late_callback_is_refused_and_the_execution_stays_timed_out(self, world: World) -> None:
         queue, _ = world.queue()
         wait = world.waiting_for_callback(queue, Next="Next")
         execution = world.start(world.machine({"Wait": wait, "Next": SUCCEED}, TimeoutSeconds=120))
@@ -71,7 +71,7 @@ class TestTimeout:
 
 class TestStop:
     def test_stopped_execution_stays_aborted_when_its_task_ends_later(self, world: World) -> None:
-        """The task fails after the stop: no Catch of it runs, and nothing marks the execution FAILED."""
+        """The task fails after the stop: its Catch stays unused, and the execution stays ABORTED."""
         queue, _ = world.queue()
         function = world.function("""
             import boto3, json
@@ -104,7 +104,7 @@ class TestStop:
         assert world.history(execution)[-1]["type"] == "ExecutionAborted"
         assert world.entered(execution) == ["Work"]
 
-    def test_its_task_token_dies_with_it(self, world: World) -> None:
+    def test_the_task_token_of_a_stopped_execution_is_refused(self, world: World) -> None:
         queue, _ = world.queue()
         wait = world.waiting_for_callback(queue, Next="Next")
         execution = world.start(world.machine({"Wait": wait, "Next": SUCCEED}))
@@ -120,7 +120,7 @@ class TestStop:
 
 
 class TestCallback:
-    def test_the_first_of_two_wins(self, world: World) -> None:
+    def test_the_first_of_two_callbacks_wins(self, world: World) -> None:
         queue, _ = world.queue()
         execution = world.start(world.machine({"Wait": world.waiting_for_callback(queue, End=True)}))
         token = world.next_message(queue)["token"]
@@ -185,7 +185,7 @@ class TestStart:
 
         assert code(refused) == "ExecutionAlreadyExists"
 
-    def test_a_name_that_is_done_is_refused(self, world: World) -> None:
+    def test_the_name_of_an_execution_that_ended_is_refused(self, world: World) -> None:
         machine = world.machine({"Done": SUCCEED})
         first = world.states.start_execution(stateMachineArn=machine, name="ord_1", input="{}")
         world.end_of(first["executionArn"])
@@ -232,6 +232,6 @@ class TestAnnounce:
         assert event["detail"] == {"metadata": {"order_id": "ord_1"}}
 
 
-def test_until_is_not_vacuous() -> None:
+def test_until_fails_when_its_time_is_up() -> None:
     with pytest.raises(AssertionError, match="in time"):
         until(lambda: None, timeout=0.1)

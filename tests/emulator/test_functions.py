@@ -66,7 +66,7 @@ class TestErrors:
 
         assert until(logged)
 
-    def test_a_function_that_takes_too_long_is_sandbox_timedout(self, world: World) -> None:
+    def test_a_function_that_takes_too_long_fails_with_sandbox_timedout(self, world: World) -> None:
         function = world.function("def handler(event, context):\n    import time; time.sleep(30)", timeout=1)
         states = {
             "Work": {
@@ -127,7 +127,7 @@ class TestStream:
         )
         return table, told, given_up
 
-    def test_a_reported_record_is_retried_from_itself_on(self, world: World) -> None:
+    def test_a_batch_is_retried_from_the_reported_record_on(self, world: World) -> None:
         _, told, _ = self.relay(
             world, "report", 2, FunctionResponseTypes=["ReportBatchItemFailures"], MaximumRetryAttempts=5
         )
@@ -136,7 +136,7 @@ class TestStream:
         assert world.next_message(told) == [2, 3]
         assert world.next_message(told) == [2, 3]
 
-    def test_a_record_that_never_passes_goes_to_the_destination_and_the_others_pass(self, world: World) -> None:
+    def test_a_record_that_fails_every_time_goes_to_the_destination_and_the_others_pass(self, world: World) -> None:
         table, told, given_up = self.relay(world, "raise", 2, BisectBatchOnFunctionError=True, MaximumRetryAttempts=1)
 
         discarded = world.next_message(given_up)
@@ -150,7 +150,7 @@ class TestStream:
         passed = {number for batch in batches if 2 not in batch for number in batch}
         assert passed == {0, 1, 3, 9}
 
-    def test_what_passes_is_not_sent_twice(self, world: World) -> None:
+    def test_what_passes_is_sent_once(self, world: World) -> None:
         table, told, _ = self.relay(world, "report", -1, FunctionResponseTypes=["ReportBatchItemFailures"])
         assert world.next_message(told) == [0, 1, 2, 3]
 

@@ -1,4 +1,4 @@
-"""Nothing of an emulator remains, however it ends; and nothing of its caller's AWS settings gets into it."""
+"""An emulator cleans up, however it ends, and has AWS settings of its own, whatever its caller's are."""
 
 import json
 import os
@@ -85,7 +85,7 @@ def emulator(tmp_path: Path) -> Iterator[Emulator]:
 
 
 class TestEnd:
-    def test_stop_leaves_nothing(self, emulator: Emulator) -> None:
+    def test_stop_removes_everything(self, emulator: Emulator) -> None:
         process = emulator.start()
         with_a_worker(process)
 
@@ -94,7 +94,7 @@ class TestEnd:
 
         assert nothing_remains_of(process)
 
-    def test_failed_start_says_why_and_leaves_nothing(self, tmp_path: Path) -> None:
+    def test_failed_start_says_why_and_cleans_up(self, tmp_path: Path) -> None:
         emulator = Emulator(env={"GATEWAY_PORT": "none"}, state_dir=tmp_path)
 
         with pytest.raises(StartFailed, match="invalid literal for int"):
@@ -140,7 +140,9 @@ class TestStay:
         with pytest.raises(NotRunning):
             Stack.attach(tmp_path)
 
-    def test_one_that_was_killed_is_not_running_and_is_cleaned_up(self, emulator: Emulator, tmp_path: Path) -> None:
+    def test_an_emulator_that_was_killed_counts_as_stopped_and_is_cleaned_up(
+        self, emulator: Emulator, tmp_path: Path
+    ) -> None:
         process = emulator.start()
         process.save(tmp_path / "stack.json", {})
         os.kill(process.pid, signal.SIGKILL)
@@ -198,7 +200,7 @@ class TestPort:
 
 
 class TestIsolation:
-    def test_nothing_of_the_callers_settings_reaches_emulator_or_functions(
+    def test_emulator_and_functions_are_shielded_from_the_callers_settings(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A caller with a production profile, an endpoint, a proxy, emulator settings and no home directory."""

@@ -64,7 +64,7 @@ class TestTap:
             with pytest.raises(EventNotSeen, match="Seen on the bus: Other"):
                 tap.wait_for(lambda event: event["detail-type"] == "Wanted", timeout=0.2)
 
-    def test_it_leaves_no_rule_and_no_queue(self, stack: Stack) -> None:
+    def test_closing_it_removes_its_rule_and_its_queue(self, stack: Stack) -> None:
         stack.tap().close()
 
         assert not stack.client("events").list_rules(EventBusName=stack.outputs["EventBusName"])["Rules"]
@@ -92,7 +92,7 @@ class TestFailure:
         ],
         ids=["deploy", "build"],
     )
-    def test_the_error_carries_what_sam_said_and_nothing_is_left_running(
+    def test_a_failed_step_says_what_sam_said_and_stops_the_emulator(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str, error: type[Exception], says: str
     ) -> None:
         template = tmp_path / "template.yaml"
@@ -110,7 +110,7 @@ class TestFailure:
 
 class TestInterrupt:
     @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=lambda s: s.name)
-    def test_an_interrupted_deployment_leaves_nothing_running(self, tmp_path: Path, sent: signal.Signals) -> None:
+    def test_an_interrupted_deployment_stops_everything(self, tmp_path: Path, sent: signal.Signals) -> None:
         """Interrupted as `make up` is, while sam is at work."""
         program = f"""
             import signal, sys

@@ -16,7 +16,7 @@ def test_a_call_ends_while_its_function_runs(application: str, function: str) ->
     assert properties["Timeout"] > EVERY_CALL
 
 
-def test_a_client_is_patient_for_as_long_as_it_says() -> None:
+def test_the_time_limits_of_a_client_add_up_to_the_longest_call() -> None:
     config = clients.client("sqs").meta.config
     assert (config.connect_timeout + config.read_timeout) * config.retries["total_max_attempts"] + 1 == EVERY_CALL
 
@@ -27,7 +27,7 @@ def test_whoever_asks_alike_gets_the_same_client() -> None:
 
 
 @pytest.mark.parametrize(("in_lambda", "at_first"), [(True, 1), (False, 0)])
-def test_in_lambda_a_thing_is_made_at_once_and_everywhere_once(
+def test_a_thing_is_made_once_at_import_in_lambda_and_at_first_use_elsewhere(
     monkeypatch: pytest.MonkeyPatch, in_lambda: bool, at_first: int
 ) -> None:
     if in_lambda:

@@ -123,7 +123,7 @@ POISON = [
 ]
 
 
-def test_while_a_version_comes_both_are_read(consumer: Consumer, taken: list[Event[Delivered]]) -> None:
+def test_old_and_new_version_are_both_read_during_a_change(consumer: Consumer, taken: list[Event[Delivered]]) -> None:
     """Queues and archives still hold the old one when the first of the new one arrives."""
 
     class Renamed(BaseModel):
@@ -137,7 +137,7 @@ def test_while_a_version_comes_both_are_read(consumer: Consumer, taken: list[Eve
     assert ([event.metadata.order_id for event in taken], told) == (["ord_1", "ord_2"], ["anna"])
 
 
-def test_nobody_reads_the_same_version_twice(consumer: Consumer) -> None:
+def test_a_second_reader_of_one_version_is_refused(consumer: Consumer) -> None:
     with pytest.raises(ValueError, match="OrderDelivered, version 1, is read already"):
         consumer.on("OrderDelivered", reads=Delivered)
 
@@ -172,7 +172,7 @@ def test_when_everything_fails_everything_comes_back(consumer: Consumer) -> None
     assert run(consumer, delivered("ord_busy"), delivered("ord_busy")) == ["message-0", "message-1"]
 
 
-def test_a_dead_letter_that_cannot_be_sent_comes_back_instead_of_being_lost(
+def test_a_message_that_the_dead_letter_queue_refuses_comes_back(
     consumer: Consumer, taken: list[Event[Delivered]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(**_: Any) -> None:
@@ -185,7 +185,7 @@ def test_a_dead_letter_that_cannot_be_sent_comes_back_instead_of_being_lost(
     assert len(taken) == 1
 
 
-def test_a_consumer_may_find_an_event_unreadable_itself(dead_letters: Callable[[], list[Message]]) -> None:
+def test_a_consumer_may_itself_call_an_event_unreadable(dead_letters: Callable[[], list[Message]]) -> None:
     class NoSuchCustomer(module.Unreadable):
         pass
 
@@ -224,7 +224,7 @@ def test_log_lines_name_their_own_order_and_the_trace_that_caused_it(
     assert lines[0]["caused_by_trace"] == "1-6926e5b0-4c1d2f3a5b6c7d8e9f0a1b2c"
 
 
-def test_nothing_personal_is_logged_or_given_as_a_reason(
+def test_logs_and_reasons_are_free_of_what_is_personal(
     consumer: Consumer, logged: io.StringIO, dead_letters: Callable[[], list[Message]]
 ) -> None:
     name = "anna.example@tiffin.example, Karlsplatz 1, 1010 Wien"

@@ -40,7 +40,7 @@ def test_a_share_is_rounded_to_the_nearest_cent_and_half_a_cent_up(percent: int,
 
 
 @given(st.integers(1, 100), amounts)
-def test_a_share_is_what_decimal_arithmetic_rounds_half_up(percent: int, subtotal: Money) -> None:
+def test_a_share_agrees_with_decimal_arithmetic_that_rounds_half_up(percent: int, subtotal: Money) -> None:
     exact = Decimal(subtotal.amount) * percent / 100
     assert Percentage(percent=percent).off(subtotal, FEE).amount == int(exact.quantize(Decimal(1), ROUND_HALF_UP))
 
@@ -51,7 +51,7 @@ def test_a_share_ends_at_its_cap() -> None:
     assert discount.off(cents(9900), FEE) == euros(5)
 
 
-def test_an_amount_larger_than_the_order_makes_it_free_and_no_more() -> None:
+def test_a_fixed_amount_takes_off_at_most_what_the_dishes_cost() -> None:
     assert FixedAmount(amount=euros(30)).off(cents(1250), FEE) == cents(1250)
 
 
@@ -60,7 +60,7 @@ def test_free_delivery_takes_the_fee_whatever_the_subtotal() -> None:
 
 
 @given(discounts, amounts, amounts)
-def test_no_discount_is_ever_more_than_the_order(
+def test_a_discount_is_at_most_the_whole_order(
     discount: Percentage | FixedAmount | FreeDelivery, subtotal: Money, fee: Money
 ) -> None:
     assert 0 <= discount.off(subtotal, fee).amount <= subtotal.amount + fee.amount
@@ -76,7 +76,7 @@ def test_a_discount_is_what_the_contract_says(discount: Percentage | FixedAmount
 
 
 @pytest.mark.parametrize("percent", [0, 101, -5, 12.5, "20"])
-def test_a_share_that_is_none_is_refused(percent: object) -> None:
+def test_a_percentage_outside_the_whole_numbers_from_1_to_100_is_refused(percent: object) -> None:
     with pytest.raises(ValidationError):
         Percentage.model_validate({"percent": percent})
 
@@ -104,6 +104,6 @@ def test_an_offer_needs_its_minimum_in_its_own_currency() -> None:
         Percentage(percent=20, cap=Money(amount=500, currency="CHF")),
     ],
 )
-def test_a_discount_in_another_currency_than_the_order_takes_nothing_off(discount: FixedAmount | Percentage) -> None:
+def test_a_discount_in_another_currency_than_the_order_is_refused(discount: FixedAmount | Percentage) -> None:
     with pytest.raises(MinimumNotReached):
         Offer(discount, minimum_order=euros(15), expires_at=NOON + timedelta(days=1)).off(euros(20), FEE, NOON)

@@ -421,7 +421,7 @@ TestTiffin.settings = settings(
 TestTiffin = pytest.mark.filterwarnings("ignore:No application metrics")(TestTiffin)
 
 
-class TestATurnWhileTheWorkflowTriesAgain:
+class TestAMoveWhileTheWorkflowTriesAgain:
     """The order is recorded as waiting, the answer is lost, and somebody moves before the next attempt."""
 
     @pytest.fixture
@@ -432,7 +432,7 @@ class TestATurnWhileTheWorkflowTriesAgain:
         tiffin.teardown()
 
     @pytest.mark.parametrize("state", list(MOVES))
-    @pytest.mark.parametrize("swept", [False, True], ids=["not swept", "swept"])
+    @pytest.mark.parametrize("swept", [False, True], ids=["unswept", "swept"])
     def test_it_is_told_to_the_next_attempt(self, tiffin: Tiffin, state: str, swept: bool) -> None:
         _, order = tiffin.api.place()
         order_id = order["order_id"]

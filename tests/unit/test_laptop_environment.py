@@ -51,7 +51,7 @@ class TestEndpoint:
             "",
         ],
     )
-    def test_everything_else_is_refused(self, endpoint: str) -> None:
+    def test_every_other_address_is_refused(self, endpoint: str) -> None:
         for use in (environment.loopback, lambda e: environment.client("sts", e), environment.sam_environment):
             with pytest.raises(NotLoopback):
                 use(endpoint)
@@ -71,18 +71,18 @@ class TestEnvironment:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
-    def test_nothing_passes_that_is_not_listed(self, tmp_path: Path) -> None:
+    def test_only_listed_variables_pass(self, tmp_path: Path) -> None:
         built = environment.environment(tmp_path, CALLER)
 
         assert {name for name, value in CALLER.items() if built.get(name) == value} == {"LANG"}
 
-    def test_a_home_that_is_not_there_is_replaced(self, tmp_path: Path) -> None:
+    def test_a_missing_home_is_replaced(self, tmp_path: Path) -> None:
         for caller in (CALLER, {}):
             home = environment.environment(tmp_path, caller)["HOME"]
             assert Path(home).is_dir()
             assert Path(home).is_relative_to(tmp_path)
 
-    def test_a_home_that_is_there_is_kept(self, tmp_path: Path) -> None:
+    def test_an_existing_home_is_kept(self, tmp_path: Path) -> None:
         assert environment.environment(tmp_path / "state", {"HOME": str(tmp_path)})["HOME"] == str(tmp_path)
 
     def test_sam_downloads_as_the_caller_does_and_deploys_to_the_emulator_only(self, tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ class TestEnvironment:
 
 
 class TestClient:
-    def test_it_does_not_care_for_the_callers_settings(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_it_keeps_to_its_own_settings_whatever_the_callers_are(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name, value in CALLER.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("AWS_USE_FIPS_ENDPOINT", "true")
@@ -124,13 +124,13 @@ class TestOutputs:
     @pytest.mark.parametrize(
         "value", ["tiffin", "arn:aws:states:eu-central-1:1:stateMachine:x", "https://example.com/v1"]
     )
-    def test_everything_else_stays_as_it_is(self, value: str) -> None:
+    def test_every_other_output_stays_as_it_is(self, value: str) -> None:
         assert reachable(value, HERE) == value
 
 
 class TestState:
     @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"pid": 1}', '{"outputs": {}, "pid": 1, "more": 2}'])
-    def test_a_file_that_makes_no_sense_is_no_running_stack(self, tmp_path: Path, text: str) -> None:
+    def test_a_broken_state_file_counts_as_a_stopped_stack(self, tmp_path: Path, text: str) -> None:
         (tmp_path / "stack.json").write_text(text)
 
         assert Process.load(tmp_path / "stack.json") is None
@@ -145,7 +145,7 @@ class TestState:
         assert Process.load(tmp_path / "new" / "stack.json") == (process, {"ApiUrl": "x"})
         assert not process.running()
 
-    def test_only_an_emulators_own_directory_is_ever_removed(self, tmp_path: Path) -> None:
+    def test_a_directory_that_belongs_to_something_else_is_kept(self, tmp_path: Path) -> None:
         for name in ("precious", "tiffin-precious"):
             (tmp_path / name).mkdir()
 

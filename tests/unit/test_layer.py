@@ -35,7 +35,7 @@ def test_without_uv_it_says_how_to_get_it(tmp_path: Path, bare_path: str) -> Non
     assert not (tmp_path / "artifacts").exists()
 
 
-def test_it_fetches_wheels_of_the_target_and_not_of_this_machine(tmp_path: Path, bare_path: str) -> None:
+def test_it_fetches_wheels_for_the_target_rather_than_for_this_machine(tmp_path: Path, bare_path: str) -> None:
     """Whatever runs here: the defaults of the template are Python 3.13 on arm64."""
     uv = Path(bare_path) / "uv"
     uv.write_text('#!/bin/sh\necho "$@" > "$UV_CALLED"\n')

@@ -1,4 +1,4 @@
-"""Notifications as Lambda runs them: events in, mails out, each once, and no address anywhere else."""
+"""Notifications as Lambda runs them: events in, mails out, each once, and addresses in the mails alone."""
 
 import io
 import json
@@ -72,7 +72,7 @@ def run(*events: dict[str, Any]) -> list[str]:
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
-def test_what_ses_says_of_a_recipient_stays_in_no_error() -> None:
+def test_an_error_from_ses_is_free_of_the_recipients_address() -> None:
     """X-Ray writes down the message of a client's error, wherever it is caught afterwards."""
     client: Any = ses_client(boto3.client("sesv2", config=Config(retries={"total_max_attempts": 1})))
     sentence = f"Email address is not verified. The following identities failed the check: {ADA}"
@@ -102,7 +102,7 @@ def test_a_customer_is_told_once_however_often_the_event_comes(ses: Ses, name: s
     assert event["detail"]["metadata"]["order_id"] in mail["Content"]["Simple"]["Body"]["Text"]["Data"]
 
 
-def test_who_gave_no_address_gets_no_mail(ses: Ses) -> None:
+def test_a_customer_without_an_address_is_passed_over(ses: Ses) -> None:
     event = example("OrderPlaced")
     event["detail"]["data"]["customer_id"] = "cust-nobody"
     assert run(event) == []
@@ -116,14 +116,14 @@ def test_who_gave_no_address_gets_no_mail(ses: Ses) -> None:
         ReadTimeoutError(endpoint_url="https://email.example"),
     ],
 )
-def test_a_mail_that_did_not_get_out_is_tried_again_at_once(ses: Ses, trouble: Exception) -> None:
+def test_a_mail_that_failed_is_tried_again_at_once(ses: Ses, trouble: Exception) -> None:
     ses.troubles = [trouble]
     assert run(example("OrderPlaced"), example("OrderDelivered")) == ["message-0"]
     assert run(example("OrderPlaced")) == []
     assert sorted(ses.subjects()) == ["Enjoy your meal", "We have your order"]
 
 
-def test_a_crash_between_sending_and_confirming_loses_no_mail(ses: Ses, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mail_whose_sender_crashed_is_sent_by_the_next_attempt(ses: Ses, monkeypatch: pytest.MonkeyPatch) -> None:
     now = datetime.now(UTC)
     event_id = example("OrderPlaced")["detail"]["metadata"]["event_id"]
     assert consumer.sent().claim(event_id, now - LEASE - timedelta(seconds=2))  # and then nothing more was heard of it
@@ -131,7 +131,7 @@ def test_a_crash_between_sending_and_confirming_loses_no_mail(ses: Ses, monkeypa
     assert len(ses.mails) == 1
 
 
-def test_who_finds_another_at_it_comes_back_to_see_whether_it_got_out(ses: Ses) -> None:
+def test_a_mail_that_another_is_sending_comes_back_until_it_is_confirmed(ses: Ses) -> None:
     event_id = example("OrderPlaced")["detail"]["metadata"]["event_id"]
     consumer.sent().claim(event_id, datetime.now(UTC))
     assert run(example("OrderPlaced")) == ["message-0"]
@@ -151,7 +151,7 @@ def test_of_two_at_once_one_sends(ses: Ses) -> None:
     assert not sent.claim("e", NOW + 2 * LEASE)
 
 
-def test_no_address_and_no_customer_is_logged_whatever_ses_says(ses: Ses, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_logs_are_free_of_address_and_customer_whatever_ses_says(ses: Ses, monkeypatch: pytest.MonkeyPatch) -> None:
     out = io.StringIO()
     monkeypatch.setattr(logger.registered_handler, "stream", out)
     refusal = {"Error": {"Code": "MessageRejected", "Message": f"Email address is not verified: {ADA}"}}
@@ -162,7 +162,7 @@ def test_no_address_and_no_customer_is_logged_whatever_ses_says(ses: Ses, monkey
     assert example("OrderPlaced")["detail"]["data"]["customer_id"] not in out.getvalue()
 
 
-def test_what_cannot_be_read_goes_to_the_dead_letter_queue(ses: Ses) -> None:
+def test_an_unreadable_message_goes_to_the_dead_letter_queue(ses: Ses) -> None:
     assert consumer.handler(raw("poison"), context()) == {"batchItemFailures": []}
     url = boto3.client("sqs").get_queue_url(QueueName="dead-letters")["QueueUrl"]
     [letter] = boto3.client("sqs").receive_message(QueueUrl=url)["Messages"]
@@ -175,7 +175,7 @@ def test_a_mail_says_when_it_happened_and_what_it_costs() -> None:
     assert "23.50 EUR at 12:00 UTC on 26 November 2026" in mail.text
 
 
-def test_the_rule_lets_through_what_is_read_and_no_more() -> None:
+def test_the_rule_lets_through_exactly_what_is_read() -> None:
     pattern = resources("notifications")["NotificationsRule"]["Properties"]["EventPattern"]
     assert sorted(pattern["detail-type"]) == sorted(consumer.consumer.names)
     assert {current().source(name) for name in consumer.consumer.names} == set(pattern["source"])
@@ -189,7 +189,7 @@ def test_a_claim_outlives_an_invocation_and_runs_out_before_the_next_attempt() -
 
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
-def test_the_sample_invocations_are_told(ses: Ses, path: Any) -> None:
+def test_every_record_of_the_sample_invocations_becomes_a_mail(ses: Ses, path: Any) -> None:
     sample = json.loads(path.read_text())
     assert consumer.handler(sample, context()) == {"batchItemFailures": []}
     assert len(ses.mails) == len(sample["Records"])

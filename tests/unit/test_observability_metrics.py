@@ -55,7 +55,7 @@ def test_a_delivery_is_an_end_with_an_age(handler: Any, capsys: pytest.CaptureFi
     assert age["_aws"]["CloudWatchMetrics"][0]["Metrics"] == [{"Name": "AgeAtDelivery", "Unit": "Seconds"}]
 
 
-def test_food_is_never_younger_than_its_order(handler: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_age_below_zero_counts_as_zero(handler: Any, capsys: pytest.CaptureFixture[str]) -> None:
     event = now("OrderDelivered", placed_at="2026-01-31T12:00:01.000Z", delivered_at="2026-01-31T12:00:00.000Z")
     assert counted(handler, capsys, event)[1]["AgeAtDelivery"] == [0]
 
@@ -100,7 +100,7 @@ def test_an_event_older_than_cloudwatch_takes_is_counted_as_early_as_it_takes(
     assert ended["_aws"]["Timestamp"] > oldest.timestamp() * 1000
 
 
-def test_no_data_point_says_whose_order_it_is(handler: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_data_points_are_free_of_the_customers_id(handler: Any, capsys: pytest.CaptureFixture[str]) -> None:
     wanted = resources("observability")["MetricsRule"]["Properties"]["EventPattern"]["detail-type"]
     events = [now(name) for name in wanted]
     text = json.dumps(counted(handler, capsys, *events))
@@ -133,7 +133,7 @@ metrics.log_metrics(lambda event, context: None)({}, None)
     }
 
 
-def test_alarms_and_dashboard_name_no_namespace_of_their_own() -> None:
+def test_alarms_and_dashboard_take_the_namespace_of_their_stack() -> None:
     """An emulator has not all of them, so the template itself is asked."""
     own = {"Ref": "MetricsNamespace"}
     for name, resource in resources("observability").items():
@@ -194,7 +194,7 @@ class TestTheCatalogue:
 
 
 class TestPseudonyms:
-    def test_the_same_customer_is_the_same_and_another_is_another(self) -> None:
+    def test_each_customer_has_one_pseudonym_of_their_own(self) -> None:
         assert shared.customer_hash("c-ada") == shared.customer_hash("c-ada") != shared.customer_hash("c-alan")
         assert "ada" not in shared.customer_hash("c-ada")
         assert len(shared.customer_hash("c-ada")) == 16
@@ -208,7 +208,7 @@ class TestPseudonyms:
 
 
 class TestWorkOnOneOfMany:
-    def test_the_next_order_inherits_nothing(self) -> None:
+    def test_what_the_log_says_of_an_order_ends_with_the_work_on_it(self) -> None:
         before = set(shared.logger.get_current_keys())
         with shared.work_on_order("ord_1", operation="release"):
             assert shared.logger.get_current_keys()["order_id"] == "ord_1"

@@ -1,4 +1,4 @@
-"""The orders API over a real table (moto): every refusal is a typed problem and changes nothing."""
+"""The orders API over a real table (moto): every refusal is a typed problem and leaves everything as it was."""
 
 import base64
 import json
@@ -52,7 +52,7 @@ class TestPlacing:
         boto3.resource("dynamodb").Table("MenusTable").put_item(Item=MENU_ITEM | {"dishes": []})
         assert api.place() == (200, first)
 
-    def test_the_order_stands_though_the_workflow_cannot_be_started(self, api: Api) -> None:
+    def test_the_order_stands_when_the_start_of_its_workflow_fails(self, api: Api) -> None:
         api.workflow.down = True
         status, order = api.place()
         assert status == 201
@@ -61,7 +61,7 @@ class TestPlacing:
         # The row says when the reconciler should look.
         assert api.rows()[0]["check_at"] > api.rows()[0]["placed_at"]
 
-    def test_any_language_survives(self, api: Api) -> None:
+    def test_a_note_in_any_language_survives(self, api: Api) -> None:
         note = "ohne Zwiebeln 🧅🚫 谢谢"
         _, order = api.place(note=note)
         assert api.call("GET", f"/orders/{order['order_id']}")[1]["note"] == note
@@ -102,7 +102,7 @@ class TestBadInput:
             (json.dumps({"note": "é" * 40_000}), {}, 413, "body-too-large"),
         ],
     )
-    def test_a_body_that_is_not_an_order_is_refused(
+    def test_a_malformed_body_is_refused(
         self, api: Api, raw: str, headers: dict[str, str], status: int, slug: str
     ) -> None:
         got, problem = api.call("POST", "/orders", raw=raw, headers={"Idempotency-Key": "k"} | headers)
@@ -110,23 +110,23 @@ class TestBadInput:
         assert api.rows() == []
 
     @pytest.mark.parametrize("key", [None, "", "k" * 129, "über", "a b"])
-    def test_a_key_that_is_none_is_refused(self, api: Api, key: str | None) -> None:
+    def test_a_missing_or_malformed_idempotency_key_is_refused(self, api: Api, key: str | None) -> None:
         headers = {} if key is None else {"Idempotency-Key": key}
         status, problem = api.call("POST", "/orders", an_order(), headers)
         assert (status, problem["type"]) == (422, PROBLEM + "invalid-request")
         assert api.rows() == []
 
-    def test_a_problem_does_not_repeat_what_was_sent(self, api: Api) -> None:
+    def test_a_problem_says_the_place_and_keeps_the_value_to_itself(self, api: Api) -> None:
         _, problem = api.place(delivery={"name": "Ada\x07", "address": "1 Analytical Row"})
         assert "Ada" not in json.dumps(problem)
         assert problem["errors"][0]["pointer"] == "/body/delivery/name"
 
     @pytest.mark.parametrize("path", ["/orders/ord_none", "/orders/ord_none/accept"])
-    def test_an_unknown_order(self, api: Api, path: str) -> None:
+    def test_an_unknown_order_is_answered_404(self, api: Api, path: str) -> None:
         status, problem = api.call("POST" if path.endswith("accept") else "GET", path)
         assert (status, problem["type"]) == (404, PROBLEM + "unknown-order")
 
-    def test_an_unknown_path(self, api: Api) -> None:
+    def test_an_unknown_path_is_answered_404(self, api: Api) -> None:
         status, problem = api.call("GET", "/nothing/here")
         assert (status, problem["type"]) == (404, PROBLEM + "no-such-resource")
 
@@ -148,7 +148,7 @@ class TestMoves:
         assert api.call("POST", f"/orders/{order['order_id']}/reject", {"reason": "too_busy"})[0] == 202
         assert api.workflow.callbacks[0][1]["reason"] == "too_busy"
 
-    def test_a_rejection_needs_no_body(self, api: Api) -> None:
+    def test_a_rejection_without_a_body_has_the_reason_other(self, api: Api) -> None:
         _, order = api.place()
         api.put(order["order_id"], "AWAITING_RESTAURANT")
         assert api.call("POST", f"/orders/{order['order_id']}/reject")[0] == 202
@@ -184,7 +184,9 @@ class TestMoves:
             ("FAILED", set()),
         ],
     )
-    def test_each_move_in_each_status(self, api: Api, status: str, legal: set[str]) -> None:
+    def test_a_move_is_made_in_its_status_and_refused_in_every_other(
+        self, api: Api, status: str, legal: set[str]
+    ) -> None:
         for move in ("accept", "reject", "cancel", "dispatch", "deliver"):
             _, order = api.place(f"key-{move}")
             api.put(order["order_id"], status)
@@ -208,7 +210,7 @@ class TestMoves:
             ("DELIVERED", "deliver", None),
         ],
     )
-    def test_no_move_is_made_after_the_deadline(self, api: Api, status: str, move: str, taken: str | None) -> None:
+    def test_a_move_after_the_deadline_is_refused(self, api: Api, status: str, move: str, taken: str | None) -> None:
         _, order = api.place()
         api.put(order["order_id"], status)
         api.table.update_item(
@@ -222,7 +224,7 @@ class TestMoves:
         assert api.rows() == before
         assert (api.workflow.callbacks, api.workflow.stopped) == ([], [])
 
-    def test_the_claim_stands_though_the_callback_could_not_be_sent(self, api: Api) -> None:
+    def test_the_claim_stands_when_the_callback_fails(self, api: Api) -> None:
         _, order = api.place()
         api.put(order["order_id"], "AWAITING_RESTAURANT")
         api.workflow.down = True
@@ -236,7 +238,7 @@ class TestMoves:
 
 
 class TestReading:
-    def test_a_customers_orders_newest_first_page_by_page_without_what_is_personal(self, api: Api) -> None:
+    def test_orders_are_listed_newest_first_page_by_page_free_of_what_is_personal(self, api: Api) -> None:
         placed = [api.place(f"key-{n}", note="private")[1]["order_id"] for n in range(5)]
         api.place("other", customer_id="cust-2")
         seen: list[dict[str, Any]] = []
@@ -284,7 +286,7 @@ class TestReading:
         assert status == 422
         assert problem["type"].startswith(PROBLEM)
 
-    def test_menus(self, api: Api) -> None:
+    def test_restaurants_and_their_menus_can_be_read(self, api: Api) -> None:
         assert [r["restaurant_id"] for r in api.call("GET", "/restaurants")[1]["restaurants"]] == ["bella"]
         assert api.call("GET", "/restaurants/bella/menu")[1]["dishes"][0]["price"] == 950
         assert api.call("GET", "/restaurants/nowhere/menu")[0] == 404

@@ -85,7 +85,7 @@ class TestSpending:
         assert world.workflow.started[order["order_id"]]["promo_code"] == CODE
         assert world.workflow.started[order["order_id"]]["discount"] == {"amount": 380, "currency": "EUR"}
 
-    def test_an_order_without_a_code_takes_none(self, world: Api) -> None:
+    def test_an_order_without_a_code_pays_the_full_price(self, world: Api) -> None:
         hear(issued())
         assert world.place("key-1", customer_id=ANNA)[1]["discount"]["amount"] == 0
         assert holder() is None
@@ -95,7 +95,7 @@ class TestSpending:
         _, first = spend(world, "key-1")
         assert spend(world, "key-1") == (200, first)
 
-    def test_the_second_order_is_refused_and_nothing_is_written(self, world: Api) -> None:
+    def test_a_second_order_is_refused_and_the_first_keeps_the_code(self, world: Api) -> None:
         hear(issued())
         _, first = spend(world, "key-1")
         status, problem = spend(world, "key-2")
@@ -114,7 +114,7 @@ class TestSpending:
         ],
         ids=["unknown", "of-another-customer", "expired", "minimum", "currency"],
     )
-    def test_what_cannot_be_spent_is_refused(self, world: Api, event: Any, status: int, slug: str) -> None:
+    def test_an_unusable_code_is_refused(self, world: Api, event: Any, status: int, slug: str) -> None:
         hear(event)
         before = codes()
         got, problem = spend(world, "key-1")
@@ -122,13 +122,13 @@ class TestSpending:
         assert world.rows() == []
         assert codes() == before
 
-    def test_anothers_code_is_answered_as_one_that_does_not_exist(self, world: Api) -> None:
+    def test_anothers_code_is_answered_like_an_unknown_one(self, world: Api) -> None:
         nothing = spend(world, "key-1")
         hear(issued(customer=BORIS))
         spend(world, "key-2", customer=BORIS)  # also if it is taken
         assert spend(world, "key-3") == nothing
 
-    def test_two_customers_may_have_the_same_string(self, world: Api) -> None:
+    def test_two_customers_may_each_have_a_code_of_the_same_text(self, world: Api) -> None:
         hear(issued(), issued(customer=BORIS))
         assert spend(world, "key-1")[0] == spend(world, "key-1", customer=BORIS)[0] == 201
 
@@ -173,7 +173,9 @@ class TestRaces:
         assert second.order == first.order
         assert len(world.rows()) == 1
 
-    def test_who_meets_another_transaction_tries_again(self, world: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_conflict_with_another_transaction_is_tried_again(
+        self, world: Api, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         hear(issued())
         order, request, reserves = self.ready("key-1")
         client = world.module.store()._table.meta.client
@@ -190,7 +192,7 @@ class TestRaces:
         assert holder() == order.order_id
         assert len(asked) == 3
 
-    def test_who_never_gets_through_says_so(self, world: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_endless_contention_ends_in_an_error(self, world: Api, monkeypatch: pytest.MonkeyPatch) -> None:
         hear(issued())
         order, request, reserves = self.ready("key-1")
 
@@ -221,7 +223,7 @@ class TestConsumer:
         assert holder() is None
         assert spend(world, "key-2")[0] == 201
 
-    def test_events_that_come_twice_change_nothing(self, world: Api) -> None:
+    def test_repeated_events_have_one_effect(self, world: Api) -> None:
         hear(issued(), issued())
         _, order = spend(world, "key-1")
         before = codes()
@@ -244,7 +246,7 @@ class TestConsumer:
         hear(restored(order["order_id"]))
         assert spend(world, "key-2")[1]["type"].endswith("promo-code-expired")
 
-    def test_a_late_restoring_does_not_free_what_the_next_order_has(self, world: Api) -> None:
+    def test_a_late_restoring_leaves_the_code_with_the_next_order(self, world: Api) -> None:
         hear(issued())
         _, first = spend(world, "key-1")
         hear(restored(first["order_id"]))
@@ -252,7 +254,7 @@ class TestConsumer:
         hear(restored(first["order_id"]))
         assert holder() == second["order_id"]
 
-    def test_what_is_restored_before_it_is_known_is_nothing(self, world: Api) -> None:
+    def test_a_restoring_that_comes_before_its_code_is_ignored(self, world: Api) -> None:
         hear(restored("ord_" + "a" * 26))
         assert codes() == []
         with pytest.raises(UnknownPromoCode):
@@ -279,7 +281,7 @@ class TestConsumer:
         assert resources("orders")["PromoCodesTable"]["Properties"]["TimeToLiveSpecification"]["Enabled"]
 
 
-def test_the_rule_lets_through_what_the_consumer_reads_and_no_more() -> None:
+def test_the_rule_lets_through_exactly_what_the_consumer_reads() -> None:
     pattern = resources("orders")["PromoCodesRule"]["Properties"]["EventPattern"]
     assert sorted(pattern["detail-type"]) == sorted(consumer.consumer.names)
     assert {current().source(name) for name in consumer.consumer.names} == set(pattern["source"])

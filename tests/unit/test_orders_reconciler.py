@@ -120,28 +120,28 @@ SOON, OVERDUE = NOW + timedelta(minutes=3), NOW + timedelta(hours=3, minutes=10)
 
 
 class TestPlacedOrders:
-    def test_one_without_an_execution_is_started(self, world: World) -> None:
+    def test_an_order_without_an_execution_is_started(self, world: World) -> None:
         world.an_order()
         assert world.sweep(SOON) == {"execution-started": 1}
         assert world.workflows.started == ["ord_1"]
 
-    def test_and_is_then_left_alone_until_it_is_overdue(self, world: World) -> None:
+    def test_an_order_that_was_started_is_left_alone_until_it_is_overdue(self, world: World) -> None:
         world.an_order()
         world.sweep(SOON)
         assert world.sweep(SOON + timedelta(minutes=30)) == {}
         assert world.row()["check_at"] == rfc3339(NOW + timedelta(hours=3) + GRACE)
 
-    def test_one_that_was_just_placed_is_not_touched(self, world: World) -> None:
+    def test_an_order_that_was_just_placed_is_left_alone(self, world: World) -> None:
         world.an_order()
         assert world.sweep(NOW + timedelta(seconds=30)) == {}
         assert world.workflows.started == []
 
-    def test_one_whose_execution_runs_needs_no_repair(self, world: World) -> None:
+    def test_an_order_whose_execution_runs_is_left_alone(self, world: World) -> None:
         world.an_order()
         world.workflows.execution = "running"
         assert world.sweep(SOON) == {}
 
-    def test_one_whose_execution_ended_unheard_is_unwound(self, world: World) -> None:
+    def test_an_order_whose_execution_ended_unheard_is_unwound(self, world: World) -> None:
         world.an_order()
         world.workflows.execution = "ended"
         assert world.sweep(SOON) == {"execution-ended": 1}
@@ -150,7 +150,7 @@ class TestPlacedOrders:
         assert world.row()["check_at"] < rfc3339(SOON + timedelta(minutes=6))
 
 
-class TestMovesThatWereNotHeard:
+class TestUnheardMoves:
     def test_a_claim_is_told_again_with_the_present_token(self, world: World) -> None:
         claim = {"move": "accept", "at": rfc3339(NOW)}
         world.an_order(status="AWAITING_RESTAURANT", claims={"AWAITING_RESTAURANT": claim}, task_token="t-2")
@@ -178,7 +178,7 @@ class TestMovesThatWereNotHeard:
         world.sweep(SOON)
         assert world.row()["check_at"] == theirs
 
-    def test_a_workflow_that_no_longer_waits_is_left_to_its_own(self, world: World) -> None:
+    def test_a_workflow_that_has_moved_on_is_left_alone(self, world: World) -> None:
         claim = {"move": "deliver", "at": rfc3339(NOW)}
         world.an_order(status="OUT_FOR_DELIVERY", claims={"OUT_FOR_DELIVERY": claim}, task_token="t-9")
         world.workflows.waits = False
@@ -186,7 +186,7 @@ class TestMovesThatWereNotHeard:
         assert world.workflows.unwound == []
 
     @pytest.mark.parametrize("running", [True, False])
-    def test_a_cancellation_that_did_not_stop_the_workflow(self, world: World, running: bool) -> None:
+    def test_a_cancellation_left_half_done_is_completed(self, world: World, running: bool) -> None:
         claim = {"move": "cancel", "at": rfc3339(NOW)}
         world.an_order(status="AWAITING_RESTAURANT", claims={"AWAITING_RESTAURANT": claim})
         world.workflows.can_stop = running
@@ -196,19 +196,19 @@ class TestMovesThatWereNotHeard:
 
 
 class TestOverdueOrders:
-    def test_one_that_still_runs_is_stopped_and_unwound(self, world: World) -> None:
+    def test_an_overdue_order_that_still_runs_is_stopped_and_unwound(self, world: World) -> None:
         world.an_order(status="OUT_FOR_DELIVERY")
         assert world.sweep(OVERDUE) == {"overdue": 1}
         assert world.workflows.stopped == [("ord_1", "OrderExpired")]
         assert world.workflows.unwound == ["ord_1"]
 
-    def test_one_whose_status_event_never_came_is_unwound(self, world: World) -> None:
+    def test_an_overdue_order_whose_status_event_was_lost_is_unwound(self, world: World) -> None:
         world.an_order(status="OUT_FOR_DELIVERY")
         world.workflows.can_stop = False
         assert world.sweep(OVERDUE) == {"overdue": 1}
         assert world.workflows.unwound == ["ord_1"]
 
-    def test_an_unwind_that_failed_is_tried_again_and_at_last_raised(
+    def test_an_unwind_that_failed_is_tried_again_and_counted(
         self, world: World, caplog: pytest.LogCaptureFixture
     ) -> None:
         world.an_order(status="OUT_FOR_DELIVERY")
@@ -221,20 +221,20 @@ class TestOverdueOrders:
 
 class TestEnds:
     @pytest.mark.parametrize("end", ["DELIVERED", "DECLINED", "REJECTED", "CANCELLED", "EXPIRED", "FAILED"])
-    def test_an_end_that_was_not_announced_is(self, world: World, end: str) -> None:
+    def test_an_end_whose_announcement_is_missing_is_handed_to_the_unwind(self, world: World, end: str) -> None:
         world.an_order(status=end)
         assert world.sweep(SOON) == {"end-not-announced": 1}
         assert world.workflows.unwound == ["ord_1"]
         assert world.row()["status"] == end
 
-    def test_a_closed_order_is_never_looked_at(self, world: World) -> None:
+    def test_a_closed_order_is_left_alone(self, world: World) -> None:
         world.an_order(status="DELIVERED")
         world.table.update_item(Key={"order_id": "ord_1"}, UpdateExpression="REMOVE open_shard, check_at")
         assert world.sweep(OVERDUE) == {}
 
 
 class TestTheSweep:
-    def test_one_orders_trouble_is_not_the_others(self, world: World) -> None:
+    def test_the_others_are_repaired_when_one_order_is_in_trouble(self, world: World) -> None:
         for n in range(4):
             world.an_order(f"ord_{n}")
         world.workflows.down = {"ord_2"}
@@ -246,12 +246,12 @@ class TestTheSweep:
         shards = {world.row(world.an_order(f"ord_{n}"))["open_shard"] for n in range(64)}
         assert len(shards) == OPEN_SHARDS
 
-    def test_a_flood_is_worked_off_at_once(self, world: World) -> None:
+    def test_many_due_orders_are_repaired_in_one_sweep(self, world: World) -> None:
         for n in range(OPEN_SHARDS * 30):
             world.an_order(f"ord_{n}")
         assert world.sweep(SOON) == {"execution-started": OPEN_SHARDS * 30}
 
-    def test_as_far_as_there_is_time_for_it_from_all_shards_alike(self, world: World) -> None:
+    def test_a_sweep_that_runs_out_of_time_has_served_all_shards_alike(self, world: World) -> None:
         shards = {order_id: world.row(order_id)["open_shard"] for order_id in map(world.an_order, map(str, range(96)))}
         time_for = iter([True] * OPEN_SHARDS * 3 + [False])
         assert world.sweep(SOON, lambda: next(time_for)) == {"execution-started": OPEN_SHARDS * 3}
@@ -259,7 +259,7 @@ class TestTheSweep:
         assert world.sweep(SOON) == {"execution-started": 96 - OPEN_SHARDS * 3}
 
     @pytest.mark.parametrize(("seconds", "repairs"), [(14, {}), (16, {"overdue": 1})])
-    def test_no_order_is_begun_in_the_last_seconds(
+    def test_an_order_is_begun_only_while_there_is_time_to_finish(
         self, world: World, monkeypatch: pytest.MonkeyPatch, seconds: int, repairs: dict[str, int]
     ) -> None:
         world.an_order()
@@ -267,7 +267,7 @@ class TestTheSweep:
         monkeypatch.setattr(context, "get_remaining_time_in_millis", lambda: seconds * 1000)
         assert world.module.handler({}, context) == repairs
 
-    def test_an_order_that_cannot_be_read_is_not_the_others_trouble(
+    def test_the_others_are_repaired_when_one_order_is_unreadable(
         self, world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         counted = []

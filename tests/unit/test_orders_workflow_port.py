@@ -39,25 +39,25 @@ def test_another_input_is_still_the_same_execution(workflow: OrderWorkflow) -> N
     assert workflow.start("ord_1", {"order_id": "ord_1", "added_by": "a later version"}) == "running"
 
 
-def test_an_execution_that_ended_is_not_started_again(workflow: OrderWorkflow) -> None:
+def test_starting_an_execution_that_ended_says_so(workflow: OrderWorkflow) -> None:
     workflow.start("ord_1", {"order_id": "ord_1"})
     workflow.stop("ord_1", "OrderCancelled", "")
     assert workflow.start("ord_1", {"order_id": "ord_1"}) == "ended"
 
 
-def test_an_order_that_was_never_started_cannot_be_stopped(workflow: OrderWorkflow) -> None:
+def test_stopping_an_order_without_an_execution_says_so(workflow: OrderWorkflow) -> None:
     assert workflow.stop("ord_none", "OrderCancelled", "") is False
 
 
 @pytest.mark.parametrize("code", ["TaskTimedOut", "TaskDoesNotExist", "InvalidToken"])
-def test_a_token_that_nobody_waits_on_is_refused(code: str) -> None:
+def test_a_stale_token_is_refused(code: str) -> None:
     client = boto3.client("stepfunctions")
     with Stubber(client) as stub, pytest.raises(CallbackRefused):
         stub.add_client_error("send_task_success", code)
         OrderWorkflow(client, "arn").call_back("stale", {"move": "accept"})
 
 
-def test_a_service_that_is_down_is_not_a_refusal() -> None:
+def test_an_outage_is_told_apart_from_a_refusal() -> None:
     client = boto3.client("stepfunctions")
     with Stubber(client) as stub, pytest.raises(ClientError):
         stub.add_client_error("send_task_success", "ServiceUnavailable")

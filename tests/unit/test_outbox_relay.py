@@ -1,4 +1,4 @@
-"""The outbox: from an item in a table's stream to an event on the bus, once or more, never less."""
+"""The outbox: from an item in a table's stream to an event on the bus, at least once."""
 
 import json
 from collections.abc import Iterator
@@ -127,14 +127,14 @@ class TestWhatIsSent:
         assert bus.relay(large) is None
         assert bus.requests == [2, 2, 1]
 
-    def test_an_empty_batch_asks_nothing_of_the_bus(self) -> None:
+    def test_an_empty_batch_leaves_the_bus_alone(self) -> None:
         bus = FakeBus()
         assert bus.relay([]) is None
         assert bus.requests == []
 
 
 class TestFailures:
-    def test_a_failure_is_answered_with_the_record_s_sequence_number(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_failure_is_answered_with_the_records_sequence_number(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("EVENT_BUS_NAME", BUS)
         monkeypatch.setattr(outbox, "_bus", lambda: FakeBus(3))
         context = SimpleNamespace(
@@ -147,7 +147,7 @@ class TestFailures:
         bus = FakeBus(3, 5)
         assert bus.relay(records(*range(8))) == "seq-3"
 
-    def test_nothing_is_sent_after_the_request_that_failed(self) -> None:
+    def test_sending_ends_with_the_request_that_failed(self) -> None:
         bus = FakeBus(3)
         assert bus.relay(records(*range(25))) == "seq-3"
         assert max(bus.events) == 9
@@ -167,7 +167,7 @@ class TestFailures:
             (EndpointConnectionError(endpoint_url="https://events"), "EndpointConnectionError"),
         ],
     )
-    def test_a_bus_out_of_reach_fails_from_the_request_s_first_record_on(
+    def test_a_bus_out_of_reach_fails_from_the_requests_first_record_on(
         self, error: Exception, reason: str, caplog: pytest.LogCaptureFixture
     ) -> None:
         class Down(FakeBus):
@@ -182,7 +182,7 @@ class TestFailures:
 
 
 class TestPoison:
-    """What can never be announced is set aside with its reason, and holds nothing up."""
+    """What the bus would refuse for good is set aside with its reason, and the others go on."""
 
     @pytest.fixture
     def letters(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
@@ -243,7 +243,7 @@ class TestPoison:
         "error",
         [ClientError({"Error": {"Code": "AccessDenied"}}, "SendMessage"), EndpointConnectionError(endpoint_url="x")],
     )
-    def test_one_that_cannot_be_set_aside_is_reported(
+    def test_an_item_that_the_dead_letter_queue_refuses_is_reported(
         self, monkeypatch: pytest.MonkeyPatch, letters: Any, error: Exception
     ) -> None:
         def refuse(**_: Any) -> None:

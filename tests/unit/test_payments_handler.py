@@ -125,7 +125,7 @@ class TestWhatIsSeen:
         (counted,) = [line for line in lines if "PaymentDeclined" in line]
         assert (counted["network"], counted["code"]) == ("mastercard", "stolen_card")
 
-    def test_nothing_personal_is_logged(self, world: World, capfd: pytest.CaptureFixture[str]) -> None:
+    def test_logs_are_free_of_what_is_personal(self, world: World, capfd: pytest.CaptureFixture[str]) -> None:
         for request in (authorize(), capture(), release(OTHER_ORDER), authorize("pm_card_visa_chargeDeclined")):
             try:
                 handler.handler(request, CONTEXT)

@@ -38,7 +38,7 @@ class TestTheUsualWay:
         assert world.ask(release()) == {"status": "RELEASED"}
         assert world.balance() == GIVEN_BACK
 
-    def test_a_declined_card_holds_nothing_and_says_why(self, world: World) -> None:
+    def test_a_declined_card_says_why_and_the_money_stays_untouched(self, world: World) -> None:
         answer = world.ask(authorize("pm_card_mastercard_chargeDeclinedInsufficientFunds"))
         assert answer == {
             "status": "DECLINED",
@@ -48,7 +48,7 @@ class TestTheUsualWay:
         }
         assert world.balance() == UNTOUCHED
 
-    def test_each_change_is_announced_with_its_request_s_trace(self, world: World) -> None:
+    def test_each_change_is_announced_with_the_trace_of_its_request(self, world: World) -> None:
         world.ask(authorize())
         world.ask(capture())
         events = world.events()
@@ -59,13 +59,13 @@ class TestTheUsualWay:
         assert events["PaymentCaptured"]["metadata"]["event_id"] == f"{ORDER}:PaymentCaptured"
         assert events["PaymentCaptured"]["metadata"]["trace_header"] == TRACE
 
-    def test_an_order_that_costs_nothing_needs_no_gateway(self, world: World) -> None:
+    def test_a_free_order_leaves_the_gateway_alone(self, world: World) -> None:
         assert world.ask(authorize(amount=0)) == {"status": "AUTHORIZED", "network": "none"}
         assert world.ask(capture()) == {"status": "CAPTURED"}
         assert world.ask(release()) == {"status": "CAPTURED"}
         assert world.gateway.calls == []
 
-    def test_nothing_of_the_card_is_kept(self, world: World) -> None:
+    def test_the_payments_table_is_free_of_the_card(self, world: World) -> None:
         world.ask(authorize())
         assert "pm_card_visa" not in str(world.client.scan(TableName=world.table)["Items"])
 
@@ -102,7 +102,7 @@ class TestRepeats:
             world.ask(other)
         assert world.balance() == HELD
 
-    def test_one_order_s_payment_is_no_other_order_s(self, world: World) -> None:
+    def test_a_payment_belongs_to_one_order_alone(self, world: World) -> None:
         world.ask(authorize())
         with pytest.raises(CaptureRefused):
             world.ask(capture(OTHER_ORDER))
@@ -123,7 +123,7 @@ class TestOutOfOrder:
         assert world.balance() == TAKEN
         assert "PaymentReleased" not in world.events()
 
-    def test_a_release_after_a_decline_has_nothing_to_do(self, world: World) -> None:
+    def test_a_release_after_a_decline_is_answered_with_the_decline(self, world: World) -> None:
         declined = world.ask(authorize("pm_card_visa_chargeDeclined"))
         assert world.ask(release()) == declined
         assert "PaymentReleased" not in world.events()
@@ -251,7 +251,7 @@ class TestLostAnswers:
         assert world.balance() == GIVEN_BACK
 
     @pytest.mark.parametrize("died_at", [1, 2, 3, 4, 5])
-    def test_whatever_write_an_operation_dies_before_a_repeat_heals_it(
+    def test_a_repeat_completes_an_operation_that_died_before_any_of_its_writes(
         self, world: World, monkeypatch: pytest.MonkeyPatch, died_at: int
     ) -> None:
         """The five writes of an order: begun, opened, authorized, capturing, captured."""
@@ -276,7 +276,7 @@ class TestLostAnswers:
 
 
 class TestAtTheGateway:
-    def test_a_hold_that_the_gateway_gave_up_cannot_be_captured(self, world: World) -> None:
+    def test_a_capture_of_a_hold_that_the_gateway_gave_up_is_refused(self, world: World) -> None:
         """Holds run out after some days, and people void them by hand."""
         world.ask(authorize())
         world.sandbox.void(world.payment().held_as)
@@ -285,7 +285,7 @@ class TestAtTheGateway:
         assert world.payment().status is Status.RELEASED
         assert world.events()["PaymentReleased"]["data"]["reason"]["code"] == "voided_at_gateway"
 
-    def test_a_stolen_card_is_not_told_that_it_is_known_to_be_stolen(self, world: World) -> None:
+    def test_the_decline_of_a_stolen_card_reads_like_any_other(self, world: World) -> None:
         answer = world.ask(authorize("pm_card_visa_chargeDeclinedStolenCard"))
         assert answer["code"] == "generic_decline"
         assert "stolen" not in str(world.events())
@@ -325,7 +325,7 @@ class TestRequests:
             {"surprise": True},
         ],
     )
-    def test_a_request_that_does_not_fit_is_refused_without_repeating_it(
+    def test_a_malformed_request_is_refused_and_its_values_kept_out_of_the_error(
         self, world: World, broken: dict[str, object]
     ) -> None:
         with pytest.raises(InvalidPaymentRequest) as refused:

@@ -175,7 +175,7 @@ class Interrupted:
 @pytest.mark.parametrize("second", REQUESTS)
 @pytest.mark.parametrize("first", REQUESTS)
 def test_one_call_in_the_midst_of_another_at_every_moment(first: str, second: str, already: list[str]) -> None:
-    """Not by chance: each pair of calls, the second one as a whole before each touch of a table by the first."""
+    """All cases, in order: of each pair, the second call runs before each touch of a table by the first."""
     for moment in itertools.count(1):
         world = World(MemoryDynamo())
         answers: list[dict[str, str]] = []

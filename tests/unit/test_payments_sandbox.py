@@ -76,23 +76,23 @@ class TestPaymentMethods:
     @pytest.mark.parametrize(
         "method", ["pm_card", "pm_card_", "pm_card_visa_", "pm_card_dinars", "tok_visa", "4242", "pm_card_visa_x"]
     )
-    def test_a_method_that_does_not_exist_is_declined(self, world: World, method: str) -> None:
+    def test_an_unknown_method_is_declined(self, world: World, method: str) -> None:
         decline = paid_with(world.sandbox, method)
         assert isinstance(decline, Decline)
         assert decline.code == "resource_missing"
 
-    def test_unavailable_twice(self, world: World) -> None:
+    def test_a_gateway_that_is_unavailable_twice_answers_the_third_call(self, world: World) -> None:
         reference = opened(world.sandbox, "pm_card_visa_gatewayUnavailableTwice")
         for _ in range(2):
             with pytest.raises(GatewayUnavailable):
                 world.sandbox.authorize(reference)
         assert world.sandbox.authorize(reference) == Authorized("visa")
 
-    def test_slow(self, world: World) -> None:
+    def test_a_slow_gateway_answers_after_two_seconds(self, world: World) -> None:
         assert paid_with(world.sandbox, "pm_card_mastercard_gatewaySlow") == Authorized("mastercard")
         assert world.naps == [2.0]
 
-    def test_loses_its_answer_once(self, world: World) -> None:
+    def test_a_gateway_that_loses_its_answer_once_holds_the_money_once(self, world: World) -> None:
         reference = opened(world.sandbox, "pm_card_visa_gatewayLosesAnswer")
         with pytest.raises(GatewayTimeout):
             world.sandbox.authorize(reference)
@@ -121,7 +121,7 @@ class TestIdempotencyKeys:
 
 
 class TestTheLedger:
-    def test_opening_moves_no_money(self, world: World) -> None:
+    def test_opening_leaves_the_money_untouched(self, world: World) -> None:
         opened(world.sandbox, "pm_card_visa")
         assert world.balance() == Balance(0, 0, 0)
 
@@ -145,16 +145,16 @@ class TestTheLedger:
         assert world.sandbox.capture(reference) == Voided()
         assert world.sandbox.authorize(reference) == Voided()
 
-    def test_a_void_of_what_is_not_held_moves_nothing(self, world: World) -> None:
+    def test_a_void_before_the_hold_leaves_the_money_untouched(self, world: World) -> None:
         reference = opened(world.sandbox, "pm_card_visa")
         assert world.sandbox.void(reference) == Voided()
         assert world.sandbox.authorize(reference) == Voided()
         assert world.balance() == Balance(0, 0, 0)
 
-    def test_a_capture_of_what_is_not_held_is_refused(self, world: World) -> None:
+    def test_a_capture_before_the_hold_is_refused(self, world: World) -> None:
         with pytest.raises(GatewayRefused):
             world.sandbox.capture(opened(world.sandbox, "pm_card_visa"))
 
-    def test_a_payment_that_was_never_opened_is_refused(self, world: World) -> None:
+    def test_an_unknown_payment_is_refused(self, world: World) -> None:
         with pytest.raises(GatewayRefused):
             world.sandbox.authorize("pi_sandbox_nothing")

@@ -1,4 +1,4 @@
-"""The payments table: one version at a time, and each change with its event or not at all."""
+"""The payments table: one version at a time, and each change together with its event."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -56,7 +56,7 @@ class TestVersions:
         assert world.payment().status is Status.RELEASED
         assert set(world.events()) == {"PaymentReleased"}
 
-    def test_an_order_without_a_payment(self, world: World) -> None:
+    def test_an_order_without_a_payment_is_read_as_such(self, world: World) -> None:
         assert world.store.load(ORDER) is None
 
 
@@ -76,7 +76,7 @@ class TestTransactions:
         with pytest.raises(Overtaken):
             PaymentStore(world.client, world.table).save(requested(), TRACE)
 
-    def test_any_other_reason_is_not_hidden(self, world: World, canceled: Any) -> None:
+    def test_any_other_reason_is_raised_as_it_is(self, world: World, canceled: Any) -> None:
         canceled("ProvisionedThroughputExceeded")
         with pytest.raises(ClientError):
             PaymentStore(world.client, world.table).save(requested(), TRACE)

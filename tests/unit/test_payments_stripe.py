@@ -78,7 +78,7 @@ def fail_next(api_base: str) -> None:
 
 
 class TestTheUsualWay:
-    def test_nothing_is_held_by_opening(self, gateway: StripeGateway, order: str) -> None:
+    def test_opening_makes_an_intent_that_awaits_confirmation(self, gateway: StripeGateway, order: str) -> None:
         reference = opened(gateway, order)
         found = intent(gateway, reference)
         assert (found.status, found.amount, found.currency) == ("requires_confirmation", 2350, "eur")
@@ -97,7 +97,7 @@ class TestTheUsualWay:
         assert gateway.void(reference) == Voided()
         assert intent(gateway, reference).status == "canceled"
 
-    def test_a_declined_card(self, gateway: StripeGateway, order: str) -> None:
+    def test_a_declined_card_says_why_each_time_it_is_asked(self, gateway: StripeGateway, order: str) -> None:
         reference = opened(gateway, order, DECLINED_METHOD)
         decline = Decline("visa", "card_declined", "Your card was declined.")
         assert gateway.authorize(reference) == decline
@@ -110,7 +110,7 @@ class TestTheUsualWay:
         assert isinstance(decline, Decline)
         assert decline.code == "authentication_required"
 
-    def test_a_method_that_does_not_exist_is_declined(self, gateway: StripeGateway, order: str) -> None:
+    def test_an_unknown_method_is_declined(self, gateway: StripeGateway, order: str) -> None:
         decline = gateway.open(order, PRICE, "pm_nobody")
         assert decline == Decline("unknown", "resource_missing", "There is no such payment method.")
 
@@ -130,14 +130,14 @@ class TestRepeats:
         assert gateway.capture(reference) == gateway.capture(reference) == Captured()
         assert gateway.authorize(reference) == Authorized("visa")
 
-    def test_a_hold_that_was_voided_is_not_reported_as_held(self, gateway: StripeGateway, order: str) -> None:
+    def test_a_hold_that_was_voided_is_reported_as_voided(self, gateway: StripeGateway, order: str) -> None:
         """With an idempotency key on the confirmation, Stripe would repeat its old answer here."""
         reference = opened(gateway, order)
         gateway.authorize(reference)
         gateway.void(reference)
         assert gateway.authorize(reference) == gateway.void(reference) == gateway.capture(reference) == Voided()
 
-    def test_captured_money_is_not_given_back(self, gateway: StripeGateway, order: str) -> None:
+    def test_captured_money_stays_captured(self, gateway: StripeGateway, order: str) -> None:
         reference = opened(gateway, order)
         gateway.authorize(reference)
         gateway.capture(reference)
@@ -166,7 +166,7 @@ class TestTrouble:
             gateway.capture(reference)
         assert gateway.void(reference) == Captured()
 
-    def test_a_500_kept_under_the_key_does_not_block_the_order(
+    def test_an_order_gets_past_a_500_kept_under_its_key(
         self, gateway: StripeGateway, order: str, api_base: str
     ) -> None:
         """Stripe repeats it for a day."""
@@ -175,30 +175,32 @@ class TestTrouble:
             gateway.open(order, PRICE, "pm_card_visa")
         assert gateway.authorize(opened(gateway, order)) == Authorized("visa")
 
-    def test_nobody_listens(self, gateway: StripeGateway) -> None:
+    def test_a_closed_port_is_reported_as_an_unavailable_gateway(self, gateway: StripeGateway) -> None:
         with socket.create_server(("127.0.0.1", 0)) as closed:
             port = closed.getsockname()[1]
         with pytest.raises(GatewayUnavailable):
             StripeGateway(SECRET, f"http://127.0.0.1:{port}").void("pi_1")
 
-    def test_somebody_listens_and_never_answers(self, gateway: StripeGateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_silent_gateway_is_reported_as_a_timeout(
+        self, gateway: StripeGateway, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(stripe_gateway, "TIMEOUT_SECONDS", (1.0, 0.1))
         with socket.create_server(("127.0.0.1", 0)) as deaf, pytest.raises(GatewayTimeout):
             StripeGateway(SECRET, f"http://127.0.0.1:{deaf.getsockname()[1]}").capture("pi_1")
 
-    def test_a_key_that_stripe_does_not_know(self, api_base: str, order: str) -> None:
+    def test_an_unknown_key_is_refused_and_kept_out_of_the_error(self, api_base: str, order: str) -> None:
         with mock_aws():
             boto3.client("secretsmanager").create_secret(Name="wrong", SecretString="pk_not_a_secret_key")
             with pytest.raises(GatewayRefused) as refused:
                 StripeGateway("wrong", api_base).open(order, PRICE, "pm_card_visa")
         assert "pk_not" not in str(refused.value)
 
-    def test_a_request_that_stripe_refuses(self, gateway: StripeGateway, order: str) -> None:
+    def test_a_refusal_by_stripe_is_passed_on(self, gateway: StripeGateway, order: str) -> None:
         reference = opened(gateway, order)
         with pytest.raises(GatewayRefused):
             gateway.capture(reference)
 
-    def test_the_library_does_not_retry_by_itself(self, api_base: str) -> None:
+    def test_the_library_leaves_retries_to_the_workflow(self, api_base: str) -> None:
         """One retry policy: the workflow's."""
         assert stripe_client(api_base)._requestor._options.max_network_retries == 0
 
@@ -226,7 +228,7 @@ class TestAnotherProvider:
         return before, after
 
     @pytest.mark.parametrize("asked", [capture, release], ids=["capture", "release"])
-    def test_a_held_payment_is_refused_unchanged_and_goes_on_where_it_is_held(
+    def test_a_held_payment_goes_on_only_where_it_is_held(
         self, world: World, services: tuple[Payments, Payments], order: str, asked: Any
     ) -> None:
         before, after = services
@@ -244,7 +246,7 @@ class TestAnotherProvider:
         # What is over needs no gateway.
         assert after.perform(commands.parse(release(order)))["status"] == ended
 
-    def test_an_authorization_under_way_is_not_begun_anew(
+    def test_an_authorization_under_way_goes_on_only_where_it_began(
         self, world: World, services: tuple[Payments, Payments], order: str
     ) -> None:
         before, after = services
@@ -255,7 +257,7 @@ class TestAnotherProvider:
             after.perform(commands.parse(authorize(order=order)))
         assert before.perform(commands.parse(authorize(order=order)))["status"] == "AUTHORIZED"
 
-    def test_a_payment_that_nobody_knows_of_yet_is_opened_where_it_now_belongs(
+    def test_a_payment_that_is_still_unopened_is_opened_at_the_new_provider(
         self, world: World, services: tuple[Payments, Payments], order: str
     ) -> None:
         _, after = services
@@ -266,7 +268,7 @@ class TestAnotherProvider:
         assert after.perform(command)["status"] == "AUTHORIZED"
         assert world.payment(order).provider == after._card_gateway.provider
 
-    def test_a_row_that_does_not_say_is_the_configured_provider_s(
+    def test_a_row_without_a_provider_belongs_to_the_configured_one(
         self, world: World, services: tuple[Payments, Payments], order: str
     ) -> None:
         before, _ = services

@@ -116,7 +116,7 @@ def test_a_code_past_its_expiry_says_so(store: RecordingStore) -> None:
     assert status_of(WELCOME) == "expired"
 
 
-def test_a_customer_without_codes_gets_none(store: RecordingStore) -> None:
+def test_a_customer_without_codes_gets_an_empty_page(store: RecordingStore) -> None:
     store.record(delivered(1, customer=BORIS), TRACE)
     assert get(customer_id=ANNA) == (200, "application/json", {"promo_codes": [], "next": None})
 
@@ -137,7 +137,7 @@ def test_pages_hold_every_code_once(store: RecordingStore) -> None:
     assert document["next"] is None
 
 
-def test_a_page_token_leads_to_no_other_customer(store: RecordingStore) -> None:
+def test_a_page_token_shows_the_codes_of_the_asking_customer_only(store: RecordingStore) -> None:
     for number in (1, 2, 3):
         store.record(expired(number, customer=BORIS), TRACE)
     _, _, document = get(customer_id=BORIS, limit="1")
@@ -158,7 +158,7 @@ def test_a_page_token_leads_to_no_other_customer(store: RecordingStore) -> None:
         ({"customer_id": ANNA, "next": "x" * 513}, "/query/next"),
     ],
 )
-def test_a_question_that_does_not_fit_is_refused_with_the_place(
+def test_a_malformed_query_is_refused_with_the_place(
     store: RecordingStore, query: dict[str, str], pointer: str
 ) -> None:
     status, content_type, problem = get(**query)
@@ -169,13 +169,13 @@ def test_a_question_that_does_not_fit_is_refused_with_the_place(
 
 
 @pytest.mark.parametrize("token", ["é", "%%%", "abc", "_w==", base64.urlsafe_b64encode(b"\x00" * 8).decode() + "!"])
-def test_a_page_token_that_is_none_is_refused(store: RecordingStore, token: str) -> None:
+def test_a_made_up_page_token_is_refused(store: RecordingStore, token: str) -> None:
     status, content_type, problem = get(customer_id=ANNA, next=token)
     assert (status, content_type) == (422, CONTENT_TYPE)
     assert problem["type"] == TYPE_BASE + "invalid-page-token"
 
 
-def test_there_is_nothing_at_another_path(store: RecordingStore) -> None:
+def test_an_unknown_path_is_answered_404(store: RecordingStore) -> None:
     status, content_type, problem = get("/promo-code")
     assert (status, content_type, problem["type"]) == (404, CONTENT_TYPE, TYPE_BASE + "no-such-resource")
 

@@ -109,7 +109,7 @@ def happened(name: str, number: int, **data: Any) -> dict[str, Any]:
     return event
 
 
-def test_a_poisonous_message_keeps_no_other_from_its_work(world: World) -> None:
+def test_a_poisonous_message_is_set_aside_and_the_others_take_effect(world: World) -> None:
     poison = happened("OrderDelivered", 2)
     poison["detail"]["metadata"]["event_version"] = 2
 
@@ -122,7 +122,7 @@ def test_a_poisonous_message_keeps_no_other_from_its_work(world: World) -> None:
     assert letter["MessageAttributes"]["error_type"]["StringValue"] == "UnknownVersion"
 
 
-def test_an_end_that_does_not_say_which_code_it_gives_back_is_no_end(world: World) -> None:
+def test_an_end_with_its_promo_code_missing_becomes_a_dead_letter(world: World) -> None:
     silent = happened("OrderCancelled", 1)
     del silent["detail"]["data"]["promo_code"]
     assert run(silent) == []
@@ -163,13 +163,15 @@ def test_what_is_announced_keeps_its_contract_and_carries_the_trace_on(world: Wo
         assert event["detail"]["metadata"]["trace_header"] == TRACE
 
 
-def test_an_order_without_a_code_costs_no_access_to_the_table(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_order_without_a_code_leaves_the_table_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PromotionsStore, "customer", lambda *_: pytest.fail("asked the table"))
     assert run(happened("OrderPlaced", 1), happened("OrderCancelled", 1)) == []
 
 
 @pytest.mark.parametrize("arrival", [(0, 1), (1, 0)])
-def test_moments_finer_than_the_table_keeps_decide_nothing(world: World, arrival: tuple[int, int]) -> None:
+def test_moments_that_differ_by_less_than_the_table_keeps_count_as_equal(
+    world: World, arrival: tuple[int, int]
+) -> None:
     deliveries = [
         happened("OrderDelivered", 1, delivered_at="2026-11-26T11:38:54.902900Z"),
         happened("OrderDelivered", 2, delivered_at="2026-11-26T11:38:54.902100123Z"),
@@ -179,7 +181,7 @@ def test_moments_finer_than_the_table_keeps_decide_nothing(world: World, arrival
     assert code["order_id"] == order(1)
 
 
-def test_nothing_of_the_customer_is_logged(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_logs_are_free_of_the_customers_id(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     out = io.StringIO()
     monkeypatch.setattr(logger.registered_handler, "stream", out)
     run(happened("OrderDelivered", 1), happened("OrderExpired", 2, promo_code=WELCOME), "poison")
@@ -188,7 +190,7 @@ def test_nothing_of_the_customer_is_logged(world: World, monkeypatch: pytest.Mon
     assert ANNA not in out.getvalue()
 
 
-def test_the_rule_lets_through_what_the_consumer_reads_and_no_more() -> None:
+def test_the_rule_lets_through_exactly_what_the_consumer_reads() -> None:
     pattern = resources("promotions")["PromotionsRule"]["Properties"]["EventPattern"]
     assert sorted(pattern["detail-type"]) == sorted(consumer.consumer.names)
     assert {current().source(name) for name in consumer.consumer.names} == set(pattern["source"])

@@ -119,7 +119,7 @@ def test_an_older_delivery_that_becomes_known_late_puts_the_code_right_and_says_
     assert len(ledger.announced) == 2
 
 
-def test_new_terms_change_no_code_that_was_issued() -> None:
+def test_codes_keep_the_terms_that_they_were_issued_with() -> None:
     def generous(history: History) -> Iterator[Grant]:
         terms = Terms("welcome_back", "WELCOME", FixedAmount(amount=euros(50)), euros(1))
         for first in history.deliveries[:1]:
@@ -158,7 +158,7 @@ def test_an_order_that_ends_undelivered_restores_its_code_once(end: object) -> N
         assert holders(WELCOME, ledger.customer.uses) == []
 
 
-def test_a_late_beginning_does_not_bring_a_dead_order_back() -> None:
+def test_an_order_that_ended_stays_ended_when_its_beginning_comes_late() -> None:
     ledger = Ledger().take(ended(1, WELCOME))
     announced = list(ledger.announced)
     ledger.take(placed(1, WELCOME))
@@ -193,17 +193,17 @@ def test_a_code_goes_from_order_to_order_until_one_is_delivered() -> None:
         assert [name for name, *_ in said(ledger.announced)].count("PromoCodeRestored") == 2
 
 
-def test_a_delivered_order_has_spent_its_code_even_if_its_beginning_never_came() -> None:
+def test_a_delivered_order_has_spent_its_code_even_if_its_beginning_was_lost() -> None:
     ledger = Ledger(rules=[]).take(delivered(1, WELCOME))
     assert said(ledger.announced) == [("PromoCodeRedeemed", WELCOME, order(1))]
     assert ledger.customer.uses == {Use(WELCOME, order(1)): State.SPENT}
 
 
-def test_a_state_that_does_not_change_announces_nothing() -> None:
+def test_only_a_change_of_state_is_announced() -> None:
     assert [redemption.announcements(state, state) for state in State] == [(), (), ()]
 
 
-def test_an_order_without_a_code_touches_none() -> None:
+def test_an_order_without_a_code_leaves_all_codes_alone() -> None:
     assert not placed(1).matters
     assert not ended(1).matters
     assert Ledger().take(placed(1), ended(1)).announced == []
@@ -240,7 +240,7 @@ def test_a_budget_pays_for_one_code_in_each_change() -> None:
     assert (len(change.issued), list(change.spent), change.partial) == (1, [Budget("tiny", 100)], True)
 
 
-def test_an_exhausted_campaign_gives_nothing_and_stands_in_no_ones_way() -> None:
+def test_an_exhausted_campaign_is_passed_over_and_the_other_rules_go_on() -> None:
     ledger = Ledger(rules=[]).take(delivered(1))
     change = decide(ledger.customer, delivered(2), [budgeted, *RULES], exhausted=frozenset({"tiny"}))
     assert [code.reason for code in change.issued] == ["welcome_back"]

@@ -1,4 +1,4 @@
-"""Codes that are always the same, histories that know no order of arrival."""
+"""Codes that are always the same, histories that are the same in every order of arrival."""
 
 import itertools
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ def test_the_code_of_a_customer_and_a_reason_is_always_the_same() -> None:
 
 
 @given(st.text(min_size=1, max_size=40), st.text(min_size=1, max_size=40))
-def test_every_code_is_one_by_the_contract_and_easy_to_read(customer_id: str, key: str) -> None:
+def test_every_code_keeps_the_contract_and_is_easy_to_read(customer_id: str, key: str) -> None:
     code = code_for(customer_id, key, "WELCOME")
     schema = current().resolved("PromoCodeIssued")["properties"]["data"]["properties"]["code"]
     Draft202012Validator(schema).validate(code)

@@ -117,7 +117,7 @@ def test_whatever_is_announced_keeps_its_contract(store: RecordingStore, table: 
         validate(event)
 
 
-def test_the_same_event_again_writes_nothing(store: RecordingStore, table: Any) -> None:
+def test_a_repeated_event_leaves_the_table_as_it_is(store: RecordingStore, table: Any) -> None:
     for news in (delivered(1), placed(2, WELCOME), ended(2, WELCOME), expired(3)):
         store.record(news, TRACE)
         before = table.scan()["Items"]
@@ -181,7 +181,7 @@ def test_two_consumers_with_the_same_event_at_once_redeem_once(
     assert len(announced(table)) == 1
 
 
-def test_a_customer_that_never_comes_to_rest_is_tried_again_later(
+def test_a_customer_with_endless_contention_is_tried_again_later(
     store: RecordingStore, table: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = RecordingStore(boto3.resource("dynamodb").Table(table.name))
@@ -211,7 +211,7 @@ def test_a_conflict_with_a_transaction_under_way_is_tried_again(
 
 
 @pytest.mark.parametrize("reason", ["ThrottlingError", "ValidationError", "ItemCollectionSizeLimitExceeded"])
-def test_another_refusal_is_no_conflict(
+def test_a_refusal_for_another_reason_is_raised_as_it_is(
     store: RecordingStore, table: Any, monkeypatch: pytest.MonkeyPatch, reason: str
 ) -> None:
     def refuse() -> None:
@@ -222,7 +222,7 @@ def test_another_refusal_is_no_conflict(
         store.record(delivered(1), TRACE)
 
 
-def test_a_lost_tally_lets_no_code_be_issued_twice(store: RecordingStore, table: Any) -> None:
+def test_a_code_is_issued_once_even_if_the_tally_is_lost(store: RecordingStore, table: Any) -> None:
     """A code is the proof that it was issued, should ever anyone tidy up in the table by hand."""
     store.record(delivered(1), TRACE)
     table.delete_item(Key={"customer_id": ANNA, "record": "TALLY"})
@@ -232,7 +232,7 @@ def test_a_lost_tally_lets_no_code_be_issued_twice(store: RecordingStore, table:
     assert len(announced(table)) == 1
 
 
-def test_customers_do_not_touch_each_other(store: RecordingStore) -> None:
+def test_each_customer_has_codes_of_their_own(store: RecordingStore) -> None:
     store.record(delivered(1), TRACE)
     store.record(delivered(2, customer=BORIS), TRACE)
     assert store.customer(ANNA).codes["WELCOME_BACK"].code != store.customer(BORIS).codes["WELCOME_BACK"].code
@@ -271,7 +271,7 @@ def test_a_new_rule_gives_what_is_owed_for_a_long_past_in_several_transactions(t
     assert len(RecordingStore(table, []).customer(ANNA).codes) == many
 
 
-def test_a_budget_is_spent_to_the_last_code_and_not_one_further(table: Any) -> None:
+def test_a_budget_is_spent_to_exactly_its_last_code(table: Any) -> None:
     store = RecordingStore(table, [tiny(3), *RULES])
     people = [f"customer-{n}" for n in range(5)]
     for person in people:
@@ -313,7 +313,7 @@ def test_a_partition_longer_than_a_page_is_read_to_its_end(
     assert len(store.customer(ANNA).history.deliveries) == 5
 
 
-def test_what_is_told_of_uses_is_what_is_known(store: RecordingStore) -> None:
+def test_uses_read_alone_are_those_of_the_whole_customer(store: RecordingStore) -> None:
     news: News
     for news in (placed(1, WELCOME), ended(1, WELCOME), placed(2, WELCOME)):
         store.record(news, TRACE)
@@ -321,10 +321,10 @@ def test_what_is_told_of_uses_is_what_is_known(store: RecordingStore) -> None:
     assert store.uses(BORIS) == {}
 
 
-def test_what_commits_in_the_middle_of_a_reading_is_not_overlooked(
+def test_what_commits_in_the_middle_of_a_reading_is_seen(
     store: RecordingStore, table: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A query is not one moment: the history may be older than what follows it on the same page (here: two a page)."""
+    """A query takes its time: the history may be older than what follows it on the same page (here: two a page)."""
     other = RecordingStore(boto3.resource("dynamodb").Table(table.name))
     for number in (1, 2, 3):
         store.record(delivered(number), TRACE)

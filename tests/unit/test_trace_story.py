@@ -126,12 +126,12 @@ class TestSentence:
         assert said.status == "OPEN"
         assert said.sentence == "still open: waiting for the restaurant to answer since 13:46:40 (5 min)"
 
-    def test_a_death_without_an_end_is_said_to_be_one(self) -> None:
+    def test_a_workflow_that_died_before_an_end_was_recorded_is_told_as_dead(self) -> None:
         said = told(History().enter("AwaitRestaurant"), "FAILED", error="States.Runtime")
         assert said.status == "DEAD"
         assert "no end is recorded yet" in said.sentence
 
-    def test_an_end_that_was_refused_is_none(self) -> None:
+    def test_an_order_whose_end_was_refused_is_still_open(self) -> None:
         history = History().enter("Record")
         history.scheduled("updateItem", ExpressionAttributeValues={":entered": {"S": "DELIVERED"}})
         history.add("TaskFailed", error="DynamoDB.ConditionalCheckFailedException")
@@ -156,7 +156,7 @@ class TestRedaction:
         assert clean["input"]["total"] == {"amount": 2150, "currency": "EUR"}
         assert clean["values"][":entered"] == {"S": "PREPARING"}
 
-    def test_nothing_private_reaches_the_page(self) -> None:
+    def test_the_page_is_free_of_what_is_private(self) -> None:
         history = History().enter("AuthorizePayment").scheduled("invoke", Payload=self.ORDER)
         history.events[0]["stateEnteredEventDetails"]["input"] = json.dumps(self.ORDER)
         history.add("TaskSucceeded", output=json.dumps({"Payload": self.ORDER}))

@@ -1,4 +1,4 @@
-"""Filter expressions: what each selects of a trace, and what is no expression."""
+"""Filter expressions: which traces each selects, and what is refused."""
 
 from typing import Any
 
@@ -62,7 +62,7 @@ TRACE = Scope([API, FUNCTION])
         'annotation.order_id = "other" AND fault OR ok',
     ],
 )
-def test_it_selects(expression: str) -> None:
+def test_an_expression_that_is_true_of_a_trace_selects_it(expression: str) -> None:
     assert xray_filter.parse(expression).matches(TRACE)
 
 
@@ -82,7 +82,7 @@ def test_it_selects(expression: str) -> None:
         '(annotation.order_id = "other" OR ok) AND error',
     ],
 )
-def test_it_does_not_select(expression: str) -> None:
+def test_an_expression_that_is_false_of_a_trace_passes_it_over(expression: str) -> None:
     assert not xray_filter.parse(expression).matches(TRACE)
 
 
@@ -100,7 +100,7 @@ def test_it_does_not_select(expression: str) -> None:
         "&",
     ],
 )
-def test_nonsense_is_refused(expression: str) -> None:
+def test_a_malformed_expression_is_refused(expression: str) -> None:
     with pytest.raises(InvalidFilter):
         xray_filter.parse(expression)
 

@@ -51,7 +51,7 @@ class TestApi:
         (trace,) = call(api, "/Traces", TraceIds=["1-a", "1-none"])["Traces"]
         assert {json.loads(s["Document"])["id"] for s in trace["Segments"]} == {"s1", "s2"}
 
-    def test_a_trace_outside_the_time_range_is_not_found(self, api: Api) -> None:
+    def test_a_trace_is_found_within_the_time_range_only(self, api: Api) -> None:
         put(api, segment("1-a", at=1000.0))
         assert find(api, start=0, end=999)["TraceSummaries"] == []
         assert find(api, start=1001, end=2000)["TraceSummaries"] == []
@@ -67,12 +67,12 @@ class TestApi:
             ids += [s["Id"] for s in page["TraceSummaries"]]
         assert ids == [f"1-{n:03}" for n in reversed(range(250))]
 
-    def test_a_segment_in_progress_does_not_undo_the_complete_one(self, api: Api) -> None:
+    def test_a_complete_segment_outlasts_a_late_one_in_progress(self, api: Api) -> None:
         put(api, segment("1-a"), {**segment("1-a"), "in_progress": True})
         (summary,) = find(api)["TraceSummaries"]
         assert summary["IsPartial"] is False
 
-    def test_a_segment_that_is_none_is_said_to_be_unprocessed(self, api: Api) -> None:
+    def test_a_malformed_segment_is_reported_as_unprocessed(self, api: Api) -> None:
         refused = put(api, {"id": "s1"}, segment("1-a"))["UnprocessedTraceSegments"]
         assert [r["ErrorCode"] for r in refused] == ["InvalidSegment"]
 

@@ -27,7 +27,7 @@ def execution_arn(stack: Stack, order_id: str) -> str:
 
 
 class TestThreeHours:
-    def test_an_order_that_never_arrives_expires_is_refunded_and_apologised_for(
+    def test_an_undelivered_order_expires_is_refunded_and_apologised_for(
         self, fast_stack: Stack, fast_tap: BusTap, fast: Client, customer: str
     ) -> None:
         order_id = fast.place(customer_id=customer)["order_id"]
@@ -51,7 +51,7 @@ class TestThreeHours:
         assert refusal.value.problem["order_status"] == "EXPIRED"
         assert fast.order(order_id) == expired
 
-    def test_a_silent_restaurant_rejects(
+    def test_a_silent_restaurant_rejects_the_order(
         self, fast_stack: Stack, fast_tap: BusTap, fast: Client, customer: str
     ) -> None:
         order_id = fast.place(customer_id=customer)["order_id"]
@@ -60,9 +60,7 @@ class TestThreeHours:
         assert balance(fast_stack, order_id) == GIVEN_BACK
         assert "OrderAccepted" not in names_on_bus(fast_tap, order_id, "OrderRejected")
 
-    def test_an_acceptance_in_the_very_last_moment_is_an_acceptance(
-        self, fast_stack: Stack, fast: Client, customer: str
-    ) -> None:
+    def test_an_acceptance_in_the_very_last_moment_counts(self, fast_stack: Stack, fast: Client, customer: str) -> None:
         # The claim is what counts. Here its callback is lost, as when the API dies between the two: the workflow runs
         # into its 15 minutes, wants to claim the restaurant's silence, and finds that the restaurant spoke.
         order_id = fast.place(customer_id=customer)["order_id"]
@@ -145,7 +143,7 @@ class TestUnwinding:
         ]
         assert len(released) == 1
 
-    def test_an_order_that_ended_is_never_touched(self, stack: Stack, client: Client, customer: str) -> None:
+    def test_an_order_that_ended_stays_as_it_is(self, stack: Stack, client: Client, customer: str) -> None:
         order_id = client.place(customer_id=customer)["order_id"]
         client.deliver(order_id)
         delivered = eventually(lambda: closed(stack, order_id) and client.order(order_id), what="closing")
@@ -238,9 +236,7 @@ class TestReconciling:
         client.until(twin, "AWAITING_RESTAURANT")
         client.deliver(twin)
 
-    def test_an_order_whose_status_event_never_came_is_unwound(
-        self, stack: Stack, client: Client, customer: str
-    ) -> None:
+    def test_an_order_whose_status_event_was_lost_is_unwound(self, stack: Stack, client: Client, customer: str) -> None:
         order_id = client.place(customer_id=customer)["order_id"]
         client.until(order_id, "AWAITING_RESTAURANT")
         with muted_deaths(stack):

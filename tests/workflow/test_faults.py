@@ -67,12 +67,12 @@ def test_a_late_authorization_finds_the_tombstone(run: Run) -> None:
     assert payment["status"] == "RELEASED"
 
 
-def test_ten_deaths_are_one_end(run: Run) -> None:
+def test_ten_reports_of_a_death_lead_to_one_end(run: Run) -> None:
     events = run.facts.events[run.cases["status-aborted-ten"].order_id]
     assert len({e["detail"]["metadata"]["event_id"] for e in events if e["detail-type"] == "OrderCancelled"}) == 1
     assert sum(e["detail-type"] == "PaymentReleased" for e in events) == 1
 
 
-def test_ten_deliveries_are_one_code(run: Run) -> None:
+def test_ten_copies_of_a_delivery_event_issue_one_code(run: Run) -> None:
     case = run.cases["event-delivered-ten"]
     assert sum(e["detail-type"] == "PromoCodeIssued" for e in run.facts.events[case.order_id]) == 1

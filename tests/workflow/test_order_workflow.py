@@ -36,7 +36,9 @@ class TestDelivered:
             "OrderDelivered",
         }
 
-    def test_nothing_is_owed_to_an_order_that_ended(self, stack: Stack, client: Client, customer: str) -> None:
+    def test_an_order_that_ended_leaves_the_index_of_open_orders(
+        self, stack: Stack, client: Client, customer: str
+    ) -> None:
         order = client.place(customer_id=customer)
         client.deliver(order["order_id"])
 
@@ -62,7 +64,9 @@ class TestDeclined:
         )
         assert event["detail"]["data"]["reason"]["network"] == "mastercard"
 
-    def test_a_gateway_that_is_away_twice_declines_nothing(self, stack: Stack, client: Client, customer: str) -> None:
+    def test_a_payment_gets_past_a_gateway_that_is_away_twice(
+        self, stack: Stack, client: Client, customer: str
+    ) -> None:
         order = client.place(customer_id=customer, payment_method="pm_card_visa_gatewayUnavailableTwice")
         client.until(order["order_id"], "AWAITING_RESTAURANT", seconds=60)
         assert balance(stack, order["order_id"]) == Balance(held=2150, captured=0, voided=0)
@@ -116,7 +120,7 @@ class TestMovesThatRace:
         ("until", "move", "again"),
         [("REJECTED", "reject", "accept"), ("PREPARING", "accept", "accept"), ("PREPARING", "accept", "cancel")],
     )
-    def test_a_late_move_changes_nothing_and_says_so(
+    def test_a_late_move_is_refused_and_the_order_stays_as_it_is(
         self, client: Client, customer: str, until: str, move: str, again: str
     ) -> None:
         order_id = client.place(customer_id=customer, key=f"{customer}-{move}-{again}")["order_id"]
@@ -129,7 +133,9 @@ class TestMovesThatRace:
         assert refusal.value.problem["order_status"] == until
         assert client.order(order_id) == before
 
-    def test_two_deliveries_are_one(self, stack: Stack, client: Client, customer: str) -> None:
+    def test_a_second_delivery_is_refused_and_the_money_is_taken_once(
+        self, stack: Stack, client: Client, customer: str
+    ) -> None:
         order_id = client.place(customer_id=customer)["order_id"]
         client.deliver(order_id)
         with pytest.raises(Refused) as refusal:
