@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ministack.services import stepfunctions
-from support import ROOT
 from tiffin.events import rfc3339
+from worlds import ROOT
 
 WAITS = ".waitForTaskToken"
 
@@ -51,7 +51,9 @@ class Execution:
         self, definition: dict[str, Any], name: str, given: Any, call: Callable[[str, dict[str, Any]], Any]
     ) -> None:
         self._states, self._call, self.name = definition["States"], call, name
-        self.status, self.token, self.error = "RUNNING", None, None
+        self.status = "RUNNING"
+        self.token: str | None = None
+        self.error: str | None = None
         self.entered: list[str] = []
         self._variables: dict[str, Any] = {}
         self._execution = {"Id": f"arn:{name}", "Name": name, "Input": given, "StartTime": rfc3339()}

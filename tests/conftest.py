@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -10,7 +11,7 @@ os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "Tiffin/test"
 
 from laptop import BusTap, Stack
 from laptop.client import Client
-from support import SENDER
+from worlds.stack import SENDER
 
 
 @pytest.fixture(scope="session")
@@ -29,9 +30,8 @@ def tap(stack: Stack) -> BusTap:
 @pytest.fixture
 def client(stack: Stack) -> Iterator[Client]:
     """The REST APIs of the running stack."""
-    calls = Client(stack.outputs)
-    yield calls
-    calls.close()
+    with closing(Client(stack.outputs)) as calls:
+        yield calls
 
 
 @pytest.fixture

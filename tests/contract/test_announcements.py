@@ -14,7 +14,8 @@ import pytest
 from asl import Execution, TaskFailed, machine
 from botocore.exceptions import ClientError
 from contracts import schemas
-from orders_world import Api, orders_world
+from worlds.orders import Api, orders_world
+from worlds.runtime import ENVIRONMENT
 
 MACHINES = {
     name: machine(name, OrdersTableName="OrdersTable", EventBusName="bus", PaymentsFunctionArn="payments")
@@ -55,7 +56,7 @@ class World:
         execution = Execution(
             MACHINES[name],
             self.order_id,
-            given or self.api.workflow.started[self.order_id],
+            given or self.api.workflow.inputs[self.order_id],
             self._perform,
         )
         while execution.status == "RUNNING" and execution.at != stop_at:
@@ -74,7 +75,7 @@ class World:
             UpdateExpression="SET promo_code = :code",
             ExpressionAttributeValues={":code": promo_code},
         )
-        self.api.workflow.started[self.order_id]["promo_code"] = promo_code
+        self.api.workflow.inputs[self.order_id]["promo_code"] = promo_code
 
     def unwind(self, status: str, **more: Any) -> Execution:
         """Run the unwind workflow, as after a status event."""
@@ -119,14 +120,7 @@ class World:
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    for name, value in {
-        "AWS_DEFAULT_REGION": "eu-central-1",
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "POWERTOOLS_SERVICE_NAME": "test",
-        "POWERTOOLS_TRACE_DISABLED": "true",
-        "POWERTOOLS_METRICS_DISABLED": "true",
-    }.items():
+    for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     with orders_world(monkeypatch) as api:
         yield World(api)

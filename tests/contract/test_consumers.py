@@ -17,10 +17,10 @@ from contracts.compatibility import releases
 from contracts.schemas import Contracts, current, example
 from pydantic import BaseModel, Field
 from pydantic.fields import FieldInfo
-from support import ROOT
 from tiffin.consumer import Consumer
 from tiffin.events import EventMetadata
 from tiffin.money import Money
+from worlds import ROOT
 
 CONSUMERS: dict[str, Consumer] = {
     "promotions": promotions.consumer.consumer,

@@ -7,8 +7,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from doc_blocks import PAGES, Block, blocks
-from support import ROOT
+from worlds import ROOT
+from worlds.docs import PAGES, Block, blocks
 
 HERE = [*PAGES, ROOT / "CHANGELOG.md", *sorted((ROOT / "tests").rglob("README.md"))]
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))

@@ -4,7 +4,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from worlds import ROOT
+
 COMMANDS = {path.stem for path in (ROOT / "scripts").glob("*.py")}
 
 

@@ -10,7 +10,8 @@ import render_events
 import yaml
 from contracts import page
 from contracts.schemas import EVENTS, current, names
-from support import ROOT, resources
+from worlds import ROOT
+from worlds.templates import resources
 
 CATALOGUE = yaml.safe_load((EVENTS / "asyncapi.yaml").read_text("utf-8"))
 SERVICES = sorted(path.parent.name for path in (ROOT / "services").glob("*/template.yaml"))

@@ -11,31 +11,14 @@ import pytest
 from contracts.schemas import EVENTS, example, validate
 from laptop import menus
 from moto import mock_aws
-from orders.menus import MenuStore
 from orders.model import order_id_for
-from orders.store import OrderStore
-from support import create_table, functions, resources
 from tiffin import outbox
+from worlds.orders import orders_world
+from worlds.runtime import ENVIRONMENT, context
+from worlds.templates import functions, resources
 
 INVOCATIONS = EVENTS / "invocations"
 Invoke = Callable[[str], dict[str, Any]]
-
-
-class SilentWorkflow:
-    """Takes everything and does nothing: an order stays where it is."""
-
-    def start(self, order_id: str, workflow_input: dict[str, Any]) -> str:
-        return "started"
-
-    def stop(self, order_id: str, error: str, cause: str) -> bool:
-        return True
-
-
-class Context:
-    function_name = "sample"
-    memory_limit_in_mb = 512
-    invoked_function_arn = "arn:aws:lambda:eu-central-1:123456789012:function:sample"
-    aws_request_id = "r-1"
 
 
 def sample(name: str) -> dict[str, Any]:
@@ -45,34 +28,17 @@ def sample(name: str) -> dict[str, Any]:
 
 @pytest.fixture
 def invoke(monkeypatch: pytest.MonkeyPatch) -> Iterator[Invoke]:
-    for name, value in {
-        "AWS_DEFAULT_REGION": "eu-central-1",
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "POWERTOOLS_SERVICE_NAME": "test",
-        "POWERTOOLS_TRACE_DISABLED": "true",
-        "POWERTOOLS_METRICS_DISABLED": "true",
-        "ORDERS_TABLE": "OrdersTable",
-        "MENUS_TABLE": "MenusTable",
-        "PROMO_CODES_TABLE": "PromoCodesTable",
-        "ORDER_WORKFLOW_ARN": "arn:aws:states:eu-central-1:123456789012:stateMachine:order",
-        "UNWIND_WORKFLOW_ARN": "arn:aws:states:eu-central-1:123456789012:stateMachine:unwind",
-    }.items():
+    unwind = "arn:aws:states:eu-central-1:123456789012:stateMachine:unwind"
+    for name, value in (ENVIRONMENT | {"UNWIND_WORKFLOW_ARN": unwind}).items():
         monkeypatch.setenv(name, value)
-    with mock_aws():
-        create_table("orders", "OrdersTable")
-        create_table("orders", "MenusTable")
+    with orders_world(monkeypatch) as api:
         menus.load(boto3.client("dynamodb"), "MenusTable", menus.read())
-        api, reconciler = importlib.import_module("orders.api"), importlib.import_module("orders.reconciler")
-        tables = boto3.resource("dynamodb")
-        monkeypatch.setattr(api, "store", lambda: OrderStore(tables.Table("OrdersTable")))
-        monkeypatch.setattr(api, "menus", lambda: MenuStore(tables.Table("MenusTable")))
-        monkeypatch.setattr(api, "workflow", SilentWorkflow)
-        monkeypatch.setattr(reconciler, "store", lambda: OrderStore(tables.Table("OrdersTable")))
-        handlers = {"OrdersApiFunction": api.handler, "OrdersReconcilerFunction": reconciler.handler}
+        reconciler = importlib.import_module("orders.reconciler")
+        monkeypatch.setattr(reconciler, "store", api.module.store)
+        handlers = {"OrdersApiFunction": api.module.handler, "OrdersReconcilerFunction": reconciler.handler}
 
         def call(name: str) -> dict[str, Any]:
-            answer: dict[str, Any] = handlers[name.split("-")[0]](sample(name), Context())
+            answer: dict[str, Any] = handlers[name.split("-")[0]](sample(name), context())
             return answer
 
         yield call
@@ -102,7 +68,6 @@ def test_every_route_has_a_sample() -> None:
     assert {(sample(name)["httpMethod"], sample(name)["resource"]) for name in orders_samples()} == wanted
 
 
-@pytest.mark.filterwarnings("ignore:No application metrics")  # most requests count nothing
 def test_the_samples_tell_one_story(invoke: Invoke) -> None:
     answers = [
         ("list-restaurants", 200),

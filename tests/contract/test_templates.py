@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from cfnlint.decode.cfn_yaml import load
 from cfnlint.template.transforms._sam import Transform
-from support import ROOT
+from worlds import ROOT
 
 TEMPLATES = [ROOT / "template.yaml", *sorted(ROOT.glob("services/*/template.yaml"))]
 # Named within something else, one of many of that name, or for people only.

@@ -4,11 +4,11 @@ import json
 import uuid
 from typing import Any
 
-from contracts import schemas
 from laptop import Stack
 from laptop.client import Client
 from orders.model import order_id_for
-from support import eventually
+from worlds import feed
+from worlds.polling import eventually
 
 
 def put(stack: Stack, *events: dict[str, Any]) -> None:
@@ -24,18 +24,11 @@ def put(stack: Stack, *events: dict[str, Any]) -> None:
     assert stack.client("events").put_events(Entries=entries)["FailedEntryCount"] == 0
 
 
-def delivered(order_id: str, customer: str) -> dict[str, Any]:
-    event: dict[str, Any] = json.loads(json.dumps(schemas.example("OrderDelivered")))
-    event["detail"]["metadata"] |= {"order_id": order_id, "event_id": f"{order_id}:OrderDelivered"}
-    event["detail"]["data"]["customer_id"] = customer
-    return event
-
-
 def test_bad_events_are_kept_with_their_reason_and_good_ones_take_effect(
     stack: Stack, client: Client, customer: str
 ) -> None:
     ids = [order_id_for(customer, uuid.uuid4().hex) for _ in range(3)]
-    good, of_the_future, misshapen = (delivered(order_id, customer) for order_id in ids)
+    good, of_the_future, misshapen = (feed.event("OrderDelivered", order_id, customer_id=customer) for order_id in ids)
     of_the_future["detail"]["metadata"]["event_version"] = 99
     del misshapen["detail"]["data"]["customer_id"]
     put(stack, of_the_future, good, misshapen)

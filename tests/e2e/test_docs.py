@@ -1,7 +1,7 @@
 """The pages' blocks of Python that start an emulator of their own."""
 
 import pytest
-from doc_blocks import Block, blocks
+from worlds.docs import Block, blocks
 
 
 @pytest.mark.parametrize("block", [block for block in blocks() if block.needs_an_emulator], ids=str)

@@ -2,7 +2,7 @@
 
 from laptop import Stack
 from operations.deployed import Deployed
-from support import functions
+from worlds.templates import functions
 
 
 def test_every_function_gets_what_its_template_refers_to(stack: Stack) -> None:

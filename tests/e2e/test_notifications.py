@@ -3,7 +3,8 @@
 from laptop import Stack
 from laptop.client import Client
 from laptop.mailbox import mails, verify
-from support import SENDER, eventually
+from worlds.polling import eventually
+from worlds.stack import SENDER
 
 
 def test_a_delivered_order_is_told_in_four_mails(stack: Stack, client: Client, customer: str) -> None:

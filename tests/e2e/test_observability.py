@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from laptop import Stack
 from laptop.client import Client
-from support import ROOT, eventually
+from worlds import ROOT
+from worlds.polling import eventually
 
 
 @pytest.fixture(scope="module")

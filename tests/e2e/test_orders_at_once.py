@@ -2,7 +2,6 @@
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from subprocess import run
 from typing import Any
 
@@ -10,7 +9,8 @@ from contracts import schemas
 from laptop import BusTap, Stack
 from laptop.client import Client, Refused
 from payments.sandbox import Balance
-from support import balance
+from worlds import ROOT
+from worlds.stack import balance
 
 DECLINED = "pm_card_visa_chargeDeclined"
 
@@ -70,7 +70,7 @@ def test_ten_impatient_taps_are_one_order_and_one_payment(
 
 def test_the_readmes_calls_work_as_they_stand(stack: Stack, client: Client) -> None:
     """The calls of the README, run by a shell: none is out of date."""
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    readme = (ROOT / "README.md").read_text()
     block = next(part for part in readme.split("```") if "$API/orders" in part)
     calls = [line for line in block.replace("\\\n", " ").replace("\n       ", " ").strip().splitlines() if line]
     place, get, accept = calls[1], calls[2], calls[3].split("#")[0].strip()
@@ -102,7 +102,7 @@ def test_bad_input_over_the_wire_leaves_everything_as_it_was(client: Client, cus
         ({"key": "k" * 200}, 422),
     ):
         try:
-            client.place(customer_id=customer, **changes)  # type: ignore[arg-type]
+            client.place(customer_id=customer, **changes)
         except Refused as refusal:
             assert (refusal.status, refusal.problem["status"]) == (status, status)
             assert refusal.problem["type"].startswith("https://tiffin.example/problems/")

@@ -17,7 +17,8 @@ import httpx
 import pytest
 from laptop import BusTap, Stack
 from laptop.client import Client, Refused
-from support import eventually, names_on_bus
+from worlds.polling import eventually
+from worlds.stack import execution_arn, names_on_bus, row
 
 NAME, ADDRESS, NOTE = "Zephyrine Quixwood", "77 Xylophone Passage", "strike the obsidian gong"
 WORDS = ("Zephyrine", "Quixwood", "Xylophone", "obsidian")
@@ -59,9 +60,6 @@ def run(stack: Stack, tap: BusTap) -> Run:
         client.until(order_id, "AWAITING_RESTAURANT", seconds=60)
         return order_id
 
-    def execution(order_id: str) -> str:
-        return f"{stack.outputs['OrderWorkflowArn'].replace(':stateMachine:', ':execution:')}:{order_id}"
-
     delivered = place(client, customer)
     client.deliver(delivered, seconds=60)
     rejected = waiting()
@@ -69,7 +67,7 @@ def run(stack: Stack, tap: BusTap) -> Run:
     cancelled = waiting()
     client.move(cancelled, "cancel")
     failed = waiting()
-    workflows.stop_execution(executionArn=execution(failed))
+    workflows.stop_execution(executionArn=execution_arn(stack, failed))
     expired = waiting()
     workflows.start_execution(
         stateMachineArn=stack.outputs["UnwindWorkflowArn"],
@@ -88,7 +86,7 @@ def run(stack: Stack, tap: BusTap) -> Run:
     for order_id, end in made.orders.items():
         client.until(order_id, end, seconds=60)
         names_on_bus(tap, order_id, f"Order{end.capitalize()}")
-    workflows.stop_execution(executionArn=execution(expired))
+    workflows.stop_execution(executionArn=execution_arn(stack, expired))
     refuse_in_every_way(stack, client, customer, delivered)
     client.close()
     return made
@@ -169,10 +167,8 @@ def found(texts: list[str], *words: str) -> list[str]:
 
 def test_the_order_itself_keeps_the_personal_words(stack: Stack, run: Run) -> None:
     for order_id in run.orders:
-        row = stack.client("dynamodb").get_item(
-            TableName=stack.outputs["OrdersTableName"], Key={"order_id": {"S": order_id}}
-        )
-        assert set(WORDS) <= {word for word in WORDS if word in json.dumps(row["Item"])}
+        written = json.dumps(row(stack, order_id))
+        assert set(WORDS) <= {word for word in WORDS if word in written}
 
 
 def test_log_lines_are_free_of_personal_words(stack: Stack, run: Run) -> None:

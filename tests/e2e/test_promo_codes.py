@@ -7,7 +7,8 @@ import pytest
 from laptop import BusTap, Stack
 from laptop.client import Client, Refused
 from payments.sandbox import Balance
-from support import balance, eventually
+from worlds.polling import eventually
+from worlds.stack import balance
 
 FEAST = {"margherita": 3}
 

@@ -6,25 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from contracts import schemas
 from laptop import BusTap, Stack
 from laptop.client import Client
 from operations import dead_letters
 from operations.dead_letters import CannotRedrive, Letter
 from operations.deployed import Deployed
-from support import eventually
+from worlds import feed
+from worlds.polling import eventually
 
 
 @pytest.fixture
 def deployed(stack: Stack) -> Deployed:
     return Deployed(stack.client, stack.outputs)
-
-
-def delivered(order_id: str, customer: str) -> dict[str, Any]:
-    event: dict[str, Any] = json.loads(json.dumps(schemas.example("OrderDelivered")))
-    event["detail"]["metadata"] |= {"order_id": order_id, "event_id": f"{order_id}:OrderDelivered"}
-    event["detail"]["data"]["customer_id"] = customer
-    return event
 
 
 def new_order_id() -> str:
@@ -48,7 +41,7 @@ def test_a_poison_message_mended_is_sent_back_and_takes_effect(
     stack: Stack, deployed: Deployed, client: Client, customer: str
 ) -> None:
     order_id = new_order_id()
-    event = delivered(order_id, customer)
+    event = feed.event("OrderDelivered", order_id, customer_id=customer)
     broken = json.loads(json.dumps(event))
     del broken["detail"]["data"]["delivered_at"]
     poison(stack, broken)
@@ -71,7 +64,7 @@ def test_a_message_sent_back_as_it_was_becomes_a_dead_letter_again(
     stack: Stack, deployed: Deployed, customer: str
 ) -> None:
     order_id = new_order_id()
-    event = delivered(order_id, customer)
+    event = feed.event("OrderDelivered", order_id, customer_id=customer)
     event["detail"]["metadata"]["event_version"] = 7
     poison(stack, event)
     first = letter_of(deployed, order_id)

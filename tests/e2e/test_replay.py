@@ -9,7 +9,8 @@ from laptop import BusTap, Stack
 from laptop.client import Client
 from operations.deployed import Deployed
 from operations.replaying import CannotReplay, Replayer
-from support import eventually, names_on_bus
+from worlds.polling import eventually
+from worlds.stack import names_on_bus
 
 
 @pytest.fixture

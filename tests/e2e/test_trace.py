@@ -12,9 +12,9 @@ from laptop.client import Client
 from laptop.environment import STATE_DIR
 from laptop.record.store import FILE
 from operations.deployed import Deployed
-from support import eventually
 from tracing import html, story, timeline
 from tracing.sources import Live, Recorded, Source
+from worlds.polling import eventually
 
 CROWD = int(os.environ.get("CROWD", "20"))
 # As many at the same moment; the rest of the burst waits for a connection. More cold starts at once than that are more

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from emulator_world import CLOCK, World
 from laptop.emulator import gaps
 from laptop.emulator.launcher import Emulator
+from worlds.emulator import CLOCK, World
 
 
 @pytest.fixture(scope="session")

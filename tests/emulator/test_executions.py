@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from emulator_world import World, allow_events, unique, until
+from worlds.emulator import World, allow_events, unique
+from worlds.polling import eventually
 
 SUCCEED = {"Type": "Succeed"}
 
@@ -148,7 +149,7 @@ class TestCallback:
         assert world.end_of(execution)["output"] == '"done"'
 
     def test_time_to_wait_for_it_passes_by_the_clock(self, world: World) -> None:
-        """Two minutes of waiting are over long before this test's own deadline of twenty seconds."""
+        """Two minutes of waiting are over long before this test's own deadline of half a minute."""
         queue, _ = world.queue()
         catch = [{"ErrorEquals": ["States.Timeout"], "Next": "Silence"}]
         wait = world.waiting_for_callback(queue, TimeoutSeconds=120, Catch=catch, End=True)
@@ -234,4 +235,4 @@ class TestAnnounce:
 
 def test_until_fails_when_its_time_is_up() -> None:
     with pytest.raises(AssertionError, match="in time"):
-        until(lambda: None, timeout=0.1)
+        eventually(lambda: None, 0.1)

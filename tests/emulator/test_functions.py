@@ -4,7 +4,8 @@ import json
 import textwrap
 from typing import Any
 
-from emulator_world import World, unique, until
+from worlds.emulator import World, unique
+from worlds.polling import eventually
 
 RAISING = """
     calls = 0
@@ -64,7 +65,7 @@ class TestErrors:
             events = logs.filter_log_events(logGroupName=group)["events"]
             return any("GatewayTimeout: no answer" in event["message"] for event in events)
 
-        assert until(logged)
+        assert eventually(logged)
 
     def test_a_function_that_takes_too_long_fails_with_sandbox_timedout(self, world: World) -> None:
         function = world.function("def handler(event, context):\n    import time; time.sleep(30)", timeout=1)

@@ -12,10 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from emulator_world import World, nothing_remains_of, until, with_a_worker
 from laptop import NotRunning, Stack, StartFailed
 from laptop.emulator import launcher
 from laptop.emulator.launcher import Emulator, Process
+from worlds.emulator import World, nothing_remains_of, with_a_worker
+from worlds.polling import eventually
 
 SCRIPTS = Path(launcher.__file__).parents[2]
 
@@ -111,7 +112,7 @@ class TestEnd:
         caller.popen.send_signal(sent)
         caller.popen.wait(timeout=20)
 
-        assert until(lambda: nothing_remains_of(caller.process))
+        assert eventually(lambda: nothing_remains_of(caller.process))
 
     def test_its_own_termination_takes_the_workers_along(self, emulator: Emulator) -> None:
         process = emulator.start()
@@ -121,7 +122,7 @@ class TestEnd:
         assert emulator._popen is not None
         emulator._popen.wait(timeout=20)
 
-        assert until(lambda: nothing_remains_of(process))
+        assert eventually(lambda: nothing_remains_of(process))
 
 
 class TestStay:

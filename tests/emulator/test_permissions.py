@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 import pytest
-from emulator_world import World, allow_events, unique, until
+from worlds.emulator import World, allow_events, unique
+from worlds.polling import eventually
 
 CALL_BACK = """
     import boto3
@@ -140,7 +141,7 @@ class TestRule:
         events.put_events(Entries=[{"Source": source, "DetailType": "OrderPlaced", "Detail": "{}"}])
 
         world.next_message(queue)
-        until(lambda: [e["status"] for e in _executions(world, machine)] == status)
+        eventually(lambda: [e["status"] for e in _executions(world, machine)] == status)
 
 
 def _executions(world: World, machine: str) -> list[dict[str, Any]]:

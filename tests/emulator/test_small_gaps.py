@@ -6,9 +6,10 @@ import zipfile
 from typing import Any
 
 import pytest
-from emulator_world import World, unique, until
 from laptop.emulator.gaps import retry_delays
 from ministack.services import stepfunctions
+from worlds.emulator import World, unique
+from worlds.polling import eventually
 
 CHILD = {
     "Transform": "AWS::Serverless-2016-10-31",
@@ -58,7 +59,7 @@ class TestNestedApplication:
             (stack,) = stacks.describe_stacks(StackName=name)["Stacks"]
             return None if stack["StackStatus"].endswith("IN_PROGRESS") else stack
 
-        stack = until(settled)
+        stack = eventually(settled)
 
         assert stack["StackStatus"] == "CREATE_COMPLETE", stack.get("StackStatusReason")
         function = stack["Outputs"][0]["OutputValue"]

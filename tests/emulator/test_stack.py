@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from emulator_world import World, nothing_remains_of, processes, until
 from laptop import BuildFailed, DeployFailed, EventNotSeen, Stack, deployment, environment
 from laptop.emulator.launcher import Emulator, Process
+from worlds.emulator import World, nothing_remains_of, processes
+from worlds.polling import eventually
 
 TEMPLATE = Path(__file__).parent / "templates" / "template.yaml"
 
@@ -127,13 +128,13 @@ class TestInterrupt:
             # A shell lets what it runs in the background ignore SIGINT, and that is inherited.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
-        until(lambda: f"samcli build --config-env laptop --template-file {TEMPLATE}" in processes())
+        eventually(lambda: f"samcli build --config-env laptop --template-file {TEMPLATE}" in processes())
 
         caller.send_signal(sent)
 
         assert caller.wait(timeout=20) != 0
         # The emulator's scratch directory, which is on its command line, is in there too.
-        until(lambda: str(tmp_path) not in processes())
+        eventually(lambda: str(tmp_path) not in processes())
         assert not (tmp_path / "stack.json").exists()
 
 

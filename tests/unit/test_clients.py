@@ -2,8 +2,9 @@
 
 import pytest
 from cfnlint.decode.cfn_yaml import load
-from support import ROOT, functions
 from tiffin import clients
+from worlds import ROOT
+from worlds.templates import functions
 
 EVERY_CALL = 9
 """Seconds: two attempts of a second to connect and three to answer, and a second between them."""

@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Annotated, Any
 
-import boto3
 import pytest
-from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 from contracts.schemas import example
 from moto import mock_aws
@@ -16,6 +14,8 @@ from pydantic import BaseModel, Field
 from tiffin import consumer as module
 from tiffin.consumer import Consumer, Event
 from tiffin.telemetry import logger, tracer
+from worlds.feed import dead_letter_queue, failures, raw
+from worlds.runtime import context
 
 Message = dict[str, Any]
 
@@ -33,19 +33,7 @@ class Busy(Exception):
 @pytest.fixture
 def dead_letters(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[Message]]]:
     with mock_aws():
-        sqs = boto3.client("sqs")
-        url = sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
-        monkeypatch.setenv("DEAD_LETTER_QUEUE_URL", url)
-
-        def read() -> list[Message]:
-            found: list[Message] = []
-            while True:
-                answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
-                if not answer.get("Messages"):
-                    return found
-                found += answer["Messages"]  # type: ignore[arg-type]
-
-        yield read
+        yield dead_letter_queue(monkeypatch)
 
 
 @pytest.fixture
@@ -81,16 +69,9 @@ def delivered(order_id: str = "ord_1", **data: Any) -> dict[str, Any]:
     return event
 
 
-def record(number: int, body: Any) -> dict[str, Any]:
-    text = body if isinstance(body, str) else json.dumps(body)
-    return {"messageId": f"message-{number}", "body": text, "eventSource": "aws:sqs", "attributes": {}}
-
-
 def run(consumer: Consumer, *bodies: Any) -> list[str]:
     """Give the consumer a batch; the ids of the messages that it wants to see again."""
-    records = [record(number, body) for number, body in enumerate(bodies)]
-    answer = consumer({"Records": records}, LambdaContext())
-    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+    return failures(consumer(raw(*bodies), context()))
 
 
 def with_version(version: Any) -> dict[str, Any]:

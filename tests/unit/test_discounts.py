@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from promotions.model import euros
-from promotions_world import NOON
 from pydantic import TypeAdapter, ValidationError
 from tiffin.discounts import CodeExpired, Discount, FixedAmount, FreeDelivery, MinimumNotReached, Offer, Percentage
 from tiffin.money import Money
+from worlds.promotions import NOON
 
 FEE = Money(amount=290, currency="EUR")
 amounts = st.integers(0, 1_000_000).map(lambda amount: Money(amount=amount, currency="EUR"))

@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
-import event_feed
 import pytest
 from asl import Execution, TaskFailed, machine
 from botocore.exceptions import ClientError
@@ -21,15 +20,17 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from orders.workflow import CallbackRefused
-from orders_world import orders_world
 from payments import commands
 from payments.model import PaymentError
 from payments.operations import Payments
 from payments.sandbox import SandboxGateway
 from payments.store import PaymentStore
-from payments_world import Boundary
-from support import create_table
 from tiffin.events import rfc3339
+from worlds import feed
+from worlds.orders import orders_world
+from worlds.payments import Boundary
+from worlds.runtime import context
+from worlds.templates import create_table
 
 ENDS = {"DELIVERED", "DECLINED", "REJECTED", "CANCELLED", "EXPIRED", "FAILED"}
 ANNOUNCED_AS = {
@@ -189,7 +190,7 @@ class Tiffin(RuleBasedStateMachine):
         consumer, event = self.unheard[which % len(self.unheard)]
         if not again:
             self.unheard.remove((consumer, event))
-        assert consumer.handler(event_feed.batch(event), event_feed.context()) == {"batchItemFailures": []}
+        assert consumer.handler(feed.batch(event), context()) == {"batchItemFailures": []}
         self._relay()
 
     @precondition(lambda self: self._unreported())
@@ -337,7 +338,7 @@ class Tiffin(RuleBasedStateMachine):
                     execution.step()
             while self.unheard:
                 consumer, event = self.unheard.pop()
-                assert consumer.handler(event_feed.batch(event), event_feed.context()) == {"batchItemFailures": []}
+                assert consumer.handler(feed.batch(event), context()) == {"batchItemFailures": []}
                 self._relay()
             self.now += timedelta(hours=4)
             if not self.reconciler.sweep(self.now) and not self._running() and not self.unheard:
@@ -418,7 +419,7 @@ TestTiffin.settings = settings(
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
-TestTiffin = pytest.mark.filterwarnings("ignore:No application metrics")(TestTiffin)
+TestTiffin = pytest.mark.generated(TestTiffin)
 
 
 class TestAMoveWhileTheWorkflowTriesAgain:

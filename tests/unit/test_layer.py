@@ -5,8 +5,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from worlds import ROOT
 
-SHARED = Path(__file__).parents[2] / "services" / "shared"
+SHARED = ROOT / "services" / "shared"
 TOOLS = ("make", "sh", "cat", "cksum", "cut", "rm", "cp", "mkdir")
 
 

@@ -9,19 +9,21 @@ from typing import Any
 import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.config import Config
 from botocore.exceptions import ClientError, ReadTimeoutError
 from contracts.schemas import EVENTS, current, example
-from event_feed import batch, context, raw
 from moto import mock_aws
 from notifications import consumer
 from notifications.mailer import Mailer, MailRefused
 from notifications.mailer import ses as ses_client
 from notifications.messages import ANNOUNCED, Message, compose
 from notifications.store import LEASE, BeingSent, Sent
-from support import create_table, resources
 from tiffin.money import Money
 from tiffin.telemetry import logger
+from worlds.feed import batch, dead_letter_queue, failures, raw
+from worlds.runtime import context
+from worlds.templates import create_table, resources
 
 ADA = "ada@tiffin.example"
 SENDER = "orders@tiffin.example"
@@ -50,9 +52,8 @@ class Ses:
 def ses(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ses]:
     with mock_aws():
         for name in ("CONTACTS", "SENT"):
-            monkeypatch.setenv(f"{name}_TABLE", create_table("notifications", f"{name.title()}Table"))
-        queue = boto3.client("sqs").create_queue(QueueName="dead-letters")["QueueUrl"]
-        monkeypatch.setenv("DEAD_LETTER_QUEUE_URL", queue)
+            monkeypatch.setenv(f"{name}_TABLE", create_table("notifications", f"{name.title()}Table").name)
+        dead_letter_queue(monkeypatch)
         for name in ("OrderPlaced", "OrderExpired"):
             customer = example(name)["detail"]["data"]["customer_id"]
             table = boto3.resource("dynamodb").Table("ContactsTable")
@@ -68,15 +69,15 @@ def ses(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ses]:
 
 
 def run(*events: dict[str, Any]) -> list[str]:
-    answer = consumer.handler(batch(*events), context())
-    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+    return failures(consumer.handler(batch(*events), context()))
 
 
 def test_an_error_from_ses_is_free_of_the_recipients_address() -> None:
     """X-Ray writes down the message of a client's error, wherever it is caught afterwards."""
     client: Any = ses_client(boto3.client("sesv2", config=Config(retries={"total_max_attempts": 1})))
     sentence = f"Email address is not verified. The following identities failed the check: {ADA}"
-    refusal = AWSResponse("https://ses.example", 400, {"x-amzn-errortype": "MessageRejected"}, None)
+    headers = HTTPHeaders.from_dict({"x-amzn-errortype": "MessageRejected"})
+    refusal: Any = AWSResponse("https://ses.example", 400, headers, None)
     refusal._content = json.dumps({"message": sentence}).encode()
     client.meta.events.register("before-send.*", lambda **_: refusal)
     destination, content = {"ToAddresses": [ADA]}, {"Simple": {"Subject": {"Data": "s"}, "Body": {}}}
@@ -154,7 +155,7 @@ def test_of_two_at_once_one_sends(ses: Ses) -> None:
 def test_logs_are_free_of_address_and_customer_whatever_ses_says(ses: Ses, monkeypatch: pytest.MonkeyPatch) -> None:
     out = io.StringIO()
     monkeypatch.setattr(logger.registered_handler, "stream", out)
-    refusal = {"Error": {"Code": "MessageRejected", "Message": f"Email address is not verified: {ADA}"}}
+    refusal: Any = {"Error": {"Code": "MessageRejected", "Message": f"Email address is not verified: {ADA}"}}
     ses.troubles = [ClientError(refusal, "SendEmail")]
     assert run(example("OrderPlaced")) == ["message-0"]
     assert "MessageRejected" in out.getvalue()

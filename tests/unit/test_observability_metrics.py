@@ -7,18 +7,15 @@ import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from contracts.schemas import example, names
-from support import resources
 from tiffin import telemetry as shared
-
-ROOT = Path(__file__).resolve().parents[2]
-CONTEXT: Any = type(
-    "Context", (), {"function_name": "f", "memory_limit_in_mb": 1, "invoked_function_arn": "a", "aws_request_id": "1"}
-)()
+from worlds import ROOT
+from worlds.feed import raw
+from worlds.runtime import context
+from worlds.templates import resources
 
 
 @pytest.fixture
@@ -28,14 +25,10 @@ def handler(monkeypatch: pytest.MonkeyPatch) -> Any:
     return importlib.import_module("observability.consumer").handler
 
 
-def record(event: dict[str, Any]) -> dict[str, Any]:
-    return {"messageId": "m", "body": json.dumps(event), "eventSource": "aws:sqs", "attributes": {}}
-
-
 def counted(handler: Any, capsys: pytest.CaptureFixture[str], *events: dict[str, Any]) -> list[dict[str, Any]]:
     """The data points that a batch of events makes, each a line of the embedded metric format."""
     capsys.readouterr()
-    assert handler({"Records": [record(event) for event in events]}, CONTEXT) == {"batchItemFailures": []}
+    assert handler(raw(*events), context()) == {"batchItemFailures": []}
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     return [line for line in lines if "_aws" in line and "EventsConsumed" not in line]
 
@@ -218,5 +211,5 @@ class TestWorkOnOneOfMany:
 @pytest.mark.filterwarnings("ignore:This metric doesn't meet the requirements")  # the sample keeps its date
 def test_the_sample_invocation_is_counted(handler: Any, capsys: pytest.CaptureFixture[str]) -> None:
     path = ROOT / "events" / "invocations" / "ObservabilityConsumerFunction-delivered.json"
-    assert handler(json.loads(path.read_text("utf-8")), CONTEXT) == {"batchItemFailures": []}
+    assert handler(json.loads(path.read_text("utf-8")), context()) == {"batchItemFailures": []}
     assert '"OrdersEnded":[1.0]' in capsys.readouterr().out

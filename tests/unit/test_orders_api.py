@@ -7,7 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
-from orders_world import MENU_ITEM, PROBLEM, Api, an_order, orders_world
+from worlds.orders import MENU_ITEM, PROBLEM, Api, an_order, orders_world
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ class TestPlacing:
         [row] = api.rows()
         assert row["order_id"] == order["order_id"]
         assert row["total"] == {"amount": 2150, "currency": "EUR"}
-        assert api.workflow.started[order["order_id"]]["total"] == {"amount": 2150, "currency": "EUR"}
+        assert api.workflow.inputs[order["order_id"]]["total"] == {"amount": 2150, "currency": "EUR"}
 
     def test_a_repeated_request_is_the_same_order(self, api: Api) -> None:
         _, first = api.place()
@@ -40,7 +40,7 @@ class TestPlacing:
         status, problem = api.place(note="something else")
         assert (status, problem["type"]) == (409, PROBLEM + "idempotency-key-reused")
         assert api.rows() == before
-        assert list(api.workflow.started) == [first["order_id"]]
+        assert api.workflow.started == [first["order_id"]]
 
     def test_the_same_body_under_another_key_is_another_order(self, api: Api) -> None:
         api.place("key-1")
@@ -234,7 +234,7 @@ class TestMoves:
     def test_cancelling_stops_the_workflow(self, api: Api) -> None:
         _, order = api.place()
         assert api.call("POST", f"/orders/{order['order_id']}/cancel")[0] == 202
-        assert api.workflow.stopped == [order["order_id"]]
+        assert api.workflow.stopped == [(order["order_id"], "OrderCancelled")]
 
 
 class TestReading:

@@ -9,15 +9,16 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from contracts.schemas import EVENTS, current, example
-from event_feed import batch, context
 from orders import consumer
 from orders.commands import PlaceOrder
 from orders.model import PromoCodeAlreadyUsed, Restaurant, UnknownPromoCode, order_id_for
 from orders.operations import place
 from orders.promo_codes import PromoCodeStore
-from orders_world import MENU_ITEM, PROBLEM, Api, orders_world
-from support import resources
 from tiffin.events import rfc3339
+from worlds.feed import batch, dead_letter_queue
+from worlds.orders import MENU_ITEM, PROBLEM, Api, an_order, orders_world
+from worlds.runtime import context
+from worlds.templates import resources
 
 ANNA, BORIS = "cust-anna", "cust-boris"
 CODE = "WELCOME-7Q2M4KXC"
@@ -28,8 +29,7 @@ NOW = datetime.now(UTC)
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     """The API and the consumer over one set of tables."""
     with orders_world(monkeypatch) as ready:
-        queue = boto3.client("sqs").create_queue(QueueName="dead-letters")["QueueUrl"]
-        monkeypatch.setenv("DEAD_LETTER_QUEUE_URL", queue)
+        dead_letter_queue(monkeypatch)
         consumer.promo_codes.cache_clear()
         yield ready
     consumer.promo_codes.cache_clear()
@@ -82,8 +82,8 @@ class TestSpending:
         assert order["promo_code"] == CODE
         assert (order["subtotal"]["amount"], order["discount"]["amount"], order["total"]["amount"]) == (1900, 380, 1770)
         assert holder() == order["order_id"]
-        assert world.workflow.started[order["order_id"]]["promo_code"] == CODE
-        assert world.workflow.started[order["order_id"]]["discount"] == {"amount": 380, "currency": "EUR"}
+        assert world.workflow.inputs[order["order_id"]]["promo_code"] == CODE
+        assert world.workflow.inputs[order["order_id"]]["discount"] == {"amount": 380, "currency": "EUR"}
 
     def test_an_order_without_a_code_pays_the_full_price(self, world: Api) -> None:
         hear(issued())
@@ -137,16 +137,7 @@ class TestRaces:
     """Both have read the code as free; the table decides."""
 
     def ready(self, key: str) -> tuple[Any, PlaceOrder, dict[str, Any]]:
-        request = PlaceOrder.model_validate(
-            {
-                "customer_id": ANNA,
-                "restaurant_id": "bella",
-                "lines": [{"dish_id": "margherita", "quantity": 2}],
-                "payment_method": "pm_card_visa",
-                "delivery": {"name": "Ada", "address": "1 Analytical Row"},
-                "promo_code": CODE,
-            }
-        )
+        request = PlaceOrder.model_validate(an_order() | {"customer_id": ANNA, "promo_code": CODE})
         store = PromoCodeStore(boto3.resource("dynamodb").Table("PromoCodesTable"))
         code = store.get(ANNA, CODE)
         order_id = order_id_for(ANNA, key)
@@ -209,7 +200,7 @@ def cancelled(*codes: str) -> ClientError:
     return ClientError(
         {
             "Error": {"Code": "TransactionCanceledException", "Message": ""},
-            "CancellationReasons": [{"Code": code} for code in codes],  # type: ignore[typeddict-unknown-key]
+            "CancellationReasons": [{"Code": code} for code in codes],
         },
         "TransactWriteItems",
     )

@@ -6,83 +6,29 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
-import event_feed
 import pytest
-from botocore.exceptions import ClientError
 from moto import mock_aws
-from orders.commands import DeliveryRequest, LineRequest, PlaceOrder
-from orders.model import GRACE, Dish, Restaurant
+from orders.commands import PlaceOrder
+from orders.model import GRACE, Restaurant
 from orders.operations import place
 from orders.store import OPEN_SHARDS, OrderStore
 from orders.workflow import CallbackRefused
-from support import create_table
 from tiffin.events import rfc3339
+from worlds.orders import MENU_ITEM, an_order
+from worlds.runtime import context
+from worlds.templates import create_table
+from worlds.workflows import FakeOrderWorkflow, FakeUnwindWorkflow
 
 NOW = datetime(2026, 5, 4, 18, 30, tzinfo=UTC)
-MENU = Restaurant(
-    restaurant_id="bella",
-    name="Bella",
-    cuisine="italian",
-    currency="EUR",
-    delivery_fee=250,
-    dishes=[Dish(dish_id="margherita", name="Pizza Margherita", price=950)],
-)
-REQUEST = PlaceOrder(
-    customer_id="cust-1",
-    restaurant_id="bella",
-    lines=[LineRequest(dish_id="margherita", quantity=2)],
-    payment_method="pm_card_visa",
-    delivery=DeliveryRequest(name="Ada", address="1 Analytical Row"),
-)
-
-
-class Workflows:
-    """Both workflows' ports, remembering what they were asked."""
-
-    def __init__(self) -> None:
-        self.execution = "started"
-        self.can_stop = True
-        self.waits = True
-        self.down: set[str] = set()
-        self.started: list[str] = []
-        self.stopped: list[tuple[str, str]] = []
-        self.told: list[tuple[str, dict[str, Any]]] = []
-        self.unwound: list[str] = []
-
-    def start(self, order_id: str, _: Any) -> str:
-        self._answer(order_id)
-        self.started.append(order_id)
-        return self.execution
-
-    def stop(self, order_id: str, error: str, cause: str) -> bool:
-        self._answer(order_id)
-        if self.can_stop:
-            self.stopped.append((order_id, error))
-        return self.can_stop
-
-    def call_back(self, token: str, output: dict[str, Any]) -> None:
-        if not self.waits:
-            raise CallbackRefused("TaskTimedOut")
-        self.told.append((token, output))
-
-    def _answer(self, order_id: str) -> None:
-        if order_id in self.down:
-            raise ClientError({"Error": {"Code": "ThrottlingException", "Message": ""}}, "any")
-
-
-class Unwinds:
-    def __init__(self, workflows: Workflows) -> None:
-        self._workflows = workflows
-
-    def start(self, order_id: str, attempt: int) -> None:
-        self._workflows.unwound.append(order_id)
+MENU = Restaurant.model_validate(MENU_ITEM)
+REQUEST = PlaceOrder.model_validate(an_order())
 
 
 class World:
-    def __init__(self, module: Any, workflows: Workflows) -> None:
-        self.module, self.sweep, self.workflows = module, module.sweep, workflows
-        self.table = boto3.resource("dynamodb").Table("OrdersTable")
+    def __init__(self, module: Any) -> None:
+        self.module, self.sweep = module, module.sweep
+        self.workflow, self.unwind = FakeOrderWorkflow(), FakeUnwindWorkflow()
+        self.table = create_table("orders", "OrdersTable")
         self.store = OrderStore(self.table)
 
     def an_order(self, order_id: str = "ord_1", status: str = "PLACED", **attributes: Any) -> str:
@@ -103,16 +49,14 @@ class World:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     with mock_aws():
-        create_table("orders", "OrdersTable")
         monkeypatch.setenv("ORDERS_TABLE", "OrdersTable")
         monkeypatch.setenv("ORDER_WORKFLOW_ARN", "arn:aws:states:eu-central-1:123456789012:stateMachine:order")
         monkeypatch.setenv("UNWIND_WORKFLOW_ARN", "arn:aws:states:eu-central-1:123456789012:stateMachine:unwind")
         module = importlib.import_module("orders.reconciler")
-        workflows = Workflows()
-        world = World(module, workflows)
+        world = World(module)
         monkeypatch.setattr(module, "store", lambda: world.store)
-        monkeypatch.setattr(module, "workflow", lambda: workflows)
-        monkeypatch.setattr(module, "unwind", lambda: Unwinds(workflows))
+        monkeypatch.setattr(module, "workflow", lambda: world.workflow)
+        monkeypatch.setattr(module, "unwind", lambda: world.unwind)
         yield world
 
 
@@ -123,7 +67,7 @@ class TestPlacedOrders:
     def test_an_order_without_an_execution_is_started(self, world: World) -> None:
         world.an_order()
         assert world.sweep(SOON) == {"execution-started": 1}
-        assert world.workflows.started == ["ord_1"]
+        assert world.workflow.started == ["ord_1"]
 
     def test_an_order_that_was_started_is_left_alone_until_it_is_overdue(self, world: World) -> None:
         world.an_order()
@@ -134,18 +78,18 @@ class TestPlacedOrders:
     def test_an_order_that_was_just_placed_is_left_alone(self, world: World) -> None:
         world.an_order()
         assert world.sweep(NOW + timedelta(seconds=30)) == {}
-        assert world.workflows.started == []
+        assert world.workflow.started == []
 
     def test_an_order_whose_execution_runs_is_left_alone(self, world: World) -> None:
         world.an_order()
-        world.workflows.execution = "running"
+        world.workflow.state = "running"
         assert world.sweep(SOON) == {}
 
     def test_an_order_whose_execution_ended_unheard_is_unwound(self, world: World) -> None:
         world.an_order()
-        world.workflows.execution = "ended"
+        world.workflow.state = "ended"
         assert world.sweep(SOON) == {"execution-ended": 1}
-        assert world.workflows.unwound == ["ord_1"]
+        assert world.unwind.started == ["ord_1"]
         # Not settled: if the unwind fails too, the next look is minutes away, not hours.
         assert world.row()["check_at"] < rfc3339(SOON + timedelta(minutes=6))
 
@@ -155,7 +99,7 @@ class TestUnheardMoves:
         claim = {"move": "accept", "at": rfc3339(NOW)}
         world.an_order(status="AWAITING_RESTAURANT", claims={"AWAITING_RESTAURANT": claim}, task_token="t-2")
         assert world.sweep(SOON) == {"callback-lost": 1}
-        assert world.workflows.told == [("t-2", {"order_id": "ord_1"} | claim)]
+        assert world.workflow.callbacks == [("t-2", {"order_id": "ord_1"} | claim)]
 
     def test_a_move_made_during_the_sweep_keeps_its_own_moment(
         self, world: World, monkeypatch: pytest.MonkeyPatch
@@ -174,48 +118,48 @@ class TestUnheardMoves:
             )
             raise CallbackRefused("TaskTimedOut")
 
-        monkeypatch.setattr(world.workflows, "call_back", answered_meanwhile)
+        monkeypatch.setattr(world.workflow, "call_back", answered_meanwhile)
         world.sweep(SOON)
         assert world.row()["check_at"] == theirs
 
     def test_a_workflow_that_has_moved_on_is_left_alone(self, world: World) -> None:
         claim = {"move": "deliver", "at": rfc3339(NOW)}
         world.an_order(status="OUT_FOR_DELIVERY", claims={"OUT_FOR_DELIVERY": claim}, task_token="t-9")
-        world.workflows.waits = False
+        world.workflow.waits = False
         assert world.sweep(SOON) == {}
-        assert world.workflows.unwound == []
+        assert world.unwind.started == []
 
     @pytest.mark.parametrize("running", [True, False])
     def test_a_cancellation_left_half_done_is_completed(self, world: World, running: bool) -> None:
         claim = {"move": "cancel", "at": rfc3339(NOW)}
         world.an_order(status="AWAITING_RESTAURANT", claims={"AWAITING_RESTAURANT": claim})
-        world.workflows.can_stop = running
+        world.workflow.runs = running
         assert world.sweep(SOON) == {"cancel-not-done": 1}
-        assert world.workflows.stopped == ([("ord_1", "OrderCancelled")] if running else [])
-        assert world.workflows.unwound == ["ord_1"]
+        assert world.workflow.stopped == ([("ord_1", "OrderCancelled")] if running else [])
+        assert world.unwind.started == ["ord_1"]
 
 
 class TestOverdueOrders:
     def test_an_overdue_order_that_still_runs_is_stopped_and_unwound(self, world: World) -> None:
         world.an_order(status="OUT_FOR_DELIVERY")
         assert world.sweep(OVERDUE) == {"overdue": 1}
-        assert world.workflows.stopped == [("ord_1", "OrderExpired")]
-        assert world.workflows.unwound == ["ord_1"]
+        assert world.workflow.stopped == [("ord_1", "OrderExpired")]
+        assert world.unwind.started == ["ord_1"]
 
     def test_an_overdue_order_whose_status_event_was_lost_is_unwound(self, world: World) -> None:
         world.an_order(status="OUT_FOR_DELIVERY")
-        world.workflows.can_stop = False
+        world.workflow.runs = False
         assert world.sweep(OVERDUE) == {"overdue": 1}
-        assert world.workflows.unwound == ["ord_1"]
+        assert world.unwind.started == ["ord_1"]
 
     def test_an_unwind_that_failed_is_tried_again_and_counted(
         self, world: World, caplog: pytest.LogCaptureFixture
     ) -> None:
         world.an_order(status="OUT_FOR_DELIVERY")
-        world.workflows.can_stop = False
+        world.workflow.runs = False
         for attempt in range(6):
             world.sweep(OVERDUE + timedelta(minutes=6 * attempt))
-        assert world.workflows.unwound == ["ord_1"] * 6
+        assert world.unwind.started == ["ord_1"] * 6
         assert world.row()["repairs"] == 6
 
 
@@ -224,7 +168,7 @@ class TestEnds:
     def test_an_end_whose_announcement_is_missing_is_handed_to_the_unwind(self, world: World, end: str) -> None:
         world.an_order(status=end)
         assert world.sweep(SOON) == {"end-not-announced": 1}
-        assert world.workflows.unwound == ["ord_1"]
+        assert world.unwind.started == ["ord_1"]
         assert world.row()["status"] == end
 
     def test_a_closed_order_is_left_alone(self, world: World) -> None:
@@ -237,9 +181,9 @@ class TestTheSweep:
     def test_the_others_are_repaired_when_one_order_is_in_trouble(self, world: World) -> None:
         for n in range(4):
             world.an_order(f"ord_{n}")
-        world.workflows.down = {"ord_2"}
+        world.workflow.down_for = {"ord_2"}
         assert world.sweep(SOON) == {"execution-started": 3}
-        world.workflows.down = set()
+        world.workflow.down_for = set()
         assert world.sweep(SOON + timedelta(minutes=1)) == {"execution-started": 1}
 
     def test_open_orders_are_spread_over_the_shards(self, world: World) -> None:
@@ -255,7 +199,7 @@ class TestTheSweep:
         shards = {order_id: world.row(order_id)["open_shard"] for order_id in map(world.an_order, map(str, range(96)))}
         time_for = iter([True] * OPEN_SHARDS * 3 + [False])
         assert world.sweep(SOON, lambda: next(time_for)) == {"execution-started": OPEN_SHARDS * 3}
-        assert Counter(shards[order_id] for order_id in world.workflows.started) == dict.fromkeys(shards.values(), 3)
+        assert Counter(shards[order_id] for order_id in world.workflow.started) == dict.fromkeys(shards.values(), 3)
         assert world.sweep(SOON) == {"execution-started": 96 - OPEN_SHARDS * 3}
 
     @pytest.mark.parametrize(("seconds", "repairs"), [(14, {}), (16, {"overdue": 1})])
@@ -263,9 +207,9 @@ class TestTheSweep:
         self, world: World, monkeypatch: pytest.MonkeyPatch, seconds: int, repairs: dict[str, int]
     ) -> None:
         world.an_order()
-        context = event_feed.context()
-        monkeypatch.setattr(context, "get_remaining_time_in_millis", lambda: seconds * 1000)
-        assert world.module.handler({}, context) == repairs
+        last = context()
+        monkeypatch.setattr(last, "get_remaining_time_in_millis", lambda: seconds * 1000)
+        assert world.module.handler({}, last) == repairs
 
     def test_the_others_are_repaired_when_one_order_is_unreadable(
         self, world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

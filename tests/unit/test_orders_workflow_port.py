@@ -1,6 +1,7 @@
 """The Step Functions port against moto, and the numbers that code and state machine share."""
 
 import json
+from collections.abc import Iterator
 
 import boto3
 import pytest
@@ -9,7 +10,7 @@ from botocore.stub import Stubber
 from moto import mock_aws
 from orders.model import DELIVERY_WINDOW
 from orders.workflow import CallbackRefused, OrderWorkflow
-from support import ROOT
+from worlds import ROOT
 
 WAITS = {
     "StartAt": "Wait",
@@ -18,13 +19,13 @@ WAITS = {
 
 
 @pytest.fixture
-def workflow() -> OrderWorkflow:
+def workflow() -> Iterator[OrderWorkflow]:
     with mock_aws():
         client = boto3.client("stepfunctions")
         machine = client.create_state_machine(
             name="order", definition=json.dumps(WAITS), roleArn="arn:aws:iam::123456789012:role/any"
         )
-        yield OrderWorkflow(client, machine["stateMachineArn"])  # type: ignore[misc]
+        yield OrderWorkflow(client, machine["stateMachineArn"])
 
 
 def test_starting_twice_is_one_execution(workflow: OrderWorkflow) -> None:

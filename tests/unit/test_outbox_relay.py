@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -11,8 +10,10 @@ import pytest
 from boto3.dynamodb.types import TypeSerializer
 from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import mock_aws
-from support import resources
 from tiffin import outbox
+from worlds.feed import dead_letter_queue
+from worlds.runtime import context
+from worlds.templates import resources
 
 ORDER = "ord_vc72z45425iwi2mntvykvtjm4w"
 TRACE = "Root=1-6926e7d4-0a1b2c3d4e5f60718293a4b5;Parent=6b221d5bc9e6496c;Sampled=1"
@@ -49,7 +50,7 @@ class FakeBus:
     """Takes entries as EventBridge does, and refuses those whose number is in `refused`."""
 
     def __init__(self, *refused: int) -> None:
-        self.refused, self.requests, self.events = set(refused), [], []  # type: ignore[var-annotated]
+        self.refused, self.requests, self.events = set(refused), list[int](), list[int]()
 
     def put_events(self, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
         self.requests.append(len(Entries))
@@ -87,10 +88,7 @@ class TestOnTheBus:
         outbox._bus.cache_clear()
 
     def test_an_outbox_item_becomes_an_event(self, queue: Any) -> None:
-        context = SimpleNamespace(
-            function_name="relay", memory_limit_in_mb=512, invoked_function_arn="arn", aws_request_id="1"
-        )
-        answer = outbox.handler({"Records": records(7)}, context)
+        answer = outbox.handler({"Records": records(7)}, context())
         assert answer == {"batchItemFailures": []}
         (event,) = queue()
         assert event["source"] == "tiffin.payments"
@@ -137,10 +135,7 @@ class TestFailures:
     def test_a_failure_is_answered_with_the_records_sequence_number(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("EVENT_BUS_NAME", BUS)
         monkeypatch.setattr(outbox, "_bus", lambda: FakeBus(3))
-        context = SimpleNamespace(
-            function_name="relay", memory_limit_in_mb=512, invoked_function_arn="arn", aws_request_id="1"
-        )
-        answer = outbox.handler({"Records": records(1, 2, 3, 4)}, context)
+        answer = outbox.handler({"Records": records(1, 2, 3, 4)}, context())
         assert answer == {"batchItemFailures": [{"itemIdentifier": "seq-3"}]}
 
     def test_the_first_refused_entry_is_reported(self) -> None:
@@ -188,17 +183,12 @@ class TestPoison:
     def letters(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         outbox._sqs.cache_clear()
         with mock_aws():
-            sqs = boto3.client("sqs")
-            url = sqs.create_queue(QueueName="dlq")["QueueUrl"]
-            monkeypatch.setenv("DEAD_LETTER_QUEUE_URL", url)
-            yield lambda: sqs.receive_message(
-                QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], VisibilityTimeout=0
-            ).get("Messages", [])
+            yield dead_letter_queue(monkeypatch)
         outbox._sqs.cache_clear()
 
     @staticmethod
-    def poison(number: int = 1, **image: str) -> dict[str, Any]:
-        return record({"order_id": ORDER, "record": f"EVENT#X{number}", **image}, number)
+    def poison(**image: str) -> dict[str, Any]:
+        return record({"order_id": ORDER, "record": "EVENT#X1", **image}, 1)
 
     @pytest.mark.parametrize(
         ("image", "reason"),

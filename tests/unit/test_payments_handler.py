@@ -3,24 +3,22 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
 from moto import mock_aws
 from payments import commands, gateway, handler, model, sandbox
-from payments_world import CUSTOMER, ORDER, OTHER_ORDER, World, authorize, capture, release
 from referencing import Registry, Resource
+from worlds import ROOT
+from worlds.payments import CUSTOMER, ORDER, OTHER_ORDER, World, authorize, capture, release
+from worlds.runtime import context
 
-EVENTS = Path(__file__).resolve().parents[2] / "events"
+EVENTS = ROOT / "events"
 CONTRACT = json.loads((EVENTS / "commands" / "payments.json").read_text())
 SCHEMAS = [CONTRACT, *(json.loads(path.read_text()) for path in (EVENTS / "schemas").glob("*.json"))]
 REGISTRY: Registry[Any] = Registry().with_resources(
     [(schema["$id"], Resource.from_contents(schema)) for schema in SCHEMAS]
-)
-CONTEXT: Any = SimpleNamespace(
-    function_name="payments", memory_limit_in_mb=512, invoked_function_arn="arn", aws_request_id="1"
 )
 
 
@@ -42,7 +40,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 def invoke(request: dict[str, Any]) -> dict[str, str]:
     """As the workflow does: the answer fits the contract."""
-    answer: dict[str, str] = handler.handler(request, CONTEXT)
+    answer: dict[str, str] = handler.handler(request, context())
     validate(answer, f"{CONTRACT['$id']}#/$defs/{request['operation']}_answer")
     return answer
 
@@ -98,7 +96,7 @@ class TestTheContract:
         with pytest.raises(ValidationError):
             validate(request_, CONTRACT["$id"])
         with pytest.raises(model.InvalidPaymentRequest):
-            handler.handler(request_, CONTEXT)
+            handler.handler(request_, context())
 
     def test_each_error_is_in_the_contract(self) -> None:
         raised = {error.__name__ for error in model.PaymentError.__subclasses__()} - {"IllegalMove"}
@@ -128,7 +126,7 @@ class TestWhatIsSeen:
     def test_logs_are_free_of_what_is_personal(self, world: World, capfd: pytest.CaptureFixture[str]) -> None:
         for request in (authorize(), capture(), release(OTHER_ORDER), authorize("pm_card_visa_chargeDeclined")):
             try:
-                handler.handler(request, CONTEXT)
+                handler.handler(request, context())
             except model.PaymentError as error:
                 print(error)
         written = "".join(capfd.readouterr())

@@ -8,7 +8,7 @@ from payments.gateway import GatewayTimeout, GatewayUnavailable
 from payments.model import CaptureRefused, InvalidPaymentRequest, PaymentContended, PaymentMismatch, Status
 from payments.sandbox import Balance
 from payments.store import Overtaken
-from payments_world import AMOUNT, CUSTOMER, ORDER, OTHER_ORDER, TRACE, World, authorize, capture, release
+from worlds.payments import AMOUNT, CUSTOMER, ORDER, OTHER_ORDER, TRACE, World, authorize, capture, release
 
 HELD = Balance(held=AMOUNT, captured=0, voided=0)
 TAKEN = Balance(held=AMOUNT, captured=AMOUNT, voided=0)

@@ -24,10 +24,10 @@ from payments.model import CaptureRefused, Payment, Status
 from payments.operations import Payments
 from payments.sandbox import Balance, SandboxGateway
 from payments.store import PaymentStore
-from payments_world import AMOUNT, ORDER, MemoryDynamo, World, authorize, capture, release
+from worlds.payments import AMOUNT, ORDER, MemoryDynamo, World, authorize, capture, release
 
 GO, DIE_BEFORE, DIE_AFTER = "go", "die before", "die after"
-REQUESTS = {"authorize": authorize, "capture": capture, "release": release}
+REQUESTS: dict[str, Callable[[], dict[str, Any]]] = {"authorize": authorize, "capture": capture, "release": release}
 OPEN = {Status.AUTHORIZING, Status.AUTHORIZED, Status.CAPTURING}
 
 
@@ -283,7 +283,7 @@ class InterleavingsOnMoto(Interleavings):
             self.aws.stop()
 
 
-TestInterleavings = Interleavings.TestCase
+TestInterleavings = pytest.mark.generated(Interleavings.TestCase)
 TestInterleavings.settings = settings(max_examples=400, stateful_step_count=30, deadline=None)
-TestInterleavingsOnMoto = InterleavingsOnMoto.TestCase
+TestInterleavingsOnMoto = pytest.mark.generated(InterleavingsOnMoto.TestCase)
 TestInterleavingsOnMoto.settings = settings(max_examples=8, stateful_step_count=20, deadline=None)

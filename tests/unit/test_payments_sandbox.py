@@ -16,8 +16,8 @@ from payments.gateway import (
 )
 from payments.model import Decline, PaymentMismatch
 from payments.sandbox import DECLINES, NETWORKS, Balance, SandboxGateway
-from payments_world import AMOUNT, ORDER, OTHER_ORDER, World
 from tiffin.money import Money
+from worlds.payments import AMOUNT, ORDER, OTHER_ORDER, World
 
 PRICE = Money(amount=AMOUNT, currency="EUR")
 

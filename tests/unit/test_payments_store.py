@@ -10,8 +10,8 @@ from moto import mock_aws
 from payments.gateway import GatewayUnavailable
 from payments.model import Decline, Payment, Status
 from payments.store import Overtaken, PaymentStore
-from payments_world import CUSTOMER, ORDER, TRACE, World
 from tiffin.money import Money
+from worlds.payments import CUSTOMER, ORDER, TRACE, World
 
 PRICE = Money(amount=2350, currency="EUR")
 

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -28,8 +27,9 @@ from payments.gateway import (
 from payments.model import Decline, HeldElsewhere, Payment, PaymentMismatch
 from payments.operations import Payments
 from payments.stripe_gateway import StripeGateway
-from payments_world import Boundary, World, authorize, capture, release
 from tiffin.money import Money
+from worlds import ROOT
+from worlds.payments import Boundary, World, authorize, capture, release
 
 SECRET = "tiffin/stripe"
 PRICE = Money(amount=2350, currency="EUR")
@@ -39,7 +39,7 @@ DECLINED_METHOD = "pm_card_chargeCustomerFail"
 
 @pytest.fixture(scope="module")
 def api_base() -> Iterator[str]:
-    program = Path(__file__).parents[2] / "scripts" / "localstripe_server.py"
+    program = ROOT / "scripts" / "localstripe_server.py"
     process = subprocess.Popen([sys.executable, str(program), "--port", "0"], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout

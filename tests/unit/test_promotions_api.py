@@ -6,18 +6,17 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
-from aws_lambda_powertools.utilities.typing import LambdaContext
 from contracts.schemas import EVENTS
 from moto import mock_aws
 from promotions import api
 from promotions.ledger import News
 from promotions.model import Delivery, Expiry, code_for, euros
 from promotions.redemption import Happened
-from promotions_world import ANNA, BORIS, TRACE, RecordingStore, delivered, ended, expired, order, placed
-from support import create_table
 from tiffin.problems import CONTENT_TYPE, TYPE_BASE
+from worlds.promotions import ANNA, BORIS, TRACE, RecordingStore, delivered, ended, expired, order, placed
+from worlds.runtime import context
+from worlds.templates import create_table
 
 NOW = datetime.now(UTC)
 WELCOME = code_for(ANNA, "WELCOME_BACK", "WELCOME")
@@ -26,21 +25,11 @@ WELCOME = code_for(ANNA, "WELCOME_BACK", "WELCOME")
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[RecordingStore]:
     with mock_aws():
-        table = boto3.resource("dynamodb").Table(create_table("promotions", "PromotionsTable"))
+        table = create_table("promotions", "PromotionsTable")
         monkeypatch.setenv("PROMOTIONS_TABLE", table.name)
         api.store.cache_clear()
         yield RecordingStore(table)
     api.store.cache_clear()
-
-
-class Context(LambdaContext):
-    """What Lambda tells an invocation of itself."""
-
-    def __init__(self) -> None:
-        self._function_name = "api"
-        self._memory_limit_in_mb = 512
-        self._invoked_function_arn = "arn:aws:lambda:eu-central-1:123456789012:function:api"
-        self._aws_request_id = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
 
 
 def get(path: str = "/promo-codes", method: str = "GET", **query: str) -> tuple[int, str, Any]:
@@ -60,7 +49,7 @@ def get(path: str = "/promo-codes", method: str = "GET", **query: str) -> tuple[
             "body": None,
             "isBase64Encoded": False,
         },
-        Context(),
+        context("api"),
     )
     headers = {**answer.get("headers", {}), **answer.get("multiValueHeaders", {})}
     [content_type] = headers["Content-Type"] if isinstance(headers["Content-Type"], list) else [headers["Content-Type"]]
@@ -182,5 +171,5 @@ def test_an_unknown_path_is_answered_404(store: RecordingStore) -> None:
 
 def test_the_sample_invocations_are_answered(store: RecordingStore) -> None:
     samples = {path.stem: json.loads(path.read_text()) for path in (EVENTS / "invocations").glob("PromotionsApi*.json")}
-    answers = {name: api.handler(sample, Context())["statusCode"] for name, sample in samples.items()}
+    answers = {name: api.handler(sample, context("api"))["statusCode"] for name, sample in samples.items()}
     assert answers == {"PromotionsApiFunction-list": 200, "PromotionsApiFunction-no-customer": 422}

@@ -2,12 +2,10 @@
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
 import pytest
-from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 from contracts.schemas import EVENTS, current, example, validate
 from moto import mock_aws
@@ -15,9 +13,12 @@ from promotions import consumer
 from promotions.consumer import promotions as connected
 from promotions.model import code_for
 from promotions.store import PromotionsStore
-from promotions_world import ANNA, TRACE, order
-from support import create_table, resources
 from tiffin.telemetry import logger
+from worlds import feed
+from worlds.feed import dead_letter_queue, failures, raw
+from worlds.promotions import ANNA, TRACE, announced, order
+from worlds.runtime import context
+from worlds.templates import create_table, resources
 
 INVOCATIONS = sorted((EVENTS / "invocations").glob("PromotionsConsumerFunction-*.json"))
 WELCOME = code_for(ANNA, "WELCOME_BACK", "WELCOME")
@@ -28,83 +29,39 @@ class World:
 
     Attributes:
         table: the promotions table.
+        dead_letters: takes out what the dead-letter queue holds.
     """
 
-    def __init__(self, table: Any, dead_letters: str) -> None:
-        self.table, self._dead_letters = table, dead_letters
+    def __init__(self, table: Any, dead_letters: Callable[[], list[Any]]) -> None:
+        self.table, self.dead_letters = table, dead_letters
 
     def announced(self) -> list[dict[str, Any]]:
         """What the outbox holds, as complete events."""
-        envelope = {key: value for key, value in example("OrderPlaced").items() if key not in ("detail-type", "source")}
-        return [
-            envelope
-            | {"detail-type": item["detail_type"], "source": item["source"], "detail": json.loads(item["detail"])}
-            for item in self.table.scan()["Items"]
-            if item["record"].startswith("EVENT#")
-        ]
+        return announced(self.table)
 
     def names(self) -> list[str]:
         """Names of what the outbox holds."""
         return sorted(event["detail-type"] for event in self.announced())
 
-    def dead_letters(self) -> list[Any]:
-        """What the dead-letter queue holds."""
-        answer = boto3.client("sqs").receive_message(
-            QueueUrl=self._dead_letters, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
-        )
-        return list(answer.get("Messages", []))
-
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     with mock_aws():
-        table = boto3.resource("dynamodb").Table(create_table("promotions", "PromotionsTable"))
-        queue = boto3.client("sqs").create_queue(QueueName="dead-letters")["QueueUrl"]
+        table = create_table("promotions", "PromotionsTable")
         monkeypatch.setenv("PROMOTIONS_TABLE", table.name)
-        monkeypatch.setenv("DEAD_LETTER_QUEUE_URL", queue)
         connected.cache_clear()
-        yield World(table, queue)
+        yield World(table, dead_letter_queue(monkeypatch))
     connected.cache_clear()
 
 
-class Context(LambdaContext):
-    """What Lambda tells an invocation of itself."""
-
-    def __init__(self) -> None:
-        self._function_name = "consumer"
-        self._memory_limit_in_mb = 512
-        self._invoked_function_arn = "arn:aws:lambda:eu-central-1:123456789012:function:consumer"
-        self._aws_request_id = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
-
-
-def batch(*events: Any) -> dict[str, Any]:
-    return {
-        "Records": [
-            {
-                "messageId": f"message-{number}",
-                "body": event if isinstance(event, str) else json.dumps(event),
-                "eventSource": "aws:sqs",
-                "attributes": {},
-            }
-            for number, event in enumerate(events)
-        ]
-    }
-
-
 def run(*events: Any) -> list[str]:
-    answer = consumer.handler(batch(*events), Context())
-    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+    return failures(consumer.handler(raw(*events), context()))
 
 
 def happened(name: str, number: int, **data: Any) -> dict[str, Any]:
     """An order event by its contract, about one of Anna's orders."""
-    event = example(name)
-    event["detail"]["metadata"] |= {
-        "event_id": f"{order(number)}:{name}",
-        "order_id": order(number),
-        "trace_header": TRACE,
-    }
-    event["detail"]["data"] |= {"customer_id": ANNA, "promo_code": None, **data}
+    event = feed.event(name, order(number), **{"customer_id": ANNA, "promo_code": None} | data)
+    event["detail"]["metadata"]["trace_header"] = TRACE
     validate(event)
     return event
 
@@ -212,7 +169,7 @@ def test_the_queue_waits_six_times_as_long_as_the_function_may_run() -> None:
 @pytest.mark.parametrize("path", INVOCATIONS, ids=lambda path: path.stem)
 def test_the_sample_invocations_are_batches_of_contracts(world: World, path: Any) -> None:
     sample = json.loads(path.read_text())
-    answer = consumer.handler(sample, Context())
+    answer = consumer.handler(sample, context())
     assert answer == {"batchItemFailures": []}
     letters = [letter["Body"] for letter in world.dead_letters()]
     for record in sample["Records"]:

@@ -14,14 +14,14 @@ from promotions.ledger import MAX_CODES, News, decide
 from promotions.model import Budget, Grant, History, Terms, code_for, euros
 from promotions.redemption import State, Use, holders
 from promotions.rules import RULES
-from promotions_world import ANNA, NOON, SPRING, Ledger, delivered, ended, expired, order, placed, said
 from tiffin.discounts import FixedAmount
+from worlds.promotions import ANNA, NOON, SPRING, Ledger, delivered, ended, expired, order, placed, said
 
 WELCOME = code_for(ANNA, "WELCOME_BACK", "WELCOME")
 EVERY_RULE = (*RULES, SPRING.grants)
 
 
-def outcome(news: tuple[News, ...]) -> tuple[object, ...]:
+def outcome(news: tuple[News, ...]) -> tuple[object, object, object, list[tuple[str, ...]]]:
     """Everything that must not depend on the order of arrival: codes to the last field, uses, announcements."""
     ledger = Ledger(rules=EVERY_RULE).take(*news)
     customer = ledger.customer
@@ -44,7 +44,7 @@ def test_all_orders_of_arrival_of_a_small_history_end_the_same() -> None:
         expired(4),
     )
     expected = outcome(story)
-    assert [name for name, *_ in expected[3]] == 5 * ["PromoCodeIssued"] + 2 * ["PromoCodeRedeemed"] + [  # type: ignore[index]
+    assert [name for name, *_ in expected[3]] == 5 * ["PromoCodeIssued"] + 2 * ["PromoCodeRedeemed"] + [
         "PromoCodeRestored"
     ]
     for permutation in itertools.permutations(story):

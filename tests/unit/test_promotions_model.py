@@ -8,12 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from promotions.model import (
+    Delivery,
     Expiry,
     History,
     code_for,
     end_of_day,
 )
-from promotions_world import ANNA, BORIS, NOON, delivery, order
+from worlds.promotions import ANNA, BORIS, NOON, delivery, order
 
 
 def test_the_code_of_a_customer_and_a_reason_is_always_the_same() -> None:
@@ -39,7 +40,12 @@ def test_a_day_ends_at_midnight_utc_wherever_its_moment_was_told() -> None:
 
 
 def test_a_history_is_the_same_in_any_order_of_arrival() -> None:
-    facts = [delivery(3, days=1), delivery(1, days=2), delivery(2, days=1), Expiry(order(4), NOON)]
+    facts: list[Delivery | Expiry] = [
+        delivery(3, days=1),
+        delivery(1, days=2),
+        delivery(2, days=1),
+        Expiry(order(4), NOON),
+    ]
     histories = {History.of(permutation) for permutation in itertools.permutations(facts)}
     assert len(histories) == 1
     [history] = histories

@@ -13,11 +13,11 @@ from promotions.model import Delivery, Expiry, Grant, History, PromoCode, Terms,
 from promotions.rules import RULES, apology, campaign, free_delivery, loyalty, welcome_back
 from promotions.rules.campaign import Campaign
 from promotions.store import _data
-from promotions_world import ANNA, NOON, SPRING, delivery, order
 from pydantic import ValidationError
 from tiffin.discounts import FixedAmount, Percentage
 from tiffin.events import event_id
 from tiffin.money import Money
+from worlds.promotions import ANNA, NOON, SPRING, delivery, order
 
 
 def keys(*grants: Grant) -> list[str]:

@@ -1,6 +1,5 @@
 """The promotions table, against moto's DynamoDB: what is written, once, whoever else writes."""
 
-import json
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -17,13 +16,16 @@ from promotions.model import Budget, Grant, History, Terms, code_for, euros
 from promotions.operations import TooMuchContention
 from promotions.redemption import State, Use
 from promotions.rules import RULES
-from promotions_world import (
+from tiffin.discounts import FixedAmount
+from tiffin.events import event_id
+from worlds.promotions import (
     ANNA,
     BORIS,
     NOON,
     TRACE,
     Ledger,
     RecordingStore,
+    announced,
     delivered,
     ended,
     expired,
@@ -31,9 +33,7 @@ from promotions_world import (
     placed,
     said,
 )
-from support import create_table
-from tiffin.discounts import FixedAmount
-from tiffin.events import event_id
+from worlds.templates import create_table
 
 WELCOME = code_for(ANNA, "WELCOME_BACK", "WELCOME")
 
@@ -41,31 +41,12 @@ WELCOME = code_for(ANNA, "WELCOME_BACK", "WELCOME")
 @pytest.fixture
 def table() -> Iterator[Any]:
     with mock_aws():
-        yield boto3.resource("dynamodb").Table(create_table("promotions", "PromotionsTable"))
+        yield create_table("promotions", "PromotionsTable")
 
 
 @pytest.fixture
 def store(table: Any) -> RecordingStore:
     return RecordingStore(table)
-
-
-def announced(table: Any) -> list[dict[str, Any]]:
-    """The outbox, as complete EventBridge events."""
-    return [
-        {
-            "version": "0",
-            "id": "1",
-            "detail-type": item["detail_type"],
-            "source": item["source"],
-            "account": "123456789012",
-            "time": "2026-11-26T12:00:00Z",
-            "region": "eu-central-1",
-            "resources": [],
-            "detail": json.loads(item["detail"]),
-        }
-        for item in table.scan()["Items"]
-        if item["record"].startswith("EVENT#")
-    ]
 
 
 def before_writing(table: Any, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object], times: int = 1) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from worlds import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 SEAM = ROOT / "services" / "shared" / "tiffin" / "telemetry.py"
 MODULES = sorted(path for path in (ROOT / "services").rglob("*.py") if path != SEAM)
 TRACING = ("aws_xray_sdk", "opentelemetry", "aws_lambda_powertools.tracing", "ddtrace")
@@ -56,20 +56,19 @@ class Spans(BaseProvider):
 # The one line that a move would change in tiffin.telemetry.
 aws_lambda_powertools.Tracer = functools.partial(aws_lambda_powertools.Tracer, provider=Spans())
 
-from types import SimpleNamespace
 from moto import mock_aws
 from pydantic import BaseModel
-context = SimpleNamespace(function_name="f", memory_limit_in_mb=1, invoked_function_arn="arn", aws_request_id="1")
+from worlds.runtime import context
 with mock_aws(), contextlib.redirect_stdout(io.StringIO()):
     from payments import handler
-    from payments_world import World, authorize
+    from worlds.payments import World, authorize
     import os
     world = World()
     os.environ |= {"PAYMENT_PROVIDER": "sandbox", "PAYMENTS_TABLE": world.table, "SANDBOX_LEDGER_TABLE": world.ledger}
-    handler.handler(authorize(), context)
-    handler.handler(authorize("pm_card_amex_chargeDeclined", order="ord_" + "b" * 26), context)
+    handler.handler(authorize(), context())
+    handler.handler(authorize("pm_card_amex_chargeDeclined", order="ord_" + "b" * 26), context())
     try:
-        handler.handler({"operation": "capture", "order_id": "nonsense"}, context)
+        handler.handler({"operation": "capture", "order_id": "nonsense"}, context())
     except Exception:
         pass
     from contracts.schemas import example
@@ -78,7 +77,7 @@ with mock_aws(), contextlib.redirect_stdout(io.StringIO()):
     class Anything(BaseModel): pass
     consumer.on("OrderDelivered", reads=Anything)(lambda event: None)
     record = {"messageId": "m", "body": json.dumps(example("OrderDelivered")), "eventSource": "aws:sqs"}
-    consumer({"Records": [record]}, context)
+    consumer({"Records": [record]}, context())
 assert not [name for name, module in sys.modules.items() if name.startswith("aws_xray_sdk") and module]
 print(json.dumps(SPANS))
 """

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from laptop.record.store import Record
 from laptop.record.xray import Api, Daemon
-from support import eventually
+from worlds.polling import eventually
 
 
 def segment(trace: str, own: str = "s1", at: float = 1000.0, **more: Any) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A second stack for the tests about time: on its clock three hours pass in thirty seconds."""
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from laptop import BusTap, Stack
@@ -25,6 +26,5 @@ def fast_tap(fast_stack: Stack) -> BusTap:
 @pytest.fixture
 def fast(fast_stack: Stack) -> Iterator[Client]:
     """The fast stack's REST APIs."""
-    calls = Client(fast_stack.outputs)
-    yield calls
-    calls.close()
+    with closing(Client(fast_stack.outputs)) as calls:
+        yield calls

@@ -9,7 +9,8 @@ from contracts import schemas
 from laptop import BusTap, Stack
 from laptop.client import Client, NotThere, Refused
 from payments.sandbox import Balance
-from support import balance, eventually, names_on_bus
+from worlds.polling import eventually
+from worlds.stack import balance, execution_arn, names_on_bus, row
 
 GIVEN_BACK = Balance(held=2150, captured=0, voided=2150)
 
@@ -20,10 +21,6 @@ def unwinds(stack: Stack, order_id: str) -> list[dict[str, Any]]:
     found = client.list_executions(stateMachineArn=arn)["executions"]
     described = [client.describe_execution(executionArn=e["executionArn"]) for e in found]
     return [e for e in described if json.loads(e["input"])["detail"]["name"] == order_id]
-
-
-def execution_arn(stack: Stack, order_id: str) -> str:
-    return stack.outputs["OrderWorkflowArn"].replace(":stateMachine:", ":execution:") + f":{order_id}"
 
 
 class TestThreeHours:
@@ -218,20 +215,19 @@ class TestReconciling:
         # A row as the API leaves it if it dies before StartExecution.
         order_id = client.place(customer_id=customer)["order_id"]
         twin = order_id[:-4] + "twin"
-        table, database = stack.outputs["OrdersTableName"], stack.client("dynamodb")
-        row = database.get_item(TableName=table, Key={"order_id": {"S": order_id}})["Item"]
+        left = row(stack, order_id)
         for attribute in ("task_token", "payment", "reason"):
-            row.pop(attribute, None)
-        row |= {
+            left.pop(attribute, None)
+        left |= {
             "order_id": {"S": twin},
             "status": {"S": "PLACED"},
             "claims": {"M": {}},
-            "timeline": {"M": {"PLACED": row["placed_at"]}},
+            "timeline": {"M": {"PLACED": left["placed_at"]}},
             "payment": {"M": {"status": {"S": "PENDING"}}},
             "open_shard": {"S": "open-3"},
             "check_at": {"S": "2026-01-01T00:00:00.000Z"},
         }
-        database.put_item(TableName=table, Item=row)
+        stack.client("dynamodb").put_item(TableName=stack.outputs["OrdersTableName"], Item=left)
         sweep(stack)
         client.until(twin, "AWAITING_RESTAURANT")
         client.deliver(twin)
@@ -256,9 +252,7 @@ class TestReconciling:
 
 
 def closed(stack: Stack, order_id: str) -> bool:
-    key = {"order_id": {"S": order_id}}
-    row = stack.client("dynamodb").get_item(TableName=stack.outputs["OrdersTableName"], Key=key)["Item"]
-    return "open_shard" not in row
+    return "open_shard" not in row(stack, order_id)
 
 
 def reopen(stack: Stack, order_id: str) -> None:

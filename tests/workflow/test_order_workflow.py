@@ -7,7 +7,8 @@ from contracts import schemas
 from laptop import BusTap, Stack
 from laptop.client import Client, Refused
 from payments.sandbox import Balance
-from support import balance, eventually, names_on_bus
+from worlds.polling import eventually
+from worlds.stack import balance, names_on_bus, row
 
 INSUFFICIENT = "pm_card_mastercard_chargeDeclinedInsufficientFunds"
 
@@ -43,9 +44,7 @@ class TestDelivered:
         client.deliver(order["order_id"])
 
         def closed() -> bool:
-            key = {"order_id": {"S": order["order_id"]}}
-            row = stack.client("dynamodb").get_item(TableName=stack.outputs["OrdersTableName"], Key=key)["Item"]
-            return not {"open_shard", "check_at", "task_token"} & row.keys()
+            return not {"open_shard", "check_at", "task_token"} & row(stack, order["order_id"]).keys()
 
         assert eventually(closed, what="leaving the index of open orders")
 

@@ -1,10 +1,12 @@
 """A customer's orders as the promo-code context hears of them, and the ledger kept in memory."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from contracts.schemas import example
 from promotions.ledger import Announcement, Change, Customer, News, decide
 from promotions.model import Delivery, Expiry, History, Rule, euros
 from promotions.operations import Promotions
@@ -113,6 +115,16 @@ class Ledger:
             uses={**self.customer.uses, **change.uses},
         )
         self.announced.extend(change.announcements)
+
+
+def announced(table: Any) -> list[dict[str, Any]]:
+    """What the outbox of the promotions table holds, as complete EventBridge events."""
+    envelope = example("PromoCodeIssued")
+    return [
+        envelope | {"detail-type": row["detail_type"], "source": row["source"], "detail": json.loads(row["detail"])}
+        for row in table.scan()["Items"]
+        if row["record"].startswith("EVENT#")
+    ]
 
 
 def said(announcements: Sequence[Announcement]) -> list[tuple[str, ...]]:

@@ -3,19 +3,18 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.exceptions import ClientError
 from payments import commands, sandbox
 from payments.gateway import Authorized, Captured, GatewayTimeout, Opened, PaymentGateway, Voided
 from payments.model import Decline, Payment
 from payments.operations import Payments
 from payments.store import PaymentStore
-from support import resources
 from tiffin.money import Money
+
+from worlds.templates import create_table, dynamodb, resources
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -62,10 +61,10 @@ class Boundary:
     before: dict[str, Hook] = field(default_factory=dict)
     after: dict[str, Hook] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
+    provider: str = field(init=False)
 
-    @property
-    def provider(self) -> str:
-        return self.inner.provider
+    def __post_init__(self) -> None:
+        self.provider = self.inner.provider
 
     def lose_answer(self, operation: str) -> None:
         """Let the next call do its work and its answer never arrive."""
@@ -111,19 +110,6 @@ class _Crossing:
 
 def _nothing() -> None:
     pass
-
-
-@cache
-def _client() -> "DynamoDBClient":
-    # A client takes longer to make than most tests take; moto answers any that was made after its own import.
-    return boto3.client("dynamodb", region_name="eu-central-1")
-
-
-def _make_tables(client: "DynamoDBClient", *names: str) -> None:
-    for name in names:
-        wanted = resources("payments")[name]["Properties"]
-        shape = {key: wanted[key] for key in ("AttributeDefinitions", "KeySchema", "BillingMode")}
-        client.create_table(TableName=name, **shape)
 
 
 class MemoryDynamo:
@@ -190,8 +176,9 @@ class World:
     def __init__(self, client: Any = None) -> None:
         self.table, self.ledger = "PaymentsTable", "SandboxLedgerTable"
         if client is None:
-            client = _client()
-            _make_tables(client, self.table, self.ledger)
+            for table in (self.table, self.ledger):
+                create_table("payments", table)
+            client = dynamodb()
         self.client: DynamoDBClient = client
         self.naps: list[float] = []
         self.sandbox = sandbox.SandboxGateway(self.client, self.ledger, sleep=self.naps.append)

@@ -6,7 +6,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from support import ROOT
+from worlds import ROOT
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 

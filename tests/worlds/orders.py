@@ -6,17 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import boto3
 import pytest
-from botocore.exceptions import ClientError
 from moto import mock_aws
 from orders.menus import MenuStore
 from orders.promo_codes import PromoCodeStore
 from orders.store import OrderStore
-from support import create_table
 from tiffin.telemetry import logger
 
-MENU_ITEM = {
+from worlds.runtime import context
+from worlds.templates import create_table
+from worlds.workflows import FakeOrderWorkflow
+
+MENU_ITEM: dict[str, Any] = {
     "restaurant_id": "bella",
     "name": "Bella",
     "cuisine": "italian",
@@ -27,43 +28,11 @@ MENU_ITEM = {
 PROBLEM = "https://tiffin.example/problems/"
 
 
-class FakeWorkflow:
-    """Stands at the Step Functions port; remembers what it was asked and can be made to fail."""
-
-    def __init__(self) -> None:
-        self.started: dict[str, dict[str, Any]] = {}
-        self.callbacks: list[tuple[str, dict[str, Any]]] = []
-        self.stopped: list[str] = []
-        self.down = False
-
-    def __contains__(self, order_id: str) -> bool:
-        return order_id in self.started
-
-    def _answer(self) -> None:
-        if self.down:
-            raise ClientError({"Error": {"Code": "ServiceUnavailable", "Message": ""}}, "any")
-
-    def start(self, order_id: str, workflow_input: dict[str, Any]) -> str:
-        self._answer()
-        self.started[order_id] = workflow_input
-        return "started"
-
-    def call_back(self, token: str, output: dict[str, Any]) -> None:
-        self._answer()
-        self.callbacks.append((token, output))
-
-    def stop(self, order_id: str, error: str, cause: str) -> bool:
-        self._answer()
-        self.stopped.append(order_id)
-        return True
-
-
 class Api:
     """The API as a client sees it."""
 
-    def __init__(self, module: Any, workflow: FakeWorkflow) -> None:
-        self.module, self.workflow = module, workflow
-        self.table = boto3.resource("dynamodb").Table("OrdersTable")
+    def __init__(self, module: Any, workflow: FakeOrderWorkflow, table: Any) -> None:
+        self.module, self.workflow, self.table = module, workflow, table
 
     def call(
         self,
@@ -88,7 +57,7 @@ class Api:
             "body": text,
             "isBase64Encoded": False,
         }
-        answer = self.module.handler(event, Context())
+        answer = self.module.handler(event, context("orders"))
         if answer["statusCode"] >= 400:
             types = answer.get("multiValueHeaders", {}).get("Content-Type") or [answer["headers"]["Content-Type"]]
             assert types == ["application/problem+json"], answer
@@ -107,14 +76,7 @@ class Api:
         )
 
     def rows(self) -> list[dict[str, Any]]:
-        return self.table.scan()["Items"]
-
-
-class Context:
-    function_name = "orders"
-    memory_limit_in_mb = 512
-    invoked_function_arn = "arn:aws:lambda:eu-central-1:123456789012:function:orders"
-    aws_request_id = "r-1"
+        return list(self.table.scan()["Items"])
 
 
 def an_order() -> dict[str, Any]:
@@ -131,27 +93,24 @@ def an_order() -> dict[str, Any]:
 def orders_world(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     """The API, with its tables made of the template."""
     with mock_aws():
-        for name, table in {
-            "ORDERS_TABLE": "OrdersTable",
-            "MENUS_TABLE": "MenusTable",
-            "PROMO_CODES_TABLE": "PromoCodesTable",
-        }.items():
-            create_table("orders", table)
-            monkeypatch.setenv(name, table)
+        orders, menus, codes = (
+            create_table("orders", name) for name in ("OrdersTable", "MenusTable", "PromoCodesTable")
+        )
+        for name, table in {"ORDERS_TABLE": orders, "MENUS_TABLE": menus, "PROMO_CODES_TABLE": codes}.items():
+            monkeypatch.setenv(name, table.name)
         monkeypatch.setenv("ORDER_WORKFLOW_ARN", "arn:aws:states:eu-central-1:123456789012:stateMachine:order")
-        tables = boto3.resource("dynamodb")
-        tables.Table("MenusTable").put_item(Item=MENU_ITEM)
+        menus.put_item(Item=MENU_ITEM)
         module = importlib.import_module("orders.api")
-        workflow = FakeWorkflow()
+        workflow = FakeOrderWorkflow()
         for name, adapter in {
-            "store": OrderStore(tables.Table("OrdersTable"), pause=lambda _: None),
-            "menus": MenuStore(tables.Table("MenusTable")),
-            "promo_codes": PromoCodeStore(tables.Table("PromoCodesTable")),
+            "store": OrderStore(orders, pause=lambda _: None),
+            "menus": MenuStore(menus),
+            "promo_codes": PromoCodeStore(codes),
             "workflow": workflow,
         }.items():
             monkeypatch.setattr(module, name, lambda adapter=adapter: adapter)
         try:
-            yield Api(module, workflow)
+            yield Api(module, workflow, orders)
         finally:
             # As Lambda's next invocation would: the order of this world is nobody's business outside.
             logger.clear_state()

@@ -6,34 +6,19 @@ import os
 import socket
 import subprocess
 import textwrap
-import time
 import uuid
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from laptop import environment
 from laptop.emulator.launcher import Process
 
+from worlds.polling import eventually
+
 CLOCK = 60
 """A minute of a workflow's time takes a second here."""
-
-T = TypeVar("T")
-
-
-def until(look: Callable[[], T | None], timeout: float = 20.0) -> T:
-    """Poll until `look` returns something true, and return that.
-
-    Args:
-        look: what to try.
-        timeout: seconds.
-    """
-    deadline = time.monotonic() + timeout
-    while not (found := look()):
-        assert time.monotonic() < deadline, "It did not happen in time."
-        time.sleep(0.05)
-    return found
 
 
 class World:
@@ -100,7 +85,7 @@ class World:
             described: dict[str, Any] = self.states.describe_execution(executionArn=execution)
             return described if described["status"] != "RUNNING" else None
 
-        return until(ended)
+        return eventually(ended, what="the end of the execution")
 
     def history(self, execution: str) -> list[dict[str, Any]]:
         """An execution's events."""
@@ -121,14 +106,14 @@ class World:
             self.queues.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy(arn))})
         return str(url), str(arn)
 
-    def next_message(self, queue: str, timeout: float = 20.0) -> Any:
+    def next_message(self, queue: str) -> Any:
         """Wait for a message, take it off the queue, and return its body, which is JSON."""
 
         def receive() -> dict[str, Any] | None:
             messages = self.queues.receive_message(QueueUrl=queue, WaitTimeSeconds=1).get("Messages")
             return messages[0] if messages else None
 
-        message = until(receive, timeout)
+        message = eventually(receive, what="a message")
         self.queues.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
         return json.loads(message["Body"])
 

@@ -1,0 +1,82 @@
+"""What consumer tests feed to consumers, and where these put what they cannot read."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+from contracts.schemas import example, validate
+
+
+def event(name: str, order_id: str, **data: Any) -> dict[str, Any]:
+    """A complete EventBridge event about an order.
+
+    Args:
+        name: the event's name.
+        order_id: the order.
+        data: what differs from the contract's example.
+    """
+    made = example(name)
+    made["detail"]["metadata"] |= {"order_id": order_id, "event_id": f"{order_id}:{name}"}
+    made["detail"]["data"] |= data
+    return made
+
+
+def batch(*events: dict[str, Any]) -> dict[str, Any]:
+    """A batch of the queue, as Lambda hands it over.
+
+    Args:
+        events: complete EventBridge events.
+
+    Raises:
+        ContractViolation: one of them is not what its producer may send, so nothing can be learnt from feeding it.
+    """
+    for each in events:
+        validate(each)
+    return raw(*events)
+
+
+def raw(*bodies: Any) -> dict[str, Any]:
+    """A batch of whatever may lie in a queue: for tests of what a consumer does with what it cannot read.
+
+    Args:
+        bodies: of the messages, in order, as text or as what becomes JSON; message ids count them.
+    """
+    return {
+        "Records": [
+            {
+                "messageId": f"message-{number}",
+                "body": body if isinstance(body, str) else json.dumps(body),
+                "eventSource": "aws:sqs",
+                "attributes": {},
+            }
+            for number, body in enumerate(bodies)
+        ]
+    }
+
+
+def failures(answer: Any) -> list[str]:
+    """Ids of the messages that a consumer wants to see again, by its answer to a batch."""
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+def dead_letter_queue(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[dict[str, Any]]]:
+    """Make a dead-letter queue (moto's), and name it in the environment.
+
+    Returns:
+        What takes out all that has come since the last time.
+    """
+    sqs = boto3.client("sqs")
+    url = sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
+    monkeypatch.setenv("DEAD_LETTER_QUEUE_URL", url)
+
+    def take() -> list[dict[str, Any]]:
+        taken: list[dict[str, Any]] = []
+        while found := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]).get(
+            "Messages"
+        ):
+            taken += [dict(message) for message in found]
+        return taken
+
+    return take

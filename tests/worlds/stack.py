@@ -1,0 +1,40 @@
+"""What workflow and end-to-end tests ask of the deployed stack."""
+
+from typing import Any
+
+from laptop import BusTap, Stack
+from payments.sandbox import Balance, SandboxGateway
+
+SENDER = "orders@tiffin.example"
+"""Address that the deployed stack's mails come from. Whoever awaits mail has it verified first."""
+
+
+def row(stack: Stack, order_id: str) -> dict[str, Any]:
+    """An order's row, as DynamoDB writes it down."""
+    key = {"order_id": {"S": order_id}}
+    found = stack.client("dynamodb").get_item(TableName=stack.outputs["OrdersTableName"], Key=key)
+    return dict(found["Item"])
+
+
+def balance(stack: Stack, order_id: str) -> Balance:
+    """What the sandbox gateway's own ledger says of an order's money."""
+    return SandboxGateway(stack.client("dynamodb"), stack.outputs["SandboxLedgerTableName"]).balance(order_id)
+
+
+def execution_arn(stack: Stack, order_id: str) -> str:
+    """ARN of the order workflow's execution, which is named by the order."""
+    return f"{stack.outputs['OrderWorkflowArn'].replace(':stateMachine:', ':execution:')}:{order_id}"
+
+
+def names_on_bus(tap: BusTap, order_id: str, *awaited: str) -> set[str]:
+    """The names of the events that an order put on the bus, promo codes apart.
+
+    Args:
+        tap: the bus.
+        order_id: the order.
+        awaited: names to wait for first.
+    """
+    for name in awaited:
+        tap.wait_for_event(name, order_id)
+    names = {e["detail-type"] for e in tap.events if e["detail"]["metadata"]["order_id"] == order_id}
+    return names - {"PromoCodeIssued"}

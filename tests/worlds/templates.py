@@ -1,0 +1,52 @@
+"""The services' templates, and tables made from them."""
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from cfnlint.decode.cfn_yaml import load  # the short forms (!Ref, !Sub) need a reader that knows them
+
+from worlds import ROOT
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient, DynamoDBServiceResource
+    from mypy_boto3_dynamodb.service_resource import Table
+
+
+@cache
+def resources(service: str) -> dict[str, Any]:
+    """The resources of a service's template, intrinsic functions unresolved."""
+    return dict(load(str(ROOT / "services" / service / "template.yaml"))["Resources"])
+
+
+def functions() -> list[tuple[str, str]]:
+    """Every function of every service: nested application and logical id, such as `("Orders", "ApiFunction")`."""
+    return [
+        (service.title(), logical_id)
+        for service in sorted(path.parent.name for path in (ROOT / "services").glob("*/template.yaml"))
+        for logical_id, resource in resources(service).items()
+        if resource["Type"] == "AWS::Serverless::Function"
+    ]
+
+
+# Clients are made once: that takes longer than most tests do. Moto answers any that was made after its own import.
+@cache
+def dynamodb() -> "DynamoDBClient":
+    """A client of moto's DynamoDB: to be used inside `mock_aws`."""
+    return boto3.client("dynamodb", region_name="eu-central-1")
+
+
+@cache
+def _tables() -> "DynamoDBServiceResource":
+    return boto3.resource("dynamodb", region_name="eu-central-1")
+
+
+def create_table(service: str, logical_id: str) -> "Table":
+    """Make a table of a service's template in moto's DynamoDB, named by its logical id."""
+    wanted = resources(service)[logical_id]["Properties"]
+    plain = {
+        key: wanted[key]
+        for key in ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
+        if key in wanted
+    }
+    return _tables().create_table(TableName=logical_id, **plain)

@@ -1,0 +1,71 @@
+"""Stand-ins at the Step Functions ports: they remember what they were asked, and can be told what to answer."""
+
+from typing import Any, Literal
+
+from botocore.exceptions import ClientError
+from orders.workflow import CallbackRefused
+
+
+class FakeOrderWorkflow:
+    """The order workflow's executions.
+
+    Attributes:
+        started: the orders whose execution was to be started, one entry for each call.
+        inputs: what they were started with, by order.
+        callbacks: token and output of each callback.
+        stopped: order and error of each execution that was stopped.
+        state: what is found when an execution is to be started.
+        runs: whether an execution is there to be stopped.
+        waits: whether the workflow waits for callbacks.
+        down: whether Step Functions cannot be asked at all.
+        down_for: the orders that it cannot be asked about.
+    """
+
+    def __init__(self) -> None:
+        self.started: list[str] = []
+        self.inputs: dict[str, dict[str, Any]] = {}
+        self.callbacks: list[tuple[str, dict[str, Any]]] = []
+        self.stopped: list[tuple[str, str]] = []
+        self.state: Literal["started", "running", "ended"] = "started"
+        self.runs = self.waits = True
+        self.down = False
+        self.down_for: set[str] = set()
+
+    def __contains__(self, order_id: str) -> bool:
+        return order_id in self.inputs
+
+    def start(self, order_id: str, workflow_input: dict[str, Any]) -> Literal["started", "running", "ended"]:
+        self._reached(order_id)
+        self.started.append(order_id)
+        self.inputs[order_id] = workflow_input
+        return self.state
+
+    def call_back(self, task_token: str, output: dict[str, Any]) -> None:
+        self._reached(output["order_id"])
+        if not self.waits:
+            raise CallbackRefused("TaskTimedOut")
+        self.callbacks.append((task_token, output))
+
+    def stop(self, order_id: str, error: str, cause: str) -> bool:
+        self._reached(order_id)
+        if self.runs:
+            self.stopped.append((order_id, error))
+        return self.runs
+
+    def _reached(self, order_id: str) -> None:
+        if self.down or order_id in self.down_for:
+            raise ClientError({"Error": {"Code": "ServiceUnavailable", "Message": ""}}, "any")
+
+
+class FakeUnwindWorkflow:
+    """The unwind workflow's executions.
+
+    Attributes:
+        started: the orders that were to be unwound, one entry for each call.
+    """
+
+    def __init__(self) -> None:
+        self.started: list[str] = []
+
+    def start(self, order_id: str, attempt: int) -> None:
+        self.started.append(order_id)
