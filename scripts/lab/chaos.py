@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from orders.model import ENDS
+from tiffin.money import printed
 
 from .cases import (
     API,
@@ -128,12 +129,13 @@ def run(lab: Lab, seed: int, orders: int) -> Report:
     placed = [case for case in rows if case.order_id in facts.orders]
     ends = Counter(str(facts.orders[case.order_id]["status"]) for case in placed)
     balances = {case.order_id: facts.balance(case.order_id) for case in placed}
-    delivered = sum(
-        int(facts.orders[case.order_id]["total"]["amount"])
-        for case in placed
-        if facts.orders[case.order_id]["status"] == "DELIVERED"
-    )
-    captured = sum(balance.captured for balance in balances.values())
+    delivered: Counter[str] = Counter()
+    captured: Counter[str] = Counter()
+    for case in placed:
+        order = facts.orders[case.order_id]
+        total = order["total"]
+        delivered[total["currency"]] += int(total["amount"]) if order["status"] == "DELIVERED" else 0
+        captured[total["currency"]] += balances[case.order_id].captured
     double = sum(
         sum(entry["entry"].startswith("CAPTURE#") for entry in facts.ledger.get(order_id, [])) > 1
         for order_id in balances
@@ -149,14 +151,18 @@ def run(lab: Lab, seed: int, orders: int) -> Report:
         f"Ended: {', '.join(f'{count} {end}' for end, count in sorted(ends.items()))}.",
         f"Double captures: {double}. Captures without delivery: {without}. Holds left: {held}."
         f" Codes issued twice: {twice}.",
-        f"Money: {delivered / 100:.2f} by the delivered orders, {captured / 100:.2f} captured by the gateway's ledger.",
+        f"Money: {_sums(delivered)} by the delivered orders, {_sums(captured)} captured by the gateway's ledger.",
     ]
     wrong = [
         f"{case.name} {inv}: {fault}; {case.faults}" for case in rows for inv, fault in verdicts[case.name].items()
     ]
     if delivered != captured:
-        wrong.append(f"the sum over orders is {delivered}, the sum over the ledger {captured}")
+        wrong.append(f"the sum over orders is {_sums(delivered)}, the sum over the ledger {_sums(captured)}")
     return Report(figures, wrong)
+
+
+def _sums(by_currency: Counter[str]) -> str:
+    return " and ".join(printed(amount, currency) for currency, amount in sorted(by_currency.items())) or "nothing"
 
 
 def seeded(seed: int, *parts: object) -> random.Random:

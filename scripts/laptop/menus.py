@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal, Protocol, Self
 
 from boto3.dynamodb.types import TypeSerializer
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, TypeAdapter, model_validator
+from tiffin.charges import chargeable
+from tiffin.money import Currency, Money
 
 MENUS = Path(__file__).with_name("menus.json")
 
@@ -69,8 +71,8 @@ class Restaurant(BaseModel):
 
     Attributes:
         restaurant_id: `r-` and a slug.
-        currency: ISO 4217 code of all its prices.
-        delivery_fee: minor units of `currency`.
+        currency: ISO 4217 code of all its prices; one that cards are charged in.
+        delivery_fee: minor units of `currency`. As all prices, a multiple of what cards are charged in steps of.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -80,7 +82,7 @@ class Restaurant(BaseModel):
     cuisine: Text
     city: Text
     address: Text
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+    currency: Currency
     delivery_fee: Annotated[StrictInt, Field(ge=0, le=10_000)]
     dishes: Annotated[list[Dish], Field(min_length=1)]
 
@@ -89,6 +91,14 @@ class Restaurant(BaseModel):
         ids = [dish.dish_id for dish in self.dishes]
         if twice := sorted({i for i in ids if ids.count(i) > 1}):
             raise ValueError(f"dish ids used twice: {twice}")
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_paid(self) -> Self:
+        step = chargeable(self.currency).step
+        prices = {"delivery": self.delivery_fee} | {dish.dish_id: dish.price for dish in self.dishes}
+        if odd := sorted(name for name, price in prices.items() if price % step):
+            raise ValueError(f"not in steps of {Money(amount=step, currency=self.currency)}: {odd}")
         return self
 
 

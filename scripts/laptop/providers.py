@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from payments.sandbox import Balance, SandboxGateway
+from payments.stripe_amounts import from_stripe
 
 from .environment import ROOT
 
@@ -50,9 +51,10 @@ class StripeBooks:
             was_held = intent["status"] in {"requires_capture", "succeeded"} or (
                 intent["status"] == "canceled" and charged
             )
-            held += intent["amount"] if was_held else 0
-            captured += intent["amount"] if intent["status"] == "succeeded" else 0
-            voided += intent["amount"] if was_held and intent["status"] == "canceled" else 0
+            amount = from_stripe(intent["amount"], intent["currency"]).amount
+            held += amount if was_held else 0
+            captured += amount if intent["status"] == "succeeded" else 0
+            voided += amount if was_held and intent["status"] == "canceled" else 0
         return Balance(held=held, captured=captured, voided=voided)
 
 

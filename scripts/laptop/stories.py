@@ -11,6 +11,7 @@ from orders.model import ENDS
 from payments.sandbox import Balance
 from rich.console import Console
 from rich.markup import escape
+from tiffin.money import Money, printed
 
 from .client import Client
 from .providers import Books
@@ -145,7 +146,7 @@ class Teller:
     def title(self, story: Story) -> None:
         """Open a story."""
         self._say(f"\n[bold]{escape(story.title)}[/bold]")
-        price = _amount(story.order["total"])
+        price = Money.model_validate(story.order["total"])
         self._say(
             f"  [dim]{story.order['order_id']} · {story.customer} · {price} at {story.order['restaurant_name']}[/dim]"
         )
@@ -196,14 +197,10 @@ class Teller:
 def _fate(balance: Balance, currency: str) -> str:
     """What became of the money, in words."""
     if balance.captured:
-        return f"{_amount({'amount': balance.captured, 'currency': currency})} held, then taken"
+        return f"{printed(balance.captured, currency)} held, then taken"
     if balance.held:
-        return f"{_amount({'amount': balance.held, 'currency': currency})} held, then given back"
+        return f"{printed(balance.held, currency)} held, then given back"
     return "none was held"
-
-
-def _amount(money: dict[str, Any]) -> str:
-    return f"{money['amount'] / 100:.2f} {money['currency']}"
 
 
 def _moment(text: str) -> float:

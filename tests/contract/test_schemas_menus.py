@@ -1,6 +1,7 @@
 """The menus are sound, and they arrive in the table as the orders service reads them."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -130,3 +131,32 @@ def plain(value: Any) -> Any:
     if isinstance(value, list):
         return [plain(member) for member in value]
     return value if isinstance(value, (str, bool)) else int(value)
+
+
+@pytest.mark.parametrize(
+    ("restaurant", "says"),
+    [
+        ({"currency": "XYZ"}, "no currency of ISO 4217"),
+        ({"currency": "eur"}, "currency"),
+        ({"currency": "IRR"}, "No card is charged in IRR"),
+        ({"currency": "KWD", "delivery_fee": 255}, r"not in steps of KWD 0.010: ['delivery']"),
+        ({"currency": "MGA", "delivery_fee": 200}, "not in steps of MGA 1.00: ['calzone-classico'"),
+    ],
+    ids=["unprintable", "small letters", "unpaid", "fils", "iraimbilanja"],
+)
+def test_prices_that_nobody_could_print_or_pay_are_refused(
+    restaurant: dict[str, Any], says: str, tmp_path: Path
+) -> None:
+    given = json.loads(menus.MENUS.read_text("utf-8"))
+    given[0] |= restaurant
+    (tmp_path / "menus.json").write_text(json.dumps(given))
+    with pytest.raises(ValidationError, match=re.escape(says)):
+        menus.read(tmp_path / "menus.json")
+
+
+@pytest.mark.parametrize("currency", ["EUR", "JPY", "ISK", "HUF", "BHD"])
+def test_prices_in_a_currency_that_cards_are_charged_in_are_taken(currency: str, tmp_path: Path) -> None:
+    given = json.loads(menus.MENUS.read_text("utf-8"))
+    given[0]["currency"] = currency
+    (tmp_path / "menus.json").write_text(json.dumps(given))
+    assert menus.read(tmp_path / "menus.json")[0].currency == currency

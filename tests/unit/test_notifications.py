@@ -173,7 +173,7 @@ def test_an_unreadable_message_goes_to_the_dead_letter_queue(ses: Ses) -> None:
 def test_a_mail_says_when_it_happened_and_what_it_costs() -> None:
     mail = compose("OrderPlaced", "ord_1", Money(amount=2350, currency="EUR"), NOW)
     assert mail.subject == "We have your order"
-    assert "23.50 EUR at 12:00 UTC on 26 November 2026" in mail.text
+    assert "EUR 23.50 at 12:00 UTC on 26 November 2026" in mail.text
 
 
 def test_the_rule_lets_through_exactly_what_is_read() -> None:

@@ -25,6 +25,9 @@ from orders.model import (
     IllegalMove,
     Move,
     Order,
+    OrderNotPayable,
+    OrderTotalTooLarge,
+    OrderTotalTooSmall,
     PromoCodeAlreadyUsed,
     Restaurant,
     RestaurantSummary,
@@ -158,6 +161,23 @@ def unknown_restaurant(_: UnknownRestaurant) -> Response[str]:
 @app.exception_handler(UnknownDish)
 def unknown_dish(error: UnknownDish) -> Response[str]:
     return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "unknown-dish", str(error), dish_id=error.dish_id).response()
+
+
+@app.exception_handler(OrderTotalTooSmall)
+def order_total_too_small(error: OrderTotalTooSmall) -> Response[str]:
+    limit = error.limit.model_dump()
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "order-total-too-small", str(error), limit=limit).response()
+
+
+@app.exception_handler(OrderTotalTooLarge)
+def order_total_too_large(error: OrderTotalTooLarge) -> Response[str]:
+    limit = error.limit.model_dump()
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "order-total-too-large", str(error), limit=limit).response()
+
+
+@app.exception_handler(OrderNotPayable)
+def order_not_payable(error: OrderNotPayable) -> Response[str]:
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "order-not-payable", str(error)).response()
 
 
 @app.exception_handler(UnknownPromoCode)

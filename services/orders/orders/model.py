@@ -2,16 +2,18 @@
 
 import base64
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, StrictInt
+from tiffin.charges import NotChargeable, Range, chargeable
 from tiffin.discounts import Offer
 from tiffin.events import ORDER_ENDS
 from tiffin.ids import Slug
-from tiffin.money import Currency, Money
+from tiffin.money import Money
 
 # Three hours: food that has not arrived by then is worth nothing. The workflow's own TimeoutSeconds says the same.
 DELIVERY_WINDOW = timedelta(hours=3)
@@ -77,6 +79,26 @@ class UnknownDish(Exception):
         self.dish_id = dish_id
 
 
+class OrderNotPayable(Exception):
+    """No card could be charged what the order costs; the message says why."""
+
+
+class OrderTotalTooSmall(OrderNotPayable):
+    """It costs something, and less than a card is charged."""
+
+    def __init__(self, limit: Money) -> None:
+        super().__init__(f"An order costs nothing, or at least {limit}: less cannot be paid by card.")
+        self.limit = limit
+
+
+class OrderTotalTooLarge(OrderNotPayable):
+    """It costs more than a card is charged."""
+
+    def __init__(self, limit: Money) -> None:
+        super().__init__(f"An order costs at most {limit}, delivery included: more cannot be paid by card at once.")
+        self.limit = limit
+
+
 class UnknownPromoCode(Exception):
     """This customer has no such promo code. Whether somebody else has it is nobody's business."""
 
@@ -114,21 +136,40 @@ class Restaurant(BaseModel):
     restaurant_id: Slug
     name: str
     cuisine: str
-    currency: Currency
+    currency: str
     delivery_fee: Annotated[StrictInt, Field(ge=0)]
     dishes: list[Dish]
 
-    def line(self, dish_id: str, quantity: int) -> Line:
-        """So many of one dish, at the menu's price.
+    def lines(self, wanted: Iterable[tuple[str, int]]) -> list[Line]:
+        """So many of each dish, at the menu's prices.
+
+        Args:
+            wanted: ids of dishes, and how many of each.
 
         Raises:
-            UnknownDish: the menu does not have it.
+            UnknownDish: the menu does not have one of them.
+            OrderNotPayable, OrderTotalTooLarge: with the delivery they cost what nobody could pay by card.
         """
+        chosen = [(self._dish(dish_id), quantity) for dish_id, quantity in wanted]
+        must_not_exceed_a_charge(
+            sum(dish.price * quantity for dish, quantity in chosen) + self.delivery_fee, self.currency
+        )
+        return [
+            Line(
+                dish_id=dish.dish_id,
+                name=dish.name,
+                quantity=quantity,
+                unit_price=Money(amount=dish.price, currency=self.currency),
+                price=Money(amount=dish.price * quantity, currency=self.currency),
+            )
+            for dish, quantity in chosen
+        ]
+
+    def _dish(self, dish_id: str) -> Dish:
         dish = next((dish for dish in self.dishes if dish.dish_id == dish_id), None)
         if dish is None:
             raise UnknownDish(self.restaurant_id, dish_id)
-        unit = Money(amount=dish.price, currency=self.currency)
-        return Line(dish_id=dish_id, name=dish.name, quantity=quantity, unit_price=unit, price=unit * quantity)
+        return dish
 
 
 class RestaurantSummary(BaseModel):
@@ -139,6 +180,44 @@ class RestaurantSummary(BaseModel):
     cuisine: str
     currency: str
     delivery_fee: int
+
+
+def must_not_exceed_a_charge(price: int, currency: str) -> None:
+    """Refuse a price that is more than a card is charged at once.
+
+    Args:
+        price: minor units, before any discount. A number still: it may be more than `Money` can be.
+        currency: whatever a menu says.
+
+    Raises:
+        OrderTotalTooLarge: it is.
+        OrderNotPayable: no card is charged in this currency.
+    """
+    charge = _charge(currency)
+    if price > charge.largest:
+        raise OrderTotalTooLarge(Money(amount=charge.largest, currency=currency))
+
+
+def must_be_payable(total: Money) -> None:
+    """Refuse a total that no card could be charged. Nothing at all is paid without a card.
+
+    Raises:
+        OrderTotalTooSmall: it is less than a card is charged.
+        OrderNotPayable: it lies between two amounts that can be charged.
+    """
+    charge = _charge(total.currency)
+    if 0 < total.amount < charge.smallest:
+        raise OrderTotalTooSmall(Money(amount=charge.smallest, currency=total.currency))
+    if total.amount % charge.step:
+        step = Money(amount=charge.step, currency=total.currency)
+        raise OrderNotPayable(f"Cards are charged in steps of {step}, and this order costs {total}.")
+
+
+def _charge(currency: str) -> Range:
+    try:
+        return chargeable(currency)
+    except NotChargeable as refused:
+        raise OrderNotPayable(str(refused)) from refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +336,7 @@ class Order(BaseModel):
 
         Args:
             restaurant: from whom.
-            lines: what, at the restaurant's prices: see `Restaurant.line`.
+            lines: what, at the restaurant's prices: see `Restaurant.lines`.
             order_id: see `order_id_for`.
             customer_id: who orders.
             payment_method: a gateway's payment method name.
@@ -268,12 +347,14 @@ class Order(BaseModel):
 
         Raises:
             PromoCodeAlreadyUsed, CodeExpired, MinimumNotReached: the code takes nothing off this order.
+            OrderNotPayable, OrderTotalTooSmall: what is left to pay cannot be paid by card.
         """
         nothing = Money(amount=0, currency=restaurant.currency)
         subtotal = Money.total((line.price for line in lines), restaurant.currency)
         fee = Money(amount=restaurant.delivery_fee, currency=restaurant.currency)
         gross = subtotal + fee
         total = gross.minus(promo_code.off(order_id, subtotal, fee, now) if promo_code else nothing)
+        must_be_payable(total)
         return cls(
             order_id=order_id,
             customer_id=customer_id,

@@ -37,10 +37,11 @@ def place(
     Raises:
         UnknownDish: a line names a dish that the menu has not.
         PromoCodeAlreadyUsed, CodeExpired, MinimumNotReached: the code takes nothing off this order.
+        OrderNotPayable, OrderTotalTooSmall, OrderTotalTooLarge: no card could be charged for it.
     """
     return Order.placed(
         restaurant,
-        [restaurant.line(wanted.dish_id, wanted.quantity) for wanted in request.lines],
+        restaurant.lines((wanted.dish_id, wanted.quantity) for wanted in request.lines),
         order_id=order_id,
         customer_id=request.customer_id,
         payment_method=request.payment_method,
@@ -81,7 +82,7 @@ class Orders:
         Raises:
             KeyReused: another body made this order.
             UnknownRestaurant, UnknownPromoCode: there is none.
-            UnknownDish, PromoCodeAlreadyUsed, CodeExpired, MinimumNotReached: see `place`.
+            UnknownDish, PromoCodeAlreadyUsed, CodeExpired, MinimumNotReached, OrderNotPayable: see `place`.
         """
         stored = self._orders.find_repeat(order_id, request)
         created = stored is None

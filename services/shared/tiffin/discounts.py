@@ -1,7 +1,8 @@
 """Discounts: what a promo code takes off one order. One arithmetic for whoever offers a code and whoever charges less.
 
 The shapes are those of `PromoCodeIssued` (`events/schemas/PromoCodeIssued.json`). Amounts are integer minor units. Only
-a percentage has to be rounded: to the nearest minor unit, half of one up (2.5 cents are 3).
+a percentage has to be rounded: to the nearest minor unit, half of one up (2.5 cents are 3). In a currency that cards
+are charged in larger steps of (KWD 0.010), a discount is a number of those, rounded down: what is left has to be paid.
 """
 
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
+from tiffin.charges import down_to_a_charge
 from tiffin.money import Money
 
 
@@ -107,7 +109,7 @@ class Offer:
             raise CodeExpired(f"It expired at {self.expires_at.isoformat()}.")
         if {subtotal.currency} != self._currencies() or subtotal.amount < self.minimum_order.amount:
             raise MinimumNotReached(f"It needs an order of at least {self.minimum_order}.")
-        return self.discount.off(subtotal, delivery_fee)
+        return down_to_a_charge(self.discount.off(subtotal, delivery_fee))
 
     def _currencies(self) -> set[str]:
         match self.discount:

@@ -1,15 +1,58 @@
 """Money as integer minor units with a currency: never a float, never two currencies in one sum."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt
 
-Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217 code")]
+# Decimals of each currency that people pay in, by ISO 4217 list one as published on 2026-01-01 (www.six-group.com, its
+# maintenance agency). Funds, metals and codes for tests are left out. What was withdrawn since 2022 is kept, at the end
+# of the two decimals: amounts in it may still be stored somewhere.
+_BY_DECIMALS = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF",
+    2: """
+        AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CNY COP CRC CUP
+        CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES
+        KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK
+        NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB
+        TJS TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG
+        ANG BGN CUC HRK SLL ZWL
+    """,
+    3: "BHD IQD JOD KWD LYD OMR TND",
+}
+DECIMALS: Mapping[str, int] = {code: decimals for decimals, codes in _BY_DECIMALS.items() for code in codes.split()}
+"""How many decimals a currency has: a minor unit of it is 10 to the power of minus so many."""
+
+
+class UnknownCurrency(ValueError):
+    """No currency of ISO 4217: nobody can say what its minor unit is, so no amount of it can be printed or charged."""
 
 
 class CurrencyMismatch(ValueError):
     """Two amounts of different currencies were combined."""
+
+
+def printed(amount: int, currency: str) -> str:
+    """An amount for people: `EUR 21.50`, `JPY 1500`, `KWD 5.120`. The one place that knows how.
+
+    Args:
+        amount: minor units.
+        currency: ISO 4217 code.
+
+    Raises:
+        UnknownCurrency: there is no such currency.
+    """
+    return f"{currency} {Decimal(amount).scaleb(-DECIMALS[_known(currency)]):f}"
+
+
+def _known(currency: str) -> str:
+    if currency not in DECIMALS:
+        raise UnknownCurrency(f"{currency} is no currency of ISO 4217")
+    return currency
+
+
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217 code"), AfterValidator(_known)]
 
 
 class Money(BaseModel):
@@ -48,4 +91,4 @@ class Money(BaseModel):
         return result
 
     def __str__(self) -> str:
-        return f"{self.amount // 100}.{self.amount % 100:02d} {self.currency}"
+        return printed(self.amount, self.currency)
