@@ -3,8 +3,10 @@
     python scripts/localstripe_server.py --port 8420
 
 Filled in here, each as Stripe documents it: idempotency keys (docs.stripe.com/api/idempotent_requests), the parameter
-`allowed_payment_method_types` (API version 2026-07-29), and that only a held PaymentIntent can be captured
-(docs.stripe.com/payments/paymentintents/lifecycle). It listens on the loopback interface alone, and writes no file.
+`allowed_payment_method_types` (API version 2026-07-29), that only a held PaymentIntent can be captured
+(docs.stripe.com/payments/paymentintents/lifecycle), which amounts are charged (docs.stripe.com/currencies), and that a
+payment method which belongs to no customer is tried once (docs.stripe.com/error-codes,
+`payment_method_unexpected_state`). It listens on the loopback interface alone, and writes no file.
 `POST /_config/fail_next` lets the next call to the API do its work and then answer 500.
 """
 
@@ -21,6 +23,12 @@ from localstripe import resources, server
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 CAPTURE = re.compile(r"/v1/payment_intents/(\w+)/capture")
+CONFIRM = re.compile(r"/v1/payment_intents/(\w+)/confirm")
+
+# In Stripe's own units. Of the currencies that stand here the page says what the least is; of others it depends.
+LEAST = {"usd": 50, "eur": 50, "gbp": 30, "chf": 50, "jpy": 50, "krw": 50, "huf": 17500, "czk": 1500, "mxn": 1000}
+MOST = 99_999_999
+MULTIPLES = {"bhd": 10, "jod": 10, "kwd": 10, "omr": 10, "tnd": 10, "isk": 100, "ugx": 100}
 
 
 @dataclass
@@ -29,6 +37,7 @@ class State:
 
     asked: dict[str, str] = field(default_factory=dict)
     answers: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
     fail_next: bool = False
 
 
@@ -73,14 +82,49 @@ async def lifecycle(request: web.Request, handler: Handler) -> web.Response:
     return await handler(request)
 
 
+@web.middleware
+async def amounts(request: web.Request, handler: Handler) -> web.Response:
+    """Refuse a PaymentIntent over what no card is charged."""
+    if (request.method, request.path) == ("POST", "/v1/payment_intents"):
+        asked = await request.post()
+        amount, currency = int(str(asked["amount"])), str(asked["currency"])
+        if amount < LEAST.get(currency, 1):
+            return _error(400, "invalid_request_error", "Amount must be more.", "amount_too_small", "amount")
+        if amount > MOST:
+            return _error(400, "invalid_request_error", "Amount must be no more.", "amount_too_large", "amount")
+        if amount % MULTIPLES.get(currency, 1):
+            return _error(400, "invalid_request_error", "Invalid amount.", "parameter_invalid_integer", "amount")
+    return await handler(request)
+
+
+@web.middleware
+async def used_once(request: web.Request, handler: Handler) -> web.Response:
+    """Refuse a payment method that was tried before and is no customer's. Stripe's `pm_card_…` are new each time."""
+    method = ""
+    if (request.method, request.path) == ("POST", "/v1/payment_intents"):
+        method = str((await request.post()).get("payment_method", ""))
+    elif found := CONFIRM.fullmatch(request.path):
+        intent = resources.store.get(f"payment_intent:{found[1]}")
+        if intent is not None and intent.status == "requires_confirmation":
+            method = intent.payment_method
+    if method in state.used:
+        # As Stripe has been seen to say it: without a code, and without naming the parameter.
+        return _error(400, "invalid_request_error", "The provided PaymentMethod was used. It may not be used again.")
+    kept = resources.store.get(f"payment_method:{method}")
+    if CONFIRM.fullmatch(request.path) and kept is not None and kept.customer is None:
+        state.used.add(method)
+    return await handler(request)
+
+
 async def fail_next(_: web.Request) -> web.Response:
     """Order a failure."""
     state.fail_next = True
     return web.Response()
 
 
-def _error(status: int, kind: str, message: str, code: str | None = None) -> web.Response:
-    return web.json_response({"error": {"type": kind, "message": message, "code": code}}, status=status)
+def _error(status: int, kind: str, message: str, code: str | None = None, param: str | None = None) -> web.Response:
+    said = {"type": kind, "message": message, "code": code, "param": param}
+    return web.json_response({"error": {name: value for name, value in said.items() if value}}, status=status)
 
 
 def _create(cls: Any, /, allowed_payment_method_types: Any = None, **data: Any) -> Any:
@@ -100,7 +144,7 @@ def serve(port: int) -> None:
     resources.PaymentIntent._api_create = classmethod(_create)
     # Outermost first: a replayed answer is the answer that the client got, failure and all.
     server.app.middlewares[:0] = [idempotency, failures]
-    server.app.middlewares.append(lifecycle)
+    server.app.middlewares.extend([lifecycle, amounts, used_once])
     server.app.router.add_post("/_config/fail_next", fail_next)
     listening = socket.create_server(("127.0.0.1", port))
     web.run_app(

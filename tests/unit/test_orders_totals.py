@@ -22,14 +22,14 @@ from orders.model import (
 )
 from orders.operations import place
 from orders.workflow import workflow_input
-from orders_world import MENU_ITEM, PROBLEM, Api, an_order, orders_world
 from payments import commands
 from payments.stripe_amounts import to_stripe
-from payments_world import TRACE, authorize
-from support import ROOT
 from tiffin.charges import CURRENCIES, chargeable
 from tiffin.discounts import FixedAmount, Offer
 from tiffin.money import Money
+from worlds import ROOT
+from worlds.orders import MENU_ITEM, PROBLEM, Api, an_order, orders_world
+from worlds.payments import TRACE, authorize
 
 NOW = datetime(2026, 5, 4, 18, 30, tzinfo=UTC)
 ORDER = "ord_vc72z45425iwi2mntvykvtjm4w"

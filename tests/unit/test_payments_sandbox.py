@@ -1,6 +1,7 @@
 """The sandbox gateway: what its payment methods do, what its keys promise, and what its ledger says."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from moto import mock_aws
@@ -14,10 +15,10 @@ from payments.gateway import (
     PaymentGateway,
     Voided,
 )
-from payments.model import Decline, PaymentMismatch
+from payments.model import REFUSALS, Decline, PaymentMismatch
 from payments.sandbox import DECLINES, NETWORKS, Balance, SandboxGateway
 from tiffin.money import Money
-from worlds.payments import AMOUNT, ORDER, OTHER_ORDER, World
+from worlds.payments import AMOUNT, ORDER, OTHER_ORDER, World, authorize
 
 PRICE = Money(amount=AMOUNT, currency="EUR")
 
@@ -109,7 +110,7 @@ class TestIdempotencyKeys:
         assert opened(world.sandbox, "pm_card_visa") == opened(world.sandbox, "pm_card_visa")
 
     @pytest.mark.parametrize(
-        ("amount", "method"), [(PRICE, "pm_card_amex"), (Money(amount=1, currency="EUR"), "pm_card_visa")]
+        ("amount", "method"), [(PRICE, "pm_card_amex"), (Money(amount=100, currency="EUR"), "pm_card_visa")]
     )
     def test_same_key_other_parameters_is_an_error(self, world: World, amount: Money, method: str) -> None:
         opened(world.sandbox, "pm_card_visa")
@@ -158,3 +159,48 @@ class TestTheLedger:
     def test_an_unknown_payment_is_refused(self, world: World) -> None:
         with pytest.raises(GatewayRefused):
             world.sandbox.authorize("pi_sandbox_nothing")
+
+
+def asked(amount: int, currency: str, method: str = "pm_card_visa") -> dict[str, Any]:
+    return authorize(method) | {"amount": {"amount": amount, "currency": currency}}
+
+
+class TestWhatStripeWouldNotOpen:
+    @pytest.mark.parametrize(
+        ("request_", "code"),
+        [
+            (asked(49, "EUR"), "amount_too_small"),
+            (asked(49, "JPY"), "amount_too_small"),
+            (asked(17499, "HUF"), "amount_too_small"),
+            (asked(100_000_000, "EUR"), "amount_too_large"),
+            (asked(1_000_000, "ISK"), "amount_too_large"),
+            (asked(2350, "EUR", "pm_card_visa_usedBefore"), "payment_method_unexpected_state"),
+            (asked(2350, "EUR", "pm_card_usedBefore"), "payment_method_unexpected_state"),
+            (asked(2350, "EUR", "pm_nobody"), "resource_missing"),
+        ],
+        ids=lambda value: value if isinstance(value, str) else None,
+    )
+    def test_the_customer_s_doing_is_a_decline_at_once(self, world: World, request_: dict[str, Any], code: str) -> None:
+        declined = {"status": "DECLINED", "network": "unknown", "code": code, "message": REFUSALS[code]}
+        assert world.ask(request_) == world.ask(request_) == declined
+        assert world.gateway.calls == ["open"]
+        assert world.balance() == Balance(0, 0, 0)
+        told = world.events()["PaymentDeclined"]["data"]
+        assert told["reason"] == {"network": "unknown", "code": code, "message": REFUSALS[code]}
+
+    @pytest.mark.parametrize(
+        ("amount", "currency"),
+        [(50, "EUR"), (50, "JPY"), (99_999_999, "EUR"), (999_999, "ISK"), (10, "KWD"), (1, "XOF")],
+    )
+    def test_the_ends_of_the_range_are_held_in_full(self, world: World, amount: int, currency: str) -> None:
+        assert world.ask(asked(amount, currency))["status"] == "AUTHORIZED"
+        assert world.balance().open == amount
+
+    @pytest.mark.parametrize(("amount", "currency"), [(2350, "IRR"), (5124, "KWD")])
+    def test_what_our_own_menus_may_not_ask_for_is_a_defect(self, world: World, amount: int, currency: str) -> None:
+        with pytest.raises(GatewayRefused, match=currency):
+            world.ask(asked(amount, currency))
+
+    def test_nothing_is_held_without_a_gateway(self, world: World) -> None:
+        assert world.ask(asked(0, "EUR")) == {"status": "AUTHORIZED", "network": "none"}
+        assert world.gateway.calls == []

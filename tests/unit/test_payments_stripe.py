@@ -6,12 +6,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NoReturn
 
 import boto3
 import httpx
 import pytest
 import stripe
+from laptop.providers import StripeBooks
 from moto import mock_aws
 from payments import commands, stripe_gateway
 from payments.gateway import (
@@ -24,8 +26,9 @@ from payments.gateway import (
     PaymentGateway,
     Voided,
 )
-from payments.model import Decline, HeldElsewhere, Payment, PaymentMismatch
+from payments.model import Decline, HeldElsewhere, Payment, PaymentMismatch, refused
 from payments.operations import Payments
+from payments.sandbox import Balance
 from payments.stripe_gateway import StripeGateway
 from tiffin.money import Money
 from worlds import ROOT
@@ -71,6 +74,20 @@ def opened(gateway: StripeGateway, order: str, method: str = "pm_card_visa") -> 
     answer = gateway.open(order, PRICE, method)
     assert isinstance(answer, Opened)
     return answer.reference
+
+
+def invalid(message: str, param: str | None, code: str | None) -> stripe.InvalidRequestError:
+    """As Stripe's library raises it; the message is Stripe's, and not for the customer."""
+    return stripe.InvalidRequestError(message, param, code, http_status=400)
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, gateway: StripeGateway, error: Exception) -> None:
+    """Let Stripe answer a PaymentIntent's creation with this error."""
+
+    def create(*_: object) -> NoReturn:
+        raise error
+
+    monkeypatch.setattr(gateway, "_intents", lambda: SimpleNamespace(create=create))
 
 
 def fail_next(api_base: str) -> None:
@@ -275,3 +292,120 @@ class TestAnotherProvider:
         before.perform(commands.parse(authorize(order=order)))
         world.store.save(replace(world.payment(order), provider=None), authorize()["trace_header"])
         assert before.perform(commands.parse(capture(order)))["status"] == "CAPTURED"
+
+
+def a_card(api_base: str) -> str:
+    """A payment method of the test's own, which belongs to no customer."""
+    card: Any = {"number": "4242424242424242", "exp_month": "12", "exp_year": "2030", "cvc": "123"}
+    return stripe_client(api_base).v1.payment_methods.create({"type": "card", "card": card}).id
+
+
+def another(order: str) -> str:
+    return order[:-1] + ("a" if order[-1] != "a" else "b")
+
+
+class TestTheCustomersDoing:
+    """What Stripe refuses over something that the customer sent or chose is a decline, at once and with its reason."""
+
+    @pytest.mark.parametrize(
+        ("amount", "currency", "code"),
+        [
+            (30, "EUR", "amount_too_small"),
+            (49, "JPY", "amount_too_small"),
+            (17499, "HUF", "amount_too_small"),
+            (100_000_000, "EUR", "amount_too_large"),
+            (1_000_000, "ISK", "amount_too_large"),
+        ],
+    )
+    def test_an_amount_that_no_card_is_charged(
+        self, gateway: StripeGateway, order: str, amount: int, currency: str, code: str
+    ) -> None:
+        money = Money(amount=amount, currency=currency)
+        decline = gateway.open(order, money, "pm_card_visa")
+        assert decline == gateway.open(order, money, "pm_card_visa") == refused(code)
+
+    def test_a_method_that_was_used_before(self, gateway: StripeGateway, order: str, api_base: str) -> None:
+        method = a_card(api_base)
+        assert gateway.authorize(opened(gateway, order, method)) == Authorized("visa")
+        decline = refused("payment_method_unexpected_state")
+        assert gateway.open(another(order), PRICE, method) == decline
+
+    def test_a_method_that_another_order_used_since_it_was_opened(
+        self, gateway: StripeGateway, order: str, api_base: str
+    ) -> None:
+        method = a_card(api_base)
+        first, second = opened(gateway, order, method), opened(gateway, another(order), method)
+        assert gateway.authorize(first) == Authorized("visa")
+        decline = refused("payment_method_unexpected_state")
+        assert gateway.authorize(second) == gateway.authorize(second) == decline
+        assert intent(gateway, second).status == "requires_confirmation"
+        assert gateway.authorize(first) == Authorized("visa")
+
+    # Shapes of Stripe's answer: docs.stripe.com/api/errors. In the last two it says that a method was used.
+    @pytest.mark.parametrize(
+        ("error", "code"),
+        [
+            (invalid("Amount must be at least €0.50 eur", "amount", "amount_too_small"), "amount_too_small"),
+            (invalid("Amount must be no more", "amount", "amount_too_large"), "amount_too_large"),
+            (invalid("No such PaymentMethod", "payment_method", "resource_missing"), "resource_missing"),
+            (invalid("Wrong kind", None, "payment_intent_incompatible_payment_method"),
+             "payment_intent_incompatible_payment_method"),
+            (invalid("It belongs to a customer", "payment_method", None), "generic_decline"),
+            (stripe.CardError("Your card has expired.", None, "expired_card", json_body={
+                "error": {"code": "expired_card", "message": "Your card has expired."}}), "expired_card"),
+            (invalid("… It may not be used again. …", None, None), "payment_method_unexpected_state"),
+            (invalid("… and may not be used again.", None, "payment_method_unexpected_state"),
+             "payment_method_unexpected_state"),
+        ],
+        ids=["small", "large", "none", "kind", "another's", "card", "used, in words", "used, by code"],
+    )  # fmt: skip
+    def test_each_way_of_saying_so(
+        self, gateway: StripeGateway, order: str, monkeypatch: pytest.MonkeyPatch, error: Exception, code: str
+    ) -> None:
+        answering(monkeypatch, gateway, error)
+        decline = gateway.open(order, PRICE, "pm_1")
+        assert isinstance(decline, Decline)
+        assert (decline.network, decline.code) == ("unknown", code)
+        assert "PaymentMethod" not in decline.message
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            invalid("Invalid currency: xyz", "currency", None),
+            invalid("Unknown parameter", "capture_metod", "parameter_unknown"),
+            invalid("No such customer", "customer", "resource_missing"),
+            stripe.AuthenticationError("Invalid API Key", http_status=401),
+            stripe.PermissionError("Not with this key", http_status=403),
+        ],
+        ids=["currency", "parameter", "customer", "key", "permission"],
+    )
+    def test_what_is_our_doing_is_refused(
+        self, gateway: StripeGateway, order: str, monkeypatch: pytest.MonkeyPatch, error: Exception
+    ) -> None:
+        answering(monkeypatch, gateway, error)
+        with pytest.raises(GatewayRefused):
+            gateway.open(order, PRICE, "pm_1")
+
+
+class TestCurrencies:
+    @pytest.mark.parametrize(
+        ("amount", "currency", "theirs"),
+        [(1500, "JPY", 1500), (500, "ISK", 50_000), (3500, "UGX", 350_000), (5120, "KWD", 5120), (90_000, "MGA", 900)],
+    )
+    def test_an_amount_is_held_as_stripe_counts_it_and_booked_as_we_do(
+        self, gateway: StripeGateway, order: str, api_base: str, amount: int, currency: str, theirs: int
+    ) -> None:
+        answer = gateway.open(order, Money(amount=amount, currency=currency), "pm_card_visa")
+        assert isinstance(answer, Opened)
+        gateway.authorize(answer.reference)
+        gateway.capture(answer.reference)
+        assert intent(gateway, answer.reference).amount == theirs
+        books = StripeBooks(api_base, "sk_test_51Tiffin")
+        assert books.balance(order) == Balance(held=amount, captured=amount, voided=0)
+
+    @pytest.mark.parametrize(("amount", "currency"), [(5124, "KWD"), (1050, "MGA")])
+    def test_an_amount_that_stripe_has_no_number_for_is_not_rounded(
+        self, gateway: StripeGateway, order: str, amount: int, currency: str
+    ) -> None:
+        with pytest.raises(GatewayRefused, match=currency):
+            gateway.open(order, Money(amount=amount, currency=currency), "pm_card_visa")

@@ -64,7 +64,7 @@ class HeldElsewhere(PaymentError):
 
 
 class IllegalMove(PaymentError):
-    """A defect: the code tried to move a payment against `LEGAL_MOVES`."""
+    """A defect: the code tried to move a payment against `LEGAL_MOVES`. Permanent."""
 
 
 # Stripe asks that these be shown to the customer as a generic decline: whoever holds a stolen card must not learn that
@@ -92,6 +92,26 @@ class Decline:
         if self.code in UNDISCLOSED_CODES:
             return Decline(self.network, *GENERIC_DECLINE)
         return self
+
+
+# What a gateway refuses before it asks any card network, over something that the customer sent or chose. Codes:
+# docs.stripe.com/error-codes. Sentences: ours, as Stripe's are for whoever programs, and may repeat what was sent.
+REFUSALS: Mapping[str, str] = {
+    "amount_too_large": "The amount is more than can be paid by card at once.",
+    "amount_too_small": "The amount is less than can be paid by card.",
+    "payment_intent_incompatible_payment_method": "This kind of payment method is not taken.",
+    "payment_method_currency_mismatch": "This payment method cannot pay in the order's currency.",
+    "payment_method_invalid_parameter": "This payment method is not complete.",
+    "payment_method_restricted": "This payment method cannot be used here.",
+    "payment_method_unexpected_state": "This payment method was used before, and cannot be used again.",
+    "payment_method_unsupported_type": "This kind of payment method is not taken.",
+    "resource_missing": "There is no such payment method.",
+}
+
+
+def refused(code: str) -> Decline:
+    """The decline of a gateway that asked no card network; `code` is one of `REFUSALS`."""
+    return Decline("unknown", code, REFUSALS[code])
 
 
 @dataclass(frozen=True)

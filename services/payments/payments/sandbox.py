@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from tiffin import events
+from tiffin.charges import NotChargeable, chargeable
 from tiffin.dynamodb import CONDITION_FAILED, refusals
 from tiffin.money import Money
 from tiffin.telemetry import traced_call
@@ -34,7 +35,7 @@ from payments.gateway import (
     Opened,
     Voided,
 )
-from payments.model import GENERIC_DECLINE, Decline, PaymentMismatch
+from payments.model import GENERIC_DECLINE, Decline, PaymentMismatch, refused
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -74,8 +75,9 @@ DECLINES: Mapping[str, tuple[str, str]] = {
 APPROVALS = frozenset({"", "debit", "prepaid"})
 UNAVAILABLE_TWICE, SLOW, LOSES_ANSWER = "gatewayUnavailableTwice", "gatewaySlow", "gatewayLosesAnswer"
 TROUBLES = frozenset({UNAVAILABLE_TWICE, SLOW, LOSES_ANSWER})
+# Stripe's own test methods can be used as often as one likes, so this name is ours.
+USED_BEFORE = "usedBefore"
 _METHOD = re.compile(rf"pm_card(?:_(?P<network>{'|'.join(NETWORKS)}))?(?:_(?P<suffix>\w+))?")
-NO_SUCH_METHOD = Decline("unknown", "resource_missing", "There is no such payment method.")
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,31 @@ def _card(payment_method: str) -> _Card | None:
     if not found or payment_method == "pm_card":
         return None
     card = _Card(found["network"] or "visa", found["suffix"] or "")
-    return card if card.suffix in APPROVALS | TROUBLES | DECLINES.keys() else None
+    return card if card.suffix in APPROVALS | TROUBLES | {USED_BEFORE} | DECLINES.keys() else None
+
+
+def _looked_at(amount: Money, payment_method: str) -> _Card | Decline:
+    """The card that is to pay, or what Stripe would refuse before it knew of any payment.
+
+    Raises:
+        GatewayRefused: no card could pay this, and it is not the customer's doing.
+    """
+    card = _card(payment_method)
+    if card is None:
+        return refused("resource_missing")
+    if card.suffix == USED_BEFORE:
+        return refused("payment_method_unexpected_state")
+    try:
+        charge = chargeable(amount.currency)
+    except NotChargeable as error:
+        raise GatewayRefused(str(error)) from error
+    if amount.amount < charge.smallest:
+        return refused("amount_too_small")
+    if amount.amount > charge.largest:
+        return refused("amount_too_large")
+    if amount.amount % charge.step:
+        raise GatewayRefused(f"a card cannot be charged {amount} exactly")
+    return card
 
 
 @dataclass(frozen=True)
@@ -124,9 +150,9 @@ class SandboxGateway:
     @traced_call
     def open(self, order_id: str, amount: Money, payment_method: str) -> Opened | Decline:
         """Register a payment under the idempotency key `<order id>:open`; see `PaymentGateway.open`."""
-        card = _card(payment_method)
-        if card is None:
-            return NO_SUCH_METHOD
+        card = _looked_at(amount, payment_method)
+        if isinstance(card, Decline):
+            return card
         key, reference = f"{order_id}:open", _reference(order_id)
         asked = json.dumps([amount.amount, amount.currency, payment_method])
         opened = {"intent_id": f"key:{key}", "entry": "KEY", "asked": asked, "answer": reference}

@@ -27,7 +27,10 @@ from payments.gateway import (
     Opened,
     Voided,
 )
-from payments.model import GENERIC_DECLINE, Decline, PaymentError, PaymentMismatch
+from payments.model import GENERIC_DECLINE, REFUSALS, Decline, PaymentError, PaymentMismatch, refused
+from payments.stripe_amounts import Inexact, to_stripe
+
+Refusal = stripe.CardError | stripe.InvalidRequestError
 
 # Connect and read, each call. `authorize` makes two at most, and they fit into the function's own timeout.
 TIMEOUT_SECONDS = (2.0, 8.0)
@@ -57,11 +60,15 @@ class StripeGateway:
     @traced_call
     def open(self, order_id: str, amount: Money, payment_method: str) -> Opened | Decline:
         """Create an unconfirmed PaymentIntent; see `PaymentGateway.open`."""
+        try:
+            stripe_amount = to_stripe(amount)
+        except Inexact as error:
+            raise GatewayRefused(str(error)) from error
         for attempt in (1, 2, 3):
             try:
                 intent = self._intents().create(
                     {
-                        "amount": amount.amount,
+                        "amount": stripe_amount,
                         "currency": amount.currency.lower(),
                         "capture_method": "manual",
                         "payment_method": payment_method,
@@ -70,10 +77,8 @@ class StripeGateway:
                     },
                     {"idempotency_key": f"{order_id}:open:{attempt}"},
                 )
-            except stripe.InvalidRequestError as error:
-                if error.code == "resource_missing" or error.http_status == 404:
-                    return Decline("unknown", "resource_missing", "There is no such payment method.")
-                raise _translated(error) from None
+            except (stripe.CardError, stripe.InvalidRequestError) as error:
+                return _for_the_customer(error)
             except stripe.APIError as error:
                 # An old failure, kept under the key: no money moves here, so a new key is safe and is the way on.
                 if (error.headers or {}).get("idempotent-replayed") != "true":
@@ -87,12 +92,15 @@ class StripeGateway:
     @traced_call
     def authorize(self, reference: str) -> Authorized | Decline | Voided:
         """Confirm the PaymentIntent; see `PaymentGateway.authorize`."""
-        intent = self._settle(reference, lambda: self._intents().confirm(reference, {"expand": EXPAND}))
+        intent, error = self._settle(reference, lambda: self._intents().confirm(reference, {"expand": EXPAND}))
         match intent.status:
             case "requires_capture" | "succeeded":
                 return Authorized(_network(intent))
             case "canceled":
                 return Voided()
+            case "requires_payment_method" | "requires_confirmation" if error and not intent.last_payment_error:
+                # Refused before any card network was asked: another order has used the payment method meanwhile, say.
+                return _for_the_customer(error)
             case "requires_payment_method":
                 return _decline(intent)
             case "requires_action":
@@ -104,7 +112,7 @@ class StripeGateway:
     @traced_call
     def capture(self, reference: str) -> Captured | Voided:
         """Capture the PaymentIntent in full; see `PaymentGateway.capture`."""
-        intent = self._settle(reference, lambda: self._intents().capture(reference))
+        intent, _ = self._settle(reference, lambda: self._intents().capture(reference))
         match intent.status:
             case "succeeded":
                 return Captured()
@@ -116,7 +124,7 @@ class StripeGateway:
     @traced_call
     def void(self, reference: str) -> Voided | Captured:
         """Cancel the PaymentIntent; see `PaymentGateway.void`."""
-        intent = self._settle(reference, lambda: self._intents().cancel(reference))
+        intent, _ = self._settle(reference, lambda: self._intents().cancel(reference))
         match intent.status:
             case "canceled":
                 return Voided()
@@ -125,17 +133,17 @@ class StripeGateway:
             case status:
                 raise _unsettled(status)
 
-    def _settle(self, reference: str, act: Callable[[], PaymentIntent]) -> PaymentIntent:
-        """Act on a PaymentIntent, and return what became of it, by this call or by an earlier one."""
+    def _settle(self, reference: str, act: Callable[[], PaymentIntent]) -> tuple[PaymentIntent, Refusal | None]:
+        """Act on a PaymentIntent: what became of it, now or by an earlier call, and why Stripe would not act."""
         try:
-            return act()
-        except (stripe.CardError, stripe.InvalidRequestError):
+            return act(), None
+        except (stripe.CardError, stripe.InvalidRequestError) as error:
             # Declined, or in no state to do this, which is so after every call whose answer was lost.
-            pass
+            refusal = error
         except stripe.StripeError as error:
             raise _translated(error) from None
         try:
-            return self._intents().retrieve(reference, {"expand": EXPAND})
+            return self._intents().retrieve(reference, {"expand": EXPAND}), refusal
         except stripe.StripeError as error:
             raise _translated(error) from None
 
@@ -181,6 +189,26 @@ def _translated(error: stripe.StripeError) -> PaymentError:
             return GatewayRefused(what)
 
 
+def _for_the_customer(error: Refusal) -> Decline:
+    """What Stripe refused over something that the customer sent or chose.
+
+    Raises:
+        PaymentError: it was over anything else, so it is our doing.
+    """
+    if isinstance(error, stripe.CardError):
+        return Decline("unknown", *_why(error.error))
+    code = "resource_missing" if error.http_status == 404 else error.code or ""
+    about_the_method = error.param in (None, "payment_method")
+    if code in REFUSALS and (about_the_method or code != "resource_missing"):
+        return refused(code)
+    # Of a method that was used before Stripe says so in two wordings, at times with neither code nor parameter.
+    if "may not be used again" in (error.user_message or ""):
+        return refused("payment_method_unexpected_state")
+    if error.param == "payment_method":
+        return Decline("unknown", GENERIC_DECLINE[0], "This payment method cannot be used for this order.")
+    raise _translated(error) from None
+
+
 def _network(intent: PaymentIntent) -> str:
     card = _dig(intent, "latest_charge", "payment_method_details", "card")
     found = _dig(card, "network") or _dig(card, "brand") or _dig(intent, "payment_method", "card", "brand")
@@ -188,9 +216,12 @@ def _network(intent: PaymentIntent) -> str:
 
 
 def _decline(intent: PaymentIntent) -> Decline:
-    error = intent.last_payment_error
+    return Decline(_network(intent), *_why(intent.last_payment_error))
+
+
+def _why(error: Any) -> tuple[str, str]:
     code = _dig(error, "decline_code") or _dig(error, "code") or GENERIC_DECLINE[0]
-    return Decline(_network(intent), str(code), str(_dig(error, "message") or GENERIC_DECLINE[1]))
+    return str(code), str(_dig(error, "message") or GENERIC_DECLINE[1])
 
 
 def _dig(found: Any, *path: str) -> Any:
