@@ -187,7 +187,7 @@ class Teller:
     def _tell_status(self, story: Story, entered: dict[str, Any]) -> None:
         status = entered["status"]
         took = _moment(entered["at"]) - _moment(story.order["placed_at"])
-        line = f"  {entered['at'][11:23]}  +{took:6.2f} s  [{COLOURS.get(status, 'cyan')}]{status:<20}[/]"
+        line = f"  {entered['at'][11:23]}  {took:+7.2f} s  [{COLOURS.get(status, 'cyan')}]{status:<20}[/]"
         reason = story.order["reason"]
         if status in ENDS and reason:
             line += f" {escape(reason['summary'])} — {escape(reason['message'])}"

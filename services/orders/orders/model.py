@@ -22,7 +22,7 @@ GRACE = timedelta(minutes=3)
 
 
 class OrderStatus(StrEnum):
-    """Where an order is. The last six are ends: nothing changes after them."""
+    """Where an order is, in the sequence of its life. The last six are ends: nothing changes after them."""
 
     PLACED = "PLACED"
     AWAITING_RESTAURANT = "AWAITING_RESTAURANT"
@@ -291,7 +291,8 @@ class Order(BaseModel):
 
     Attributes:
         deadline_at: when it will be given up if it has not arrived.
-        timeline: every status so far with its moment, oldest first.
+        timeline: every status so far, in the sequence of the order's life. The moments are for people to read: they come
+            from several clocks.
         pending_move: a move that was made in this status and that the workflow has not recorded yet.
         delivery, note: personal; left out of lists.
     """

@@ -277,9 +277,9 @@ def _item(order: Order) -> dict[str, Any]:
 
 def _order(item: dict[str, Any]) -> Order:
     item = plain(item)
-    # Two statuses entered within one millisecond keep the order of the life they belong to.
+    # Not by their moments: the first is of the API's clock, the others of Step Functions', and clocks differ.
     life = list(OrderStatus)
-    entries = sorted(item["timeline"].items(), key=lambda entry: (entry[1], life.index(OrderStatus(entry[0]))))
+    entries = sorted(item["timeline"].items(), key=lambda entry: life.index(OrderStatus(entry[0])))
     claim = item.get("claims", {}).get(item["status"])
     return Order.model_validate(
         item
