@@ -25,6 +25,8 @@ CONSUMERS = {
 ARCHIVE_LAG = timedelta(minutes=10)
 # The three hours of an order's life, and what its unwinding, promotions and repairs may add.
 AFTERMATH = timedelta(hours=6)
+# How far the API's clock, by which an order was placed, may be ahead of EventBridge's, by which the archive goes.
+SKEW = timedelta(minutes=1)
 _DONE = frozenset({"COMPLETED", "CANCELLED", "FAILED"})
 
 
@@ -73,7 +75,7 @@ class Replayer:
         pattern["detail"] = {"metadata": {"order_id": [order_id]}}
         pattern["replay-name"] = [name]
         with self._net(name, pattern) as (net_arn, net_url):
-            self._replay([net_arn], since - timedelta(seconds=1), until + timedelta(seconds=1), name)
+            self._replay([net_arn], since - SKEW, until + timedelta(seconds=1), name)
             return self._move(net_url, queue_url)
 
     def _output(self, name: str) -> str:

@@ -14,7 +14,8 @@ PERCENTILES = (50, 90, 99)
 def statuses(timelines: Iterable[Timeline]) -> dict[str, list[float]]:
     """Seconds from placed to each status that an order came to, by status.
 
-    A status is entered at the moment at which a workflow began to write it on the order.
+    A status is entered at the moment at which a workflow began to write it on the order: never before it was placed,
+    whatever the clocks of workflow and API say.
     """
     found: dict[str, list[float]] = defaultdict(list)
     for timeline in timelines:
@@ -24,7 +25,7 @@ def statuses(timelines: Iterable[Timeline]) -> dict[str, list[float]]:
                 # A wait ends with its callback, long after its status was written.
                 if status and (status not in ENDS or attempt.ended):
                     at = attempt.ended if attempt.ended and status in ENDS else attempt.at
-                    found[status].append(at - timeline.placed)
+                    found[status].append(max(0.0, at - timeline.placed))
     return dict(found)
 
 

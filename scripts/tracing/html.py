@@ -7,6 +7,7 @@ from typing import Any
 from . import diagram
 from .axis import Axis
 from .facts import Execution, LogLine
+from .steps import steps
 from .story import Story, clock, duration
 from .text import attempts
 from .timeline import Span, Timeline, Visit
@@ -153,22 +154,18 @@ def _drawing(timeline: Timeline, execution: Execution) -> str:
 
 
 def _steps(timeline: Timeline) -> str:
-    entries: list[tuple[float, Visit | Span]] = [(v.entered, v) for v in timeline.visits]
-    entries += [(s.start, s) for s in timeline.spans if s.kind == "request"]
-    beside = {id(line) for v in timeline.visits for line in v.logs}
-    rest = [line for line in timeline.logs if id(line) not in beside]
     items = []
-    for at, entry in sorted(entries, key=lambda e: e[0]):
+    for step in steps(timeline):
+        entry = step.entry
         if isinstance(entry, Span):
-            lines = [x for x in rest if x.trace_id == entry.trace_id and entry.start <= x.at <= entry.end + 0.05]
             body = f"<b>{escape(entry.name)}</b> <span class=soft>{entry.status or ''} · {_took(entry)}</span>"
             dot = f"request {entry.outcome}"
         else:
-            lines, body = entry.logs, _visit(entry)
+            body = _visit(entry)
             dot = "fault" if entry.failed else "wait" if entry.waits else ""
-        body += "".join(_log(timeline, line) for line in lines)
+        body += "".join(_log(timeline, line) for line in step.lines)
         items.append(
-            f'<li><span class="at">{at - timeline.placed:+.3f} s</span><span class="dot {dot}"></span>'
+            f'<li><span class="at">{step.at - timeline.placed:+.3f} s</span><span class="dot {dot}"></span>'
             f'<div class="what">{body}</div></li>'
         )
     return f'<ol class="steps">{"".join(items)}</ol>' if items else _nothing("No steps were taken yet.")

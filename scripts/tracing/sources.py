@@ -307,9 +307,9 @@ def _executions(machine_arn: str) -> str:
 
 
 def _once(events: Iterable[BusEvent | None]) -> list[BusEvent]:
-    """Each event once, however often it was announced, by the time it happened."""
+    """Each event once, however often it was announced."""
     unique: dict[str, BusEvent] = {}
     for event in events:
         if event:
             unique.setdefault(event.event_id, event)
-    return sorted(unique.values(), key=lambda e: e.occurred_at)
+    return list(unique.values())

@@ -62,7 +62,7 @@ def _recorded_end(visits: list[Visit]) -> tuple[str, dict[str, Any], float] | No
 
 
 def _ended(timeline: Timeline, status: str, reason: dict[str, Any], at: float) -> str:
-    after = f"{duration(at - timeline.placed)} after placing"
+    after = f"{duration(max(0.0, at - timeline.placed))} after placing"
     if timeline.clock != 1 and (status == "EXPIRED" or reason.get("code") == "restaurant_silent"):
         after += f", on a clock {timeline.clock:g} times as fast"
     code, message = reason.get("code"), str(reason.get("message") or "").rstrip(".")

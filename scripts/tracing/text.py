@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from .axis import Axis
+from .steps import steps
 from .story import Story, clock, duration
 from .timeline import Attempt, Span, Timeline, Visit
 
@@ -34,22 +35,15 @@ def show(console: Console, timeline: Timeline, story: Story) -> None:
 
 
 def _steps(console: Console, timeline: Timeline) -> None:
-    """States and requests as they came, each with what was called and said in it."""
-    entries: list[tuple[float, Visit | Span]] = [(v.entered, v) for v in timeline.visits]
-    entries += [(s.start, s) for s in timeline.spans if s.kind == "request"]
-    beside = {id(line) for v in timeline.visits for line in v.logs}
-    rest = [line for line in timeline.logs if id(line) not in beside]
-    entries.sort(key=lambda entry: entry[0])
-    for index, (at, entry) in enumerate(entries):
-        since = f"{at - timeline.placed:+9.3f} s"
+    """States and requests in their sequence, each with what was called and said in it."""
+    told = steps(timeline)
+    for step in told:
+        entry, since = step.entry, f"{step.at - timeline.placed:+9.3f} s"
         if isinstance(entry, Span):
             status = f" → {entry.status}" if entry.status else ""
             console.print(
                 f"[dim]{since}[/]  [{_OUTCOMES[entry.outcome]}]{escape(entry.name)}{status}[/]", highlight=False
             )
-            lines = [
-                line for line in rest if line.trace_id == entry.trace_id and entry.start <= line.at <= entry.end + 0.05
-            ]
         else:
             left = duration(entry.left - entry.entered) if entry.left else "not left"
             mark = "[red]✗[/]" if entry.failed else "[magenta]…[/]" if entry.waits else "[green]●[/]"
@@ -57,11 +51,10 @@ def _steps(console: Console, timeline: Timeline) -> None:
             console.print(f"[dim]{since}[/]  {mark} [bold]{entry.state}[/]{unwinding}  [dim]{left}[/]", highlight=False)
             for attempt in attempts(entry):
                 console.print(f"               [dim]{escape(attempt)}[/]", highlight=False, soft_wrap=True)
-            lines = entry.logs
-        for line in lines:
+        for line in step.lines:
             console.print(f"               [blue]{escape(line.service)}:[/] {escape(line.message)}", highlight=False)
-        if index + 1 == len(entries):
-            console.print()
+    if told:
+        console.print()
 
 
 def attempts(visit: Visit) -> Iterator[str]:

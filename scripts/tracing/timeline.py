@@ -7,10 +7,26 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from tiffin.events import ORDER_ENDS
+
 from .facts import Execution, Facts, LogLine, redacted, seconds
 
 _RESOURCE = re.compile(r".*-([A-Za-z]+(?:Function|Workflow|Table|Queue))-[A-Z0-9]+$")
 _SDK_NAMES = {"dynamodb": "DynamoDB", "states": "StepFunctions", "events": "EventBridge", "sqs": "SQS"}
+# The events of an order, as one leads to the next. Their moments come from several clocks, and are for people to read.
+LIFE = (
+    "OrderPlaced",
+    "PromoCodeRedeemed",
+    "PaymentAuthorized",
+    "PaymentDeclined",
+    "OrderAccepted",
+    "OrderDispatched",
+    "PaymentCaptured",
+    "PaymentReleased",
+    *ORDER_ENDS,
+    "PromoCodeRestored",
+    "PromoCodeIssued",
+)
 # A subsegment may begin a little before its parent's clock says so.
 _SLACK = 0.05
 # A span's trace and its own id, by which other spans name it as their parent.
@@ -105,7 +121,7 @@ class Consumption:
     """That a service took an event in.
 
     Attributes:
-        delay: seconds from the event to the consumer.
+        delay: seconds from the event to the consumer; none, if by their clocks it was heard before it happened.
     """
 
     service: str
@@ -155,10 +171,10 @@ def build(facts: Facts) -> Timeline:
         for _, span in root.walk():
             span.waits = span.kind == "state" and span.name in waiting
     for line in facts.logs:
-        for visit in visits:
-            if not visit.waits and visit.entered <= line.at <= (visit.left or float("inf")):
-                visit.logs.append(line)
-                break
+        callers = [visit for visit in visits if line.fields.get("function_name") in _functions(visit)]
+        if callers:
+            # The function's clock is not the workflow's: of several calls of one function the nearest is meant.
+            min(callers, key=lambda visit: distance(line.at, visit.entered, visit.left)).logs.append(line)
     moments = [v.left or v.entered for v in visits] + [s.end for r in spans for _, s in r.walk()]
     moments += [line.at for line in facts.logs]
     order = next((e for e in facts.executions if e.kind == "order"), None)
@@ -175,6 +191,19 @@ def build(facts: Facts) -> Timeline:
         logs=facts.logs,
         clock=order.clock if order else 1.0,
     )
+
+
+def distance(at: float, begin: float, end: float | None) -> float:
+    """How far a moment lies outside a span of time, in seconds; one without an end still goes on."""
+    return max(0.0, begin - at, 0.0 if end is None else at - end)
+
+
+def _functions(visit: Visit) -> set[str]:
+    """Names of the functions that a state called; it knows them by their ARNs."""
+    given = [attempt.given for attempt in visit.attempts if isinstance(attempt.given, dict)]
+    return {
+        str(g["FunctionName"]).rpartition(":function:")[2].partition(":")[0] for g in given if g.get("FunctionName")
+    }
 
 
 def placed_at(order: Execution) -> float:
@@ -434,9 +463,8 @@ def _publications(facts: Facts, spans: list[Span]) -> list[Publication]:
             event = found.get(str(span.annotations.get("event_id", "")))
             if event is not None:
                 outcome = str(span.annotations.get("outcome", "")) or span.outcome
-                event.consumers.append(
-                    Consumption(service or root.name, span.start, span.start - event.occurred_at, outcome)
-                )
+                delay = max(0.0, span.start - event.occurred_at)
+                event.consumers.append(Consumption(service or root.name, span.start, delay, outcome))
     for event in found.values():
         event.consumers.sort(key=lambda c: c.at)
-    return sorted(found.values(), key=lambda e: e.occurred_at)
+    return sorted(found.values(), key=lambda e: (LIFE.index(e.name) if e.name in LIFE else len(LIFE), e.occurred_at))

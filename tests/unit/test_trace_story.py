@@ -1,13 +1,16 @@
 """What is told of an order: the sentence, what is hidden, what is cut away, and the figures."""
 
 import json
+from itertools import permutations
 from typing import Any
 
 import pytest
+from contracts import schemas
 from tracing import figures, story, timeline
 from tracing.axis import Axis
-from tracing.facts import HIDDEN, Execution, Facts, bus_event, log_line, redacted
+from tracing.facts import HIDDEN, BusEvent, Execution, Facts, LogLine, bus_event, log_line, redacted
 from tracing.html import page
+from tracing.steps import steps
 
 PLACED = 1_000_000.0
 STATES: dict[str, Any] = {
@@ -235,3 +238,161 @@ def test_the_axis_gives_milliseconds_room_beside_hours() -> None:
 def test_percentiles_are_values_that_were_measured() -> None:
     assert figures.percentiles([float(n) for n in range(1, 101)]) == {50: 50.0, 90: 90.0, 99: 99.0}
     assert figures.percentiles([7.0]) == {50: 7.0, 90: 7.0, 99: 7.0}
+
+
+# A trace reads as the order lived, though its moments come from several clocks: nothing stands before its cause.
+
+AHEAD = 0.4
+LIVES = [
+    ["OrderPlaced", "PaymentAuthorized", "OrderAccepted", "OrderDispatched", "PaymentCaptured", "OrderDelivered"],
+    ["OrderPlaced", "PaymentDeclined", "OrderDeclined"],
+    ["OrderPlaced", "PromoCodeRedeemed", "PaymentAuthorized", "PaymentReleased", "OrderCancelled", "PromoCodeRestored"],
+    ["OrderPlaced", "PaymentAuthorized", "PaymentReleased", "OrderExpired", "PromoCodeIssued"],
+]
+
+
+def order_run(history: History, **more: Any) -> timeline.Timeline:
+    return timeline.build(Facts("ord_1", "here", [execution(history)], **more))
+
+
+def request(name: str, at: float, status: int = 202) -> dict[str, Any]:
+    method, _, path = name.partition(" ")
+    return {
+        "trace_id": f"1-{name}-{at}", "id": name, "name": "api", "origin": "AWS::ApiGateway::Stage",
+        "start_time": at, "end_time": at + 0.05,
+        "http": {"request": {"method": method, "url": f"https://api.example{path}"}, "response": {"status": status}},
+    }  # fmt: skip
+
+
+def happened(name: str, at: float) -> BusEvent:
+    return BusEvent(f"ord_1:{name}", name, "tiffin", at, {})
+
+
+@pytest.mark.parametrize("life", LIVES, ids=lambda life: life[-1] if life[-1].startswith("Order") else life[-2])
+def test_events_stand_in_the_sequence_of_the_orders_life_whatever_their_moments_say(life: list[str]) -> None:
+    for moments in permutations([PLACED + AHEAD * n for n in range(len(life))]):
+        told = order_run(History(), events=[happened(n, at) for n, at in zip(reversed(life), moments, strict=True)])
+        assert [event.name for event in told.events] == life
+
+
+def test_every_event_has_its_place_in_a_life() -> None:
+    assert set(timeline.LIFE) == set(schemas.names())
+
+
+def names(told: timeline.Timeline) -> list[str]:
+    entries = [step.entry for step in steps(told)]
+    return [entry.state if isinstance(entry, timeline.Visit) else entry.name for entry in entries]
+
+
+@pytest.mark.parametrize("skew", [-2 * AHEAD, -AHEAD, 0.0, AHEAD, 2 * AHEAD])
+def test_a_request_stands_where_its_effect_was_whatever_the_apis_clock_says(skew: float) -> None:
+    # States are a second apart; people act in the middle of their state.
+    history = History().enter("AuthorizePayment").enter("AwaitRestaurant").enter("AwaitDelivery").enter("Record")
+    asked = [
+        ("POST /orders", -0.05, 201),
+        ("POST /orders/ord_a/accept", 1.5, 202),
+        ("POST /orders/ord_a/deliver", 2.5, 202),
+    ]
+    segments = [request(name, PLACED + at + skew, status) for name, at, status in asked]
+    assert names(order_run(history, segments=segments)) == [
+        "POST /orders",
+        "AuthorizePayment",
+        "AwaitRestaurant",
+        "POST /orders/…/accept",
+        "AwaitDelivery",
+        "POST /orders/…/deliver",
+        "Record",
+    ]
+
+
+@pytest.mark.parametrize("skew", [-AHEAD, AHEAD])
+def test_a_cancel_stands_between_what_it_stopped_and_the_unwinding(skew: float) -> None:
+    order = History().enter("AuthorizePayment").enter("AwaitRestaurant")
+    unwind = History()
+    unwind.events = [dict(event) for event in History().enter("x").enter("x").enter("Record").events[2:]]
+    runs = [execution(order, "ABORTED"), execution(unwind, kind="unwind", name="u", given={})]
+    told = timeline.build(Facts("ord_1", "here", runs, [request("POST /orders/ord_a/cancel", PLACED + 1.9 + skew)]))
+    assert names(told) == ["AuthorizePayment", "AwaitRestaurant", "POST /orders/…/cancel", "Record"]
+
+
+def test_a_request_without_effect_stands_at_its_moment() -> None:
+    history = History().enter("AuthorizePayment").enter("AwaitRestaurant").enter("AwaitDelivery")
+    segments = [
+        request("POST /orders/ord_a/accept", PLACED + 2.5, 409),
+        request("GET /orders/ord_a", PLACED + 0.5, 200),
+    ]
+    assert names(order_run(history, segments=segments)) == [
+        "AuthorizePayment",
+        "GET /orders/…",
+        "AwaitRestaurant",
+        "AwaitDelivery",
+        "POST /orders/…/accept",
+    ]
+
+
+def said(at: float, function: str = "app-PaymentsFunction-ABC123") -> LogLine:
+    return LogLine(at, "payments", "INFO", "authorized", "1-a", {"function_name": function})
+
+
+def invoked(history: History, state: str, function: str = "app-PaymentsFunction-ABC123") -> History:
+    arn = f"arn:aws:lambda:eu-central-1:123456789012:function:{function}"
+    return (
+        history.enter(state)
+        .scheduled("invoke", FunctionName=arn)
+        .add("TaskSucceeded", output="{}")
+        .add("TaskStateExited")
+    )
+
+
+@pytest.mark.parametrize("skew", [-3 * AHEAD, -AHEAD, 0.0, AHEAD, 3 * AHEAD])
+def test_a_log_line_stands_beside_the_state_that_called_its_function_whatever_its_clock_says(skew: float) -> None:
+    history = History().enter("Record")
+    invoked(history, "AuthorizePayment").enter("AwaitRestaurant").enter("AwaitDelivery").enter("AwaitDispatch")
+    invoked(history, "CapturePayment")
+    told = order_run(history, logs=[said(PLACED + 2.1 + skew), said(PLACED + 9.1 + skew)])
+    assert {visit.state: len(visit.logs) for visit in told.visits if visit.logs} == {
+        "AuthorizePayment": 1,
+        "CapturePayment": 1,
+    }
+
+
+def test_a_line_of_a_function_that_no_state_called_stands_beside_none() -> None:
+    told = order_run(invoked(History(), "AuthorizePayment"), logs=[said(PLACED + 0.5, "app-ConsumerFunction-ABC123")])
+    assert [visit.logs for visit in told.visits] == [[]]
+
+
+@pytest.mark.parametrize("skew", [-AHEAD, 0.0, AHEAD])
+def test_a_line_stands_beside_the_request_that_called_its_function(skew: float) -> None:
+    segments = [request("POST /orders", PLACED, 201), request("GET /orders/ord_a", PLACED + 9, 200)]
+    function = {
+        "id": "f", "name": "app-ApiFunction-ABC123", "origin": "AWS::Lambda::Function",
+        "start_time": PLACED, "end_time": PLACED + 0.1,
+    }  # fmt: skip
+    calls = [function | {"trace_id": s["trace_id"], "parent_id": s["id"]} for s in segments]
+    line = LogLine(
+        PLACED + skew, "orders", "INFO", "Order placed", segments[0]["trace_id"], {"function_name": function["name"]}
+    )
+    told = order_run(History(), segments=[*segments, *calls], logs=[line])
+    beside = {step.entry.name: step.lines for step in steps(told) if isinstance(step.entry, timeline.Span)}
+    assert beside == {"POST /orders": [line], "GET /orders/…": []}
+
+
+def test_nothing_takes_less_than_no_time() -> None:
+    """With the API's clock ahead, a status is entered before the order was placed, by what the clocks say."""
+    history = History()
+    for event in (
+        history.enter("Record")
+        .scheduled("updateItem", ExpressionAttributeValues={":entered": {"S": "DECLINED"}})
+        .add("TaskSucceeded", output="{}")
+        .events
+    ):
+        event["timestamp"] -= 3
+    heard = {
+        "trace_id": "1-c", "id": "c", "name": "## take", "start_time": PLACED - AHEAD, "end_time": PLACED,
+        "annotations": {"order_id": "ord_1", "event_id": "ord_1:OrderDeclined", "Service": "promotions"},
+    }  # fmt: skip
+    told = order_run(history, segments=[heard], events=[happened("OrderDeclined", PLACED)])
+    assert [c.delay for event in told.events for c in event.consumers] == [0.0]
+    assert figures.statuses([told]) == {"DECLINED": [0.0]}
+    assert figures.delays([told]) == {("OrderDeclined", "promotions"): [0.0]}
+    assert story.tell(told, PLACED).sentence.endswith(" 0 ms after placing")

@@ -291,8 +291,8 @@ class Order(BaseModel):
 
     Attributes:
         deadline_at: when it will be given up if it has not arrived.
-        timeline: every status so far, in the sequence of the order's life. The moments are for people to read: they come
-            from several clocks.
+        timeline: every status so far, in the sequence of the order's life. Its moments come from several clocks: they
+            are for people to read.
         pending_move: a move that was made in this status and that the workflow has not recorded yet.
         delivery, note: personal; left out of lists.
     """
