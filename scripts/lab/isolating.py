@@ -2,11 +2,13 @@
 
 In one run on one stack: the same number of orders with everything well, with both functions raising, with both queues
 closed to their rules, with their tables gone, and with everything well again. Of each the latency from placed to
-delivered, and, once the break is mended, how long it takes until every promo code is issued and every mail sent.
+delivered, and, once the break is mended, how long it takes until every promo code is issued and every customer
+was told.
 """
 
 import json
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -18,12 +20,15 @@ import httpx
 from laptop import Stack
 from laptop.client import Client
 from laptop.mailbox import mails, verify
+from notifications.messages import SUBJECTS
+from notifications.model import ON_THE_WAY
 from operations.deployed import Deployed
 from operations.replaying import Replayer
 from rich.console import Console
 
 SENDER = "orders@tiffin.example"
-MAILS_PER_ORDER = 4
+# What a delivered order's customer is told, in this sequence: the last one always, no other after a later one.
+MAILS = tuple(SUBJECTS[name] for name in (*ON_THE_WAY, "OrderDelivered"))
 AT_ONCE = 8
 # A message that failed comes back after this; in the template it is six times the function's timeout.
 COMES_BACK = 30
@@ -41,7 +46,7 @@ class Phase:
     Attributes:
         name: the condition.
         latencies: seconds from placed to delivered, sorted.
-        caught_up: seconds from mending until every code and mail was there; None if nothing was broken.
+        caught_up: seconds from mending until every code and last mail was there; None if nothing was broken.
     """
 
     name: str
@@ -186,21 +191,25 @@ class Run:
             )
 
     def wait_until_caught_up(self, key: str) -> float:
-        """Wait until every customer of a phase has the code of the first delivery, and every mail.
+        """Wait until every customer of a phase has the code of the first delivery, and the mail that it arrived.
 
         Returns:
             How long it took, in seconds.
 
         Raises:
-            NotIsolated: something is still missing, or came twice.
+            NotIsolated: something is still missing, or came twice or late.
         """
         began = time.monotonic()
         while True:
-            codes, sent = self._codes(key), self._mails(key)
-            if codes == self._orders and sent == self._orders * MAILS_PER_ORDER:
+            codes, told = self._codes(key), self._told(key)
+            for customer, subjects in told.items():
+                if subjects != sorted(set(subjects), key=MAILS.index):
+                    raise NotIsolated(f"{customer} was told: {', '.join(subjects)}")
+            last = sum(subjects[-1] == MAILS[-1] for subjects in told.values())
+            if codes == last == self._orders:
                 return time.monotonic() - began
-            if time.monotonic() - began > self._patience or sent > self._orders * MAILS_PER_ORDER:
-                raise NotIsolated(f"{codes} codes of {self._orders}, {sent} mails of {self._orders * MAILS_PER_ORDER}")
+            if time.monotonic() - began > self._patience:
+                raise NotIsolated(f"{codes} codes and {last} last mails of {self._orders}")
             time.sleep(0.5)
 
     def _customers(self, key: str) -> list[str]:
@@ -215,8 +224,13 @@ class Run:
         )
         return sum(page["Count"] for page in pages)
 
-    def _mails(self, key: str) -> int:
-        return sum(f"c-{key}-" in str(mail["To"]) for mail in mails(self._stack))
+    def _told(self, key: str) -> dict[str, list[str]]:
+        """The subjects of each customer's mails, as they were sent."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for mail in mails(self._stack):
+            if f"c-{key}-" in str(mail["To"]):
+                found[str(mail["To"])].append(mail["Subject"])
+        return found
 
 
 def measure(

@@ -11,7 +11,7 @@ ORDERS = 8
 def test_every_order_is_delivered_and_what_was_missed_is_caught_up() -> None:
     port = free_port()
     with Stack.up(env={"TIFFIN_FAULTS": str(port)}, parameters={"NotificationsSender": isolating.SENDER}) as stack:
-        # Raises if an order was not delivered, or if a code or a mail is missing or came twice.
+        # Raises if an order was not delivered, if a code or a last mail is missing, or if anything came twice or late.
         phases = isolating.measure(stack, port, ORDERS, Console(), comes_back=5, patience=90)
     assert [len(phase.latencies) for phase in phases] == [ORDERS] * 5
     assert [phase.caught_up is not None for phase in phases] == [False, True, True, True, False]

@@ -2,8 +2,9 @@
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import count, permutations
 from typing import Any
 
 import boto3
@@ -13,12 +14,16 @@ from botocore.compat import HTTPHeaders
 from botocore.config import Config
 from botocore.exceptions import ClientError, ReadTimeoutError
 from contracts.schemas import EVENTS, current, example
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from moto import mock_aws
 from notifications import consumer
 from notifications.mailer import Mailer, MailRefused
 from notifications.mailer import ses as ses_client
-from notifications.messages import ANNOUNCED, Message, compose
-from notifications.store import LEASE, BeingSent, Sent
+from notifications.messages import ANNOUNCED, SUBJECTS, Message, compose
+from notifications.model import ON_THE_WAY, Overtaken, Telling, ToldAlready
+from notifications.store import ATTEMPTS, LEASE, BeingSent, Sent
+from tiffin.events import ORDER_ENDS
 from tiffin.money import Money
 from tiffin.telemetry import logger
 from worlds.feed import batch, dead_letter_queue, failures, raw
@@ -27,20 +32,32 @@ from worlds.templates import create_table, resources
 
 ADA = "ada@tiffin.example"
 SENDER = "orders@tiffin.example"
+ORDER, OTHER = "ord_" + "a" * 26, "ord_" + "b" * 26
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 SAMPLES = sorted((EVENTS / "invocations").glob("NotificationsConsumerFunction-*.json"))
 
 
 class Ses:
-    """Stands at SES; keeps the mails, and can be told what to answer first."""
+    """Stands at SES; keeps the mails, and can be told what to answer first.
+
+    Attributes:
+        troubles: what it raises, one for each call; None for a call that goes well.
+        during: what happens while a mail is on its way.
+        meanwhile: what happens while somebody waits for another's mail.
+    """
 
     def __init__(self) -> None:
         self.mails: list[dict[str, Any]] = []
-        self.troubles: list[Exception] = []
+        self.troubles: list[Exception | None] = []
+        self.during: Callable[[], Any] | None = None
+        self.meanwhile: Callable[[], Any] = lambda: None
 
     def send_email(self, **request: Any) -> Any:
-        if self.troubles:
-            raise self.troubles.pop(0)
+        if self.troubles and (trouble := self.troubles.pop(0)):
+            raise trouble
+        if self.during:
+            during, self.during = self.during, None
+            during()
         self.mails.append(request)
         return {"MessageId": "m-1"}
 
@@ -54,18 +71,27 @@ def ses(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ses]:
         for name in ("CONTACTS", "SENT"):
             monkeypatch.setenv(f"{name}_TABLE", create_table("notifications", f"{name.title()}Table").name)
         dead_letter_queue(monkeypatch)
-        for name in ("OrderPlaced", "OrderExpired"):
+        for name in ANNOUNCED:
             customer = example(name)["detail"]["data"]["customer_id"]
             table = boto3.resource("dynamodb").Table("ContactsTable")
             table.put_item(Item={"customer_id": customer, "email": ADA})
+        boto3.resource("dynamodb").Table("ContactsTable").put_item(Item={"customer_id": "cust-ada", "email": ADA})
         ses = Ses()
         mailer = Mailer(ses, SENDER)
         monkeypatch.setattr(consumer, "mailer", lambda: mailer)
+        sent = Sent(boto3.resource("dynamodb").Table("SentTable"), pause=lambda seconds: ses.meanwhile())
+        monkeypatch.setattr(consumer, "sent", lambda: sent)
         consumer.contacts.cache_clear()
-        consumer.sent.cache_clear()
         yield ses
     consumer.contacts.cache_clear()
-    consumer.sent.cache_clear()
+
+
+def about(name: str, order_id: str) -> dict[str, Any]:
+    """An event of an order of one's own."""
+    event = example(name)
+    event["detail"]["metadata"] |= {"order_id": order_id, "event_id": f"{order_id}:{name}"}
+    event["detail"]["data"]["customer_id"] = "cust-ada"
+    return event
 
 
 def run(*events: dict[str, Any]) -> list[str]:
@@ -104,7 +130,7 @@ def test_a_customer_is_told_once_however_often_the_event_comes(ses: Ses, name: s
 
 
 def test_a_customer_without_an_address_is_passed_over(ses: Ses) -> None:
-    event = example("OrderPlaced")
+    event = example("PaymentAuthorized")
     event["detail"]["data"]["customer_id"] = "cust-nobody"
     assert run(event) == []
     assert ses.mails == []
@@ -119,37 +145,38 @@ def test_a_customer_without_an_address_is_passed_over(ses: Ses) -> None:
 )
 def test_a_mail_that_failed_is_tried_again_at_once(ses: Ses, trouble: Exception) -> None:
     ses.troubles = [trouble]
-    assert run(example("OrderPlaced"), example("OrderDelivered")) == ["message-0"]
-    assert run(example("OrderPlaced")) == []
-    assert sorted(ses.subjects()) == ["Enjoy your meal", "We have your order"]
+    held, delivered = about("PaymentAuthorized", ORDER), about("OrderDelivered", OTHER)
+    assert run(held, delivered) == ["message-0"]
+    assert run(held) == []
+    assert ses.subjects() == ["Enjoy your meal", "We have your order"]
 
 
-def test_a_mail_whose_sender_crashed_is_sent_by_the_next_attempt(ses: Ses, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = datetime.now(UTC)
-    event_id = example("OrderPlaced")["detail"]["metadata"]["event_id"]
-    assert consumer.sent().claim(event_id, now - LEASE - timedelta(seconds=2))  # and then nothing more was heard of it
-    assert run(example("OrderPlaced")) == []
+def test_a_mail_whose_sender_crashed_is_sent_by_the_next_attempt(ses: Ses) -> None:
+    crashed = datetime.now(UTC) - LEASE - timedelta(seconds=2)
+    consumer.sent().claim(ORDER, "PaymentAuthorized", crashed)  # and then nothing more was heard of it
+    assert run(about("PaymentAuthorized", ORDER)) == []
     assert len(ses.mails) == 1
 
 
 def test_a_mail_that_another_is_sending_comes_back_until_it_is_confirmed(ses: Ses) -> None:
-    event_id = example("OrderPlaced")["detail"]["metadata"]["event_id"]
-    consumer.sent().claim(event_id, datetime.now(UTC))
-    assert run(example("OrderPlaced")) == ["message-0"]
-    consumer.sent().confirm(event_id)
-    assert run(example("OrderPlaced")) == []
+    claim = consumer.sent().claim(ORDER, "PaymentAuthorized", datetime.now(UTC))
+    assert run(about("PaymentAuthorized", ORDER)) == ["message-0"]
+    consumer.sent().confirm(claim)
+    assert run(about("PaymentAuthorized", ORDER)) == []
     assert ses.mails == []
 
 
 def test_of_two_at_once_one_sends(ses: Ses) -> None:
     sent: Sent = consumer.sent()
-    assert sent.claim("e", NOW)
+    claim = sent.claim(ORDER, "OrderAccepted", NOW)
     with pytest.raises(BeingSent):
-        sent.claim("e", NOW + timedelta(seconds=1))
-    sent.confirm("e")
-    assert not sent.claim("e", NOW + 2 * LEASE)
-    sent.give_back("e")  # too late to take back
-    assert not sent.claim("e", NOW + 2 * LEASE)
+        sent.claim(ORDER, "OrderAccepted", NOW + timedelta(seconds=1))
+    sent.confirm(claim)
+    with pytest.raises(ToldAlready):
+        sent.claim(ORDER, "OrderAccepted", NOW + 2 * LEASE)
+    sent.give_back(claim)  # too late to take back
+    with pytest.raises(ToldAlready):
+        sent.claim(ORDER, "OrderAccepted", NOW + 2 * LEASE)
 
 
 def test_logs_are_free_of_address_and_customer_whatever_ses_says(ses: Ses, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,10 +184,10 @@ def test_logs_are_free_of_address_and_customer_whatever_ses_says(ses: Ses, monke
     monkeypatch.setattr(logger.registered_handler, "stream", out)
     refusal: Any = {"Error": {"Code": "MessageRejected", "Message": f"Email address is not verified: {ADA}"}}
     ses.troubles = [ClientError(refusal, "SendEmail")]
-    assert run(example("OrderPlaced")) == ["message-0"]
+    assert run(example("PaymentAuthorized")) == ["message-0"]
     assert "MessageRejected" in out.getvalue()
     assert ADA not in out.getvalue()
-    assert example("OrderPlaced")["detail"]["data"]["customer_id"] not in out.getvalue()
+    assert example("PaymentAuthorized")["detail"]["data"]["customer_id"] not in out.getvalue()
 
 
 def test_an_unreadable_message_goes_to_the_dead_letter_queue(ses: Ses) -> None:
@@ -171,9 +198,10 @@ def test_an_unreadable_message_goes_to_the_dead_letter_queue(ses: Ses) -> None:
 
 
 def test_a_mail_says_when_it_happened_and_what_it_costs() -> None:
-    mail = compose("OrderPlaced", "ord_1", Money(amount=2350, currency="EUR"), NOW)
+    mail = compose("PaymentAuthorized", "ord_1", Money(amount=2350, currency="EUR"), NOW)
     assert mail.subject == "We have your order"
-    assert "EUR 23.50 at 12:00 UTC on 26 November 2026" in mail.text
+    assert "at 12:00 UTC on 26 November 2026" in mail.text
+    assert f"{Money(amount=2350, currency='EUR')} was reserved on your card" in mail.text
 
 
 def test_the_rule_lets_through_exactly_what_is_read() -> None:
@@ -197,4 +225,213 @@ def test_every_record_of_the_sample_invocations_becomes_a_mail(ses: Ses, path: A
 
 
 def test_there_are_sample_invocations() -> None:
-    assert len(SAMPLES) >= 2
+    """One for each end that needs its own words, and the way to the good one."""
+    told = {
+        json.loads(record["body"])["detail-type"]
+        for path in SAMPLES
+        for record in json.loads(path.read_text())["Records"]
+    }
+    assert told == set(ANNOUNCED)
+
+
+# Every end is told.
+
+
+UNDELIVERED = sorted(ORDER_ENDS.keys() - {"OrderDelivered"})
+
+
+@pytest.mark.parametrize("name", UNDELIVERED)
+def test_an_end_is_told_with_its_reason_and_what_becomes_of_the_money(ses: Ses, name: str) -> None:
+    event = example(name)
+    assert run(event) == []
+    [mail] = ses.mails
+    text = mail["Content"]["Simple"]["Body"]["Text"]["Data"]
+    assert f"Why: {event['detail']['data']['reason']['message']}" in text
+    assert "Nothing was taken from your card." in text
+    assert ("banks may need some days to show it" in text) == (name != "OrderDeclined")
+    assert "charged" not in text
+
+
+def test_a_decline_is_told_with_the_cards_network_and_nothing_else_of_the_card() -> None:
+    total = Money(amount=2790, currency="EUR")
+    known = compose("OrderDeclined", "ord_1", total, NOW, "Your card has insufficient funds.", "mastercard")
+    assert "Why: Your card has insufficient funds. (Card network: mastercard)\n" in known.text
+    unknown = compose("OrderDeclined", "ord_1", total, NOW, "There is no such payment method.", "unknown")
+    assert "Why: There is no such payment method.\n" in unknown.text
+
+
+@pytest.mark.parametrize("name", ANNOUNCED)
+def test_an_order_that_costs_nothing_speaks_of_no_card(name: str) -> None:
+    text = compose(name, "ord_1", Money(amount=0, currency="EUR"), NOW, "It ended.").text
+    assert "card" not in text.replace("your payment was declined", "")
+    assert "0.00" not in text
+
+
+def test_no_two_mails_have_one_subject() -> None:
+    assert len(set(SUBJECTS.values())) == len(ANNOUNCED) == len(ON_THE_WAY) + len(ORDER_ENDS)
+    assert set(ANNOUNCED) == {*ON_THE_WAY, *ORDER_ENDS}
+
+
+def test_that_an_order_was_placed_is_told_once_it_can_be_paid_and_no_earlier(ses: Ses) -> None:
+    assert "OrderPlaced" not in consumer.consumer.names
+    assert run(about("PaymentAuthorized", ORDER)) == []
+    assert ses.subjects() == ["We have your order"]
+
+
+# In whatever order events arrive, no mail contradicts one that was sent.
+
+
+def lives() -> Iterator[list[str]]:
+    """What is told of an order, in the sequence of its life: every way in which it may end."""
+    yield [*ON_THE_WAY, "OrderDelivered"]
+    yield ["OrderDeclined"]
+    yield ["PaymentAuthorized", "OrderRejected"]
+    yield from ([*ON_THE_WAY[:went], "OrderCancelled"] for went in (0, 1))
+    yield from ([*ON_THE_WAY[:went], end] for went in range(4) for end in ("OrderExpired", "OrderFailed"))
+
+
+def subjects(names: list[str]) -> list[str]:
+    return [SUBJECTS[name] for name in names]
+
+
+def orders() -> Iterator[str]:
+    """Order after order, each new."""
+    letters = "abcdefghijklmnopqrstuvwxyz234567"
+    for number in count():
+        digits = [letters[number >> shift & 31] for shift in (15, 10, 5, 0)]
+        yield f"ord_{'a' * 22}{''.join(digits)}"
+
+
+NEW_ORDERS = orders()
+
+
+@pytest.mark.parametrize("life", lives(), ids=lambda life: f"{life[-1]}-{len(life)}")
+def test_events_that_come_as_they_happened_are_all_told(ses: Ses, life: list[str]) -> None:
+    order_id = next(NEW_ORDERS)
+    assert run(*(about(name, order_id) for name in life)) == []
+    assert ses.subjects() == subjects(life)
+
+
+@pytest.mark.parametrize("life", lives(), ids=lambda life: f"{life[-1]}-{len(life)}")
+def test_in_every_order_of_arrival_a_mail_leads_on_and_the_end_is_told_last(ses: Ses, life: list[str]) -> None:
+    for arrival in permutations(life):
+        order_id = next(NEW_ORDERS)
+        ses.mails.clear()
+        # Each comes twice, and once more when all is over.
+        for name in arrival:
+            assert run(about(name, order_id), about(name, order_id)) == []
+        assert run(*(about(name, order_id) for name in arrival)) == []
+        furthest = [
+            name for n, name in enumerate(arrival) if all(life.index(name) > life.index(e) for e in arrival[:n])
+        ]
+        assert ses.subjects() == subjects(furthest), arrival
+        assert furthest[-1] == life[-1]
+
+
+@given(data=st.data())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_comes_again_or_fails_each_mail_is_sent_once_at_most_and_the_end_is_told(
+    ses: Ses, data: st.DataObject
+) -> None:
+    """Batches of any size, events again and again, and SES that refuses now and then: SQS hands out what failed."""
+    life = data.draw(st.sampled_from(list(lives())))
+    again = data.draw(st.lists(st.sampled_from(life), max_size=6))
+    arrival = data.draw(st.permutations([*life, *again]))
+    refused = ClientError({"Error": {"Code": "TooManyRequestsException", "Message": ""}}, "SendEmail")
+    ses.mails.clear()
+    ses.troubles = [refused if refuses else None for refuses in data.draw(st.lists(st.booleans(), max_size=6))]
+    order_id = next(NEW_ORDERS)
+    waiting = list(arrival)
+    while waiting:
+        size = data.draw(st.integers(1, len(waiting)))
+        taken, waiting = waiting[:size], waiting[size:]
+        failed = run(*(about(name, order_id) for name in taken))
+        waiting += [taken[int(message.removeprefix("message-"))] for message in failed]
+    sent = ses.subjects()
+    assert sent == sorted(set(sent), key=subjects(life).index)  # each once at most, in the sequence of the life
+    assert sent[-1] == SUBJECTS[life[-1]]
+
+
+def test_we_have_your_order_is_not_said_after_the_order_ended_though_its_end_could_not_be_told(ses: Ses) -> None:
+    """Neither when SES refused the last mail, nor when there was no address for it."""
+    ses.troubles = [ClientError({"Error": {"Code": "TooManyRequestsException", "Message": ""}}, "SendEmail")]
+    assert run(about("OrderCancelled", ORDER), about("PaymentAuthorized", ORDER)) == ["message-0"]
+    nobody = about("OrderCancelled", OTHER)
+    nobody["detail"]["data"]["customer_id"] = "cust-nobody-yet"
+    assert run(nobody, about("PaymentAuthorized", OTHER)) == []
+    assert ses.mails == []
+    assert run(about("OrderCancelled", ORDER)) == []
+    assert ses.subjects() == ["Your order is cancelled"]
+
+
+def test_whose_address_becomes_known_is_told_the_last_news_and_nothing_older(ses: Ses) -> None:
+    events = [about(name, ORDER) for name in ("PaymentAuthorized", "OrderAccepted")]
+    for event in events:
+        event["detail"]["data"]["customer_id"] = "cust-late"
+    assert run(*events) == []
+    boto3.resource("dynamodb").Table("ContactsTable").put_item(Item={"customer_id": "cust-late", "email": ADA})
+    assert run(*events) == []  # a replay
+    assert ses.subjects() == ["Your order is being prepared"]
+
+
+def test_what_is_overtaken_is_counted_and_no_dead_letter(ses: Ses, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[str] = []
+    monkeypatch.setattr(consumer.metrics, "add_metric", lambda name, *_: counted.append(name))
+    assert run(about("OrderCancelled", ORDER), about("PaymentAuthorized", ORDER), about("OrderCancelled", ORDER)) == []
+    assert [name for name in counted if name.startswith("Mails")] == ["MailsSent", "MailsOvertaken"]
+    url = boto3.client("sqs").get_queue_url(QueueName="dead-letters")["QueueUrl"]
+    assert "Messages" not in boto3.client("sqs").receive_message(QueueUrl=url)
+
+
+def test_who_finds_an_earlier_mail_on_its_way_waits_for_it(ses: Ses) -> None:
+    """Two invocations at once: the later mail goes out second, or comes back if the first one takes long."""
+    come_back: list[str] = []
+    ses.during = lambda: come_back.extend(run(about("OrderAccepted", ORDER)))
+    assert run(about("PaymentAuthorized", ORDER)) == []
+    assert come_back == ["message-0"]
+    assert run(about("OrderAccepted", ORDER)) == []
+    assert ses.subjects() == ["We have your order", "Your order is being prepared"]
+
+    claim = consumer.sent().claim(ORDER, "OrderDispatched", datetime.now(UTC))
+    ses.meanwhile = lambda: consumer.sent().confirm(claim)
+    assert run(about("OrderDelivered", ORDER)) == []
+    assert ses.subjects()[2:] == ["Enjoy your meal"]
+
+
+def test_who_finds_a_later_mail_on_its_way_sends_none(ses: Ses) -> None:
+    ses.during = lambda: run(about("PaymentAuthorized", ORDER))
+    assert run(about("OrderCancelled", ORDER), about("PaymentAuthorized", ORDER)) == []
+    assert ses.subjects() == ["Your order is cancelled"]
+
+
+def test_a_crash_in_an_earlier_mail_does_not_keep_the_end_from_being_told(ses: Ses) -> None:
+    crashed = datetime.now(UTC) - LEASE - timedelta(seconds=2)
+    consumer.sent().claim(ORDER, "PaymentAuthorized", crashed)
+    assert run(about("OrderCancelled", ORDER), about("PaymentAuthorized", ORDER)) == []
+    assert ses.subjects() == ["Your order is cancelled"]
+
+
+def test_a_claim_that_ran_out_takes_nothing_from_its_successor(ses: Ses) -> None:
+    sent = consumer.sent()
+    late = sent.claim(ORDER, "OrderAccepted", NOW)
+    sent.claim(ORDER, "OrderCancelled", NOW + 2 * LEASE)
+    sent.give_back(late)
+    with pytest.raises(BeingSent):
+        sent.claim(ORDER, "OrderCancelled", NOW + 2 * LEASE)
+
+
+def test_of_two_ends_the_first_one_stands() -> None:
+    """There are never two; if there were, one mail of an end would have to do."""
+    with pytest.raises(Overtaken):
+        Telling("OrderDelivered", frozenset({"OrderDelivered"})).must_allow("OrderExpired")
+
+
+def test_waiting_for_anothers_mail_leaves_a_batch_its_time(ses: Ses) -> None:
+    waits: list[float] = []
+    sent = Sent(boto3.resource("dynamodb").Table("SentTable"), pause=waits.append)
+    sent.claim(ORDER, "OrderAccepted", NOW)
+    with pytest.raises(BeingSent):
+        sent.claim(ORDER, "OrderDelivered", NOW)
+    assert len(waits) == ATTEMPTS - 1
+    batch_size = resources("notifications")["NotificationsMapping"]["Properties"]["BatchSize"]
+    assert sum(waits) * batch_size < resources("notifications")["ConsumerFunction"]["Properties"]["Timeout"] / 2

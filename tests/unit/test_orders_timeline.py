@@ -6,8 +6,8 @@ from itertools import permutations
 
 import pytest
 from orders.model import LEGAL_IN, OrderStatus
-from orders_world import Api, orders_world
 from tiffin.events import rfc3339
+from worlds.orders import Api, orders_world
 
 PLACED, *ON_THE_WAY = list(OrderStatus)[:4]
 LIVES = [

@@ -10,8 +10,8 @@ import pytest
 from moto import mock_aws
 from operations.deployed import Deployed
 from operations.replaying import Replayer
-from support import create_table
 from tiffin.events import rfc3339
+from worlds.templates import create_table
 
 
 def test_the_first_event_is_in_the_span_though_the_apis_clock_was_ahead(monkeypatch: pytest.MonkeyPatch) -> None:

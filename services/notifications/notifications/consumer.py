@@ -13,43 +13,110 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel, ConfigDict
 from tiffin.clients import client, once, table
 from tiffin.consumer import Consumer, Event
+from tiffin.events import ORDER_ENDS
 from tiffin.ids import CustomerId
 from tiffin.money import Money
 from tiffin.telemetry import logger, metrics, tracer
 
 from notifications.mailer import Mailer, ses
-from notifications.messages import ANNOUNCED, compose
+from notifications.messages import compose
+from notifications.model import Overtaken, ToldAlready
 from notifications.store import Contacts, Sent
 
 consumer = Consumer()
 
 
-class OrderEvent(BaseModel):
-    """Of an order event, what a mail needs."""
-
+class _Read(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Authorized(_Read):
+    """That the money is held, and how much."""
+
+    customer_id: CustomerId
+    amount: Money
+
+
+class OrderEvent(_Read):
+    """Of an order event, what a mail needs."""
 
     customer_id: CustomerId
     total: Money
 
 
-@consumer.on(*ANNOUNCED, reads=OrderEvent)
-def tell(event: Event[OrderEvent]) -> None:
-    """Tell the customer, once, if there is an address."""
-    address = contacts().address(event.data.customer_id)
+class Reason(_Read):
+    """Why an order ended, for a person to read."""
+
+    message: str
+
+
+class Decline(Reason):
+    """Why the card was declined, as far as it is disclosed."""
+
+    network: str
+
+
+class Ended(OrderEvent):
+    """An end without delivery says why."""
+
+    reason: Reason
+
+
+class Declined(OrderEvent):
+    """So does a decline, with the card's network."""
+
+    reason: Decline
+
+
+@consumer.on("PaymentAuthorized", reads=Authorized)
+def authorized(event: Event[Authorized]) -> None:
+    """The order is good: the first mail. When it was placed, nobody knew yet whether it can be paid."""
+    tell(event, event.data.amount)
+
+
+@consumer.on("OrderAccepted", "OrderDispatched", "OrderDelivered", reads=OrderEvent)
+def went_on(event: Event[OrderEvent]) -> None:
+    """The order goes on, and arrives."""
+    tell(event, event.data.total)
+
+
+@consumer.on("OrderDeclined", reads=Declined)
+def declined(event: Event[Declined]) -> None:
+    """The card was declined."""
+    reason = event.data.reason
+    tell(event, event.data.total, reason.message, reason.network)
+
+
+@consumer.on(*ORDER_ENDS.keys() - {"OrderDelivered", "OrderDeclined"}, reads=Ended)
+def ended(event: Event[Ended]) -> None:
+    """Every other end."""
+    tell(event, event.data.total, event.data.reason.message)
+
+
+def tell(event: Event[Any], total: Money, reason: str | None = None, network: str | None = None) -> None:
+    """Tell the customer, once, if there is an address, and if nothing became known that came after it."""
+    order_id = event.metadata.order_id
+    try:
+        claim = sent().claim(order_id, event.name, datetime.now(UTC))
+    except ToldAlready:
+        return
+    except Overtaken as overtaken:
+        logger.info("Not told: the order has gone further", reason=str(overtaken))
+        metrics.add_metric("MailsOvertaken", MetricUnit.Count, 1)
+        return
+    try:
+        address = contacts().address(event.data.customer_id)
+        if address is not None:
+            message = compose(event.name, order_id, total, event.metadata.occurred_at, reason, network)
+            mailer().send(address, message)
+    except Exception:
+        sent().give_back(claim)
+        raise
     if address is None:
+        sent().give_back(claim)
         metrics.add_metric("NoAddress", MetricUnit.Count, 1)
         return
-    event_id = event.metadata.event_id
-    if not sent().claim(event_id, datetime.now(UTC)):
-        return
-    message = compose(event.name, event.metadata.order_id, event.data.total, event.metadata.occurred_at)
-    try:
-        mailer().send(address, message)
-    except Exception:
-        sent().give_back(event_id)
-        raise
-    sent().confirm(event_id)
+    sent().confirm(claim)
     metrics.add_metric("MailsSent", MetricUnit.Count, 1)
 
 
