@@ -38,8 +38,8 @@ def page(phases: list[Phase], orders: int) -> str:
 Promotions and notifications know orders by their events alone. So both can be broken at once, in each way, and no order
 is lost or waits for it. {orders} orders per row, {AT_ONCE} at a time, each taken from placed to delivered; every
 customer is owed one promo code and, after at most {len(MAILS) - 1} others, the mail that the food arrived.
-All {orders} of each row were delivered, and once mended, all {orders} codes and all {orders} last mails were there, none
-twice. A mail that would have come after a later one of its order was not sent.
+All {orders} of each row were delivered, and once mended, all {orders} codes and all {orders} last mails were there,
+none twice. A mail that would have come after a later one of its order was not sent.
 
 Measured in one run on {machine},
 {datetime.now(UTC):%d %B %Y}. Latencies are the orders' own timestamps; ratios are to the median of the rows with

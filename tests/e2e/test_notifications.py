@@ -60,7 +60,7 @@ def test_a_declined_order_is_told_in_one_mail_with_the_reason(
 @pytest.mark.parametrize(
     ("move", "end", "subject"),
     [
-        ("reject", "REJECTED", "The restaurant cannot cook your order"),
+        ("reject", "REJECTED", "The restaurant did not take your order"),
         ("cancel", "CANCELLED", "Your order is cancelled"),
         (None, "FAILED", "We are sorry: we could not complete your order"),
     ],

@@ -52,7 +52,7 @@ _MAILS = {
     ),
     "OrderDispatched": _Mail(
         "Your order is on its way",
-        "The courier left with your order at {at}. It will be with you soon.",
+        "The courier left with your order at {at}.",
     ),
     "OrderDelivered": _Mail(
         "Enjoy your meal",
@@ -65,8 +65,8 @@ _MAILS = {
         f"{_NOTHING_TAKEN} You are welcome to order again, with this card or another one.",
     ),
     "OrderRejected": _Mail(
-        "The restaurant cannot cook your order",
-        "We are sorry: the restaurant did not take your order, so it ended at {at}.",
+        "The restaurant did not take your order",
+        "We are sorry: your order ended at {at} without being cooked.",
         _LET_GO,
     ),
     "OrderCancelled": _Mail(
