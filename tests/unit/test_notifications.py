@@ -25,7 +25,7 @@ from notifications.model import ON_THE_WAY, Overtaken, Telling, ToldAlready
 from notifications.store import ATTEMPTS, LEASE, BeingSent, Sent
 from tiffin.events import ORDER_ENDS
 from tiffin.money import Money
-from tiffin.telemetry import logger
+from tiffin.telemetry import logger, metrics
 from worlds.feed import batch, dead_letter_queue, failures, raw
 from worlds.runtime import context
 from worlds.templates import create_table, resources
@@ -376,7 +376,7 @@ def test_whose_address_becomes_known_is_told_the_last_news_and_nothing_older(ses
 
 def test_what_is_overtaken_is_counted_and_no_dead_letter(ses: Ses, monkeypatch: pytest.MonkeyPatch) -> None:
     counted: list[str] = []
-    monkeypatch.setattr(consumer.metrics, "add_metric", lambda name, *_: counted.append(name))
+    monkeypatch.setattr(metrics, "add_metric", lambda name, *_: counted.append(name))
     assert run(about("OrderCancelled", ORDER), about("PaymentAuthorized", ORDER), about("OrderCancelled", ORDER)) == []
     assert [name for name in counted if name.startswith("Mails")] == ["MailsSent", "MailsOvertaken"]
     url = boto3.client("sqs").get_queue_url(QueueName="dead-letters")["QueueUrl"]

@@ -78,7 +78,7 @@ def opened(gateway: StripeGateway, order: str, method: str = "pm_card_visa") -> 
 
 def invalid(message: str, param: str | None, code: str | None) -> stripe.InvalidRequestError:
     """As Stripe's library raises it; the message is Stripe's, and not for the customer."""
-    return stripe.InvalidRequestError(message, param, code, http_status=400)
+    return stripe.InvalidRequestError(message, param, code, http_status=400)  # type: ignore[no-untyped-call]
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, gateway: StripeGateway, error: Exception) -> None:
@@ -351,7 +351,7 @@ class TestTheCustomersDoing:
             (invalid("Wrong kind", None, "payment_intent_incompatible_payment_method"),
              "payment_intent_incompatible_payment_method"),
             (invalid("It belongs to a customer", "payment_method", None), "generic_decline"),
-            (stripe.CardError("Your card has expired.", None, "expired_card", json_body={
+            (stripe.CardError("Your card has expired.", None, "expired_card", json_body={  # type: ignore[no-untyped-call]
                 "error": {"code": "expired_card", "message": "Your card has expired."}}), "expired_card"),
             (invalid("… It may not be used again. …", None, None), "payment_method_unexpected_state"),
             (invalid("… and may not be used again.", None, "payment_method_unexpected_state"),
