@@ -5,18 +5,18 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Path, Query
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
-from tiffin import problems
 from tiffin.clients import client, once, table
 from tiffin.discounts import CodeExpired, MinimumNotReached
 from tiffin.ids import CustomerId
 from tiffin.paging import page_start, page_token
 from tiffin.problems import Problem
+from tiffin.rest import answer, answers, rest_api
 from tiffin.telemetry import about_order, came_to, logger, metrics, trace_header, tracer
 
 from orders.commands import PlaceOrder, RejectOrder
@@ -41,12 +41,37 @@ from orders.promo_codes import PromoCodeStore
 from orders.store import KeyReused, OrderStore, UnknownOrder
 from orders.workflow import OrderWorkflow
 
-app = APIGatewayRestResolver(enable_validation=True, json_body_deserializer=problems.strict_json)
-problems.install(app)
+app = rest_api("Tiffin orders")
 
-OrderId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-Limit = Annotated[int, Query(ge=1, le=100)]
-PageToken = Annotated[str | None, Query(alias="next", max_length=2048)]
+OrderId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="From the order.")]
+Limit = Annotated[int, Query(ge=1, le=100, description="How many on a page.")]
+PageToken = Annotated[str | None, Query(alias="next", max_length=2048, description="`next` of the page before.")]
+
+# What routes answer, for the OpenAPI document. A new kind of refusal belongs here too, and into docs/api.md.
+PLACED = answers(
+    {
+        HTTPStatus.CREATED: "The order, placed.",
+        HTTPStatus.OK: "The order that this very request placed before, as it is now.",
+    },
+    {
+        HTTPStatus.CONFLICT: ["idempotency-key-reused", "promo-code-already-used"],
+        HTTPStatus.UNPROCESSABLE_ENTITY: [
+            "unknown-restaurant",
+            "unknown-dish",
+            "unknown-promo-code",
+            "promo-code-expired",
+            "promo-code-minimum-not-met",
+        ],
+    },
+)
+MOVED = answers(
+    {HTTPStatus.ACCEPTED: "The move is made: the workflow takes the order on."},
+    {HTTPStatus.NOT_FOUND: ["unknown-order"], HTTPStatus.CONFLICT: ["illegal-move"]},
+)
+AN_ORDER = answers({HTTPStatus.OK: "The order."}, {HTTPStatus.NOT_FOUND: ["unknown-order"]})
+A_MENU = answers({HTTPStatus.OK: "The restaurant and its menu."}, {HTTPStatus.NOT_FOUND: ["unknown-restaurant"]})
+RESTAURANTS = answers({HTTPStatus.OK: "A page of restaurants."}, {HTTPStatus.UNPROCESSABLE_ENTITY: ["invalid-page-token"]})
+ORDERS = answers({HTTPStatus.OK: "A page of orders."}, {HTTPStatus.UNPROCESSABLE_ENTITY: ["invalid-page-token"]})
 
 
 class OrderPage(BaseModel):
@@ -65,11 +90,18 @@ class RestaurantPage(BaseModel):
 
 # Placing an order: the price comes from the menu, the id from customer and key, and the workflow takes over from here.
 # A request that is repeated, by an impatient thumb or a retrying client, finds the order that it made before.
-@app.post("/orders", summary="Place an order", tags=["Customer"])
+@app.post("/orders", summary="Place an order", tags=["Customer"], responses=PLACED)
 def place_order(
     request: Annotated[PlaceOrder, Body()],
     idempotency_key: Annotated[
-        str, Header(alias="Idempotency-Key", min_length=1, max_length=128, pattern=r"^[\x21-\x7e]+$")
+        str,
+        Header(
+            alias="Idempotency-Key",
+            min_length=1,
+            max_length=128,
+            pattern=r"^[\x21-\x7e]+$",
+            description="A name of yours for this order: repeated, it is the same order.",
+        ),
     ],
 ) -> Response[Order]:
     order_id = order_id_for(request.customer_id, idempotency_key)
@@ -80,14 +112,15 @@ def place_order(
     return Response(
         status_code=HTTPStatus.CREATED if created else HTTPStatus.OK,
         content_type="application/json",
-        headers={"Location": f"orders/{order_id}"},
+        # Relative, so right below any stage and any base path.
+        headers={"Location": order_id if app.current_event.path.endswith("/") else f"orders/{order_id}"},
         body=stored.order,
     )
 
 
-@app.get("/orders", summary="A customer's orders, newest first", tags=["Customer"])
+@app.get("/orders", summary="A customer's orders, newest first", tags=["Customer"], responses=ORDERS)
 def list_orders(
-    customer_id: Annotated[CustomerId, Query()],
+    customer_id: Annotated[CustomerId, Query(description="Whose.")],
     limit: Limit = 20,
     next_page: PageToken = None,
 ) -> OrderPage:
@@ -96,56 +129,55 @@ def list_orders(
     return OrderPage(orders=found, next=page_token(position))
 
 
-@app.get("/orders/<order_id>", summary="Where an order is, and why", tags=["Customer"])
+@app.get("/orders/<order_id>", summary="Where an order is, and why", tags=["Customer"], responses=AN_ORDER)
 def get_order(order_id: OrderId) -> Order:
     return store().get(order_id).order
 
 
 # Moves. Each is claimed in one conditional write, so that of all who race exactly one wins; only then is the workflow
 # told.
-@app.post("/orders/<order_id>/accept", summary="The restaurant accepts", tags=["Restaurant"])
+@app.post("/orders/<order_id>/accept", summary="The restaurant accepts", tags=["Restaurant"], responses=MOVED)
 def accept(order_id: OrderId) -> Response[Order]:
     return _move(order_id, Move.ACCEPT)
 
 
-@app.post("/orders/<order_id>/reject", summary="The restaurant rejects", tags=["Restaurant"])
+@app.post("/orders/<order_id>/reject", summary="The restaurant rejects", tags=["Restaurant"], responses=MOVED)
 def reject(order_id: OrderId, request: Annotated[RejectOrder | None, Body()] = None) -> Response[Order]:
     return _move(order_id, Move.REJECT, (request or RejectOrder()).reason)
 
 
-@app.post("/orders/<order_id>/dispatch", summary="The courier leaves with it", tags=["Courier"])
+@app.post("/orders/<order_id>/dispatch", summary="The courier leaves with it", tags=["Courier"], responses=MOVED)
 def dispatch(order_id: OrderId) -> Response[Order]:
     return _move(order_id, Move.DISPATCH)
 
 
-@app.post("/orders/<order_id>/deliver", summary="The courier hands it over", tags=["Courier"])
+@app.post("/orders/<order_id>/deliver", summary="The courier hands it over", tags=["Courier"], responses=MOVED)
 def deliver(order_id: OrderId) -> Response[Order]:
     return _move(order_id, Move.DELIVER)
 
 
-@app.post("/orders/<order_id>/cancel", summary="The customer cancels, until the restaurant accepts", tags=["Customer"])
+@app.post(
+    "/orders/<order_id>/cancel",
+    summary="The customer cancels, until the restaurant accepts",
+    tags=["Customer"],
+    responses=MOVED,
+)
 def cancel(order_id: OrderId) -> Response[Order]:
     return _move(order_id, Move.CANCEL)
 
 
-@app.get("/restaurants", summary="Restaurants", tags=["Menus"])
+@app.get("/restaurants", summary="Restaurants", tags=["Menus"], responses=RESTAURANTS)
 def list_restaurants(limit: Limit = 50, next_page: PageToken = None) -> RestaurantPage:
     found, position = menus().list(limit, page_start(next_page, MenuStore.POSITION))
     return RestaurantPage(restaurants=found, next=page_token(position))
 
 
-@app.get("/restaurants/<restaurant_id>/menu", summary="A restaurant's menu", tags=["Menus"])
+@app.get("/restaurants/<restaurant_id>/menu", summary="A restaurant's menu", tags=["Menus"], responses=A_MENU)
 def get_menu(restaurant_id: Annotated[str, Path(pattern=r"^[a-z0-9-]{1,64}$")]) -> Restaurant:
     restaurant = menus().get(restaurant_id)
     if restaurant is None:
         raise Problem(HTTPStatus.NOT_FOUND, "unknown-restaurant", "There is no such restaurant.")
     return restaurant
-
-
-@app.get("/openapi.json", include_in_schema=False)
-def openapi() -> Response[str]:
-    document = app.get_openapi_json_schema(title="Tiffin orders", version="1.0.0")
-    return Response(status_code=HTTPStatus.OK, content_type="application/json", body=document)
 
 
 @app.exception_handler(UnknownOrder)
@@ -238,8 +270,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     Returns:
         A Lambda proxy integration response.
     """
-    refused = problems.refuse_body(event)
-    return refused.proxy_result() if refused else app.resolve(event, context)
+    return answer(app, event, context)
 
 
 @once

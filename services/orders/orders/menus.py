@@ -1,8 +1,9 @@
 """The menus table. Nothing else knows its keys."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tiffin.dynamodb import plain
+from tiffin.ids import SLUG
 
 from orders.model import Restaurant, RestaurantSummary
 
@@ -17,7 +18,7 @@ class MenuStore:
         table: the menus table.
     """
 
-    POSITION = frozenset({"restaurant_id"})
+    POSITION: ClassVar = {"restaurant_id": SLUG}
     """What a position in the list consists of."""
 
     def __init__(self, table: "Table") -> None:

@@ -6,11 +6,12 @@ import zlib
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from botocore.exceptions import ClientError
 from tiffin.dynamodb import CONDITION_FAILED, CONFLICT, condition_failed, plain, refusals
-from tiffin.events import rfc3339
+from tiffin.events import MOMENT, rfc3339
+from tiffin.ids import CUSTOMER_ID, ORDER_ID
 
 from orders.commands import PlaceOrder
 from orders.model import IllegalMove, Move, Order, OrderStatus, PromoCodeAlreadyUsed
@@ -78,7 +79,7 @@ class OrderStore:
         pause: called with seconds to wait before another attempt.
     """
 
-    POSITION = frozenset({"customer_id", "placed_at", "order_id"})
+    POSITION: ClassVar = {"customer_id": CUSTOMER_ID, "placed_at": MOMENT, "order_id": ORDER_ID}
     """What a position in a customer's list consists of."""
 
     def __init__(self, table: "Table", pause: Callable[[float], None] = time.sleep) -> None:

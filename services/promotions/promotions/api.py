@@ -2,27 +2,26 @@
 
 import os
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Annotated, Any
 
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
-from tiffin import problems
 from tiffin.clients import once, table
 from tiffin.discounts import Discount
 from tiffin.ids import CustomerId
 from tiffin.money import Money
 from tiffin.paging import page_start, page_token
+from tiffin.rest import answer, answers, rest_api
 from tiffin.telemetry import logger, tracer
 
 from promotions.model import Status
 from promotions.redemption import holders
 from promotions.store import PromotionsStore
 
-app = APIGatewayRestResolver(enable_validation=True)
-problems.install(app)
+app = rest_api("Tiffin promotions")
 
 
 class PromoCodeView(BaseModel):
@@ -57,14 +56,21 @@ class Page(BaseModel):
     next: str | None
 
 
-@app.get("/promo-codes")
+@app.get(
+    "/promo-codes",
+    summary="A customer's promo codes",
+    tags=["Customer"],
+    responses=answers(
+        {HTTPStatus.OK: "A page of promo codes."}, {HTTPStatus.UNPROCESSABLE_ENTITY: ["invalid-page-token"]}
+    ),
+)
 def list_promo_codes(
     customer_id: Annotated[CustomerId, Query(description="Opaque id of the customer.")],
     limit: Annotated[int, Query(ge=1, le=100, description="Codes per page.")] = 20,
     next_: Annotated[str | None, Query(alias="next", max_length=512, description="`next` of the page before.")] = None,
 ) -> Page:
     """The codes that a customer got, available or not."""
-    start = page_start(next_, {"after"})
+    start = page_start(next_, PromotionsStore.POSITION)
     codes, last = store().codes(customer_id, limit, start["after"] if start else None)
     uses = store().uses(customer_id) if codes else {}
     now = datetime.now(UTC)
@@ -86,7 +92,7 @@ def list_promo_codes(
 @tracer.capture_lambda_handler(capture_response=False)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request of API Gateway."""
-    return app.resolve(event, context)
+    return answer(app, event, context)
 
 
 @once

@@ -7,7 +7,7 @@ One partition per customer: `DELIVERED#<order>` and `EXPIRED#<order>` (the histo
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from botocore.exceptions import ClientError
 from pydantic import TypeAdapter
@@ -47,6 +47,10 @@ class PromotionsStore:
     Args:
         table: the promotions table.
     """
+
+    # A code's key: the rule in capitals, and what the rule tells its codes apart by.
+    POSITION: ClassVar = {"after": r"^[A-Z0-9_]{1,64}(#[A-Za-z0-9_.:-]{1,64}){0,4}$"}
+    """What a position in a customer's list of codes consists of."""
 
     def __init__(self, table: "Table") -> None:
         self._table = table

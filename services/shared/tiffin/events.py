@@ -50,6 +50,10 @@ def event_id(order_id: str, name: str, *parts: str) -> str:
     return ":".join((order_id, name, *parts))
 
 
+MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"
+"""What `rfc3339` gives."""
+
+
 def rfc3339(moment: datetime | None = None) -> str:
     """Format a moment (now, if none is given) in UTC as Step Functions does: `2026-01-31T12:00:00.000Z`."""
     moment = (moment or datetime.now(UTC)).astimezone(UTC)

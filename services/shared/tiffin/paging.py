@@ -2,7 +2,8 @@
 
 import base64
 import json
-from collections.abc import Set
+import re
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -14,12 +15,13 @@ def page_token(position: dict[str, Any] | None) -> str | None:
     return base64.urlsafe_b64encode(json.dumps(position).encode()).decode() if position else None
 
 
-def page_start(token: str | None, fields: Set[str], **fixed: str) -> dict[str, str] | None:
+def page_start(token: str | None, fields: Mapping[str, str], **fixed: str) -> dict[str, str] | None:
     """The position that a client's token stands for.
 
     Args:
         token: from `page_token`, or None for the first page.
-        fields: the attributes that a position here has.
+        fields: the attributes that a position here has, and what each looks like. DynamoDB would refuse a whole request
+            over a key that no key can be: empty, of another type, or longer than 1,024 bytes (Developer guide, "Quotas").
         fixed: attributes that must have these values: a token does not open another customer's list.
 
     Raises:
@@ -29,11 +31,13 @@ def page_start(token: str | None, fields: Set[str], **fixed: str) -> dict[str, s
         return None
     try:
         position = json.loads(base64.urlsafe_b64decode(token.encode()))
-        # An empty value is no key of a table: DynamoDB would refuse the whole request.
         if (
             isinstance(position, dict)
-            and position.keys() == fields
-            and all(isinstance(value, str) and value for value in position.values())
+            and position.keys() == fields.keys()
+            and all(
+                isinstance(position[name], str) and re.fullmatch(pattern, position[name])
+                for name, pattern in fields.items()
+            )
             and fixed.items() <= position.items()
         ):
             return position

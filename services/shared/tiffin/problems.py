@@ -5,12 +5,11 @@ from http import HTTPStatus
 from typing import Any, NoReturn
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
-from aws_lambda_powertools.event_handler.exceptions import NotFoundError, ServiceError
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
 CONTENT_TYPE = "application/problem+json"
 TYPE_BASE = "https://tiffin.example/problems/"
-BODY_LIMIT = 64 * 1024
 
 
 class Problem(Exception):
@@ -20,12 +19,16 @@ class Problem(Exception):
         status: HTTP status.
         slug: stable last part of the problem's `type` URI; clients switch on it.
         detail: one sentence for the person who reads it. Nothing personal: it is logged.
+        headers: of the answer, besides its content type.
         extensions: further members of the document, by their names.
     """
 
-    def __init__(self, status: HTTPStatus, slug: str, detail: str, **extensions: Any) -> None:
+    def __init__(
+        self, status: HTTPStatus, slug: str, detail: str, headers: dict[str, str] | None = None, **extensions: Any
+    ) -> None:
         super().__init__(detail)
         self.status, self.slug, self.detail, self.extensions = status, slug, detail, extensions
+        self.headers = headers or {}
 
     def document(self) -> str:
         """The problem document (RFC 9457, section 3) as JSON."""
@@ -40,58 +43,64 @@ class Problem(Exception):
 
     def response(self) -> "Response[str]":
         """The problem as a route's answer."""
-        return Response(status_code=int(self.status), content_type=CONTENT_TYPE, body=self.document())
+        return Response(
+            status_code=int(self.status), content_type=CONTENT_TYPE, headers=self.headers, body=self.document()
+        )
 
     def proxy_result(self) -> dict[str, Any]:
         """The problem as a Lambda proxy integration's answer, for refusals made before routing."""
         return {
             "statusCode": int(self.status),
-            "headers": {"Content-Type": CONTENT_TYPE},
+            "headers": {"Content-Type": CONTENT_TYPE} | self.headers,
             "body": self.document(),
             "isBase64Encoded": False,
         }
 
 
-def refuse_body(event: dict[str, Any]) -> Problem | None:
-    """What is wrong with a request's body before anybody parses it, if anything.
-
-    Args:
-        event: an API Gateway REST proxy event.
-
-    Returns:
-        413 for a body over the limit, 415 for one that does not say it is JSON, None otherwise. The framework itself
-        would read a form where JSON is meant.
-    """
-    body = event.get("body")
-    if not body:
-        return None
-    if len(body.encode("utf-8", "surrogatepass")) > BODY_LIMIT:
-        return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body-too-large", f"The limit is {BODY_LIMIT} bytes.")
-    content_type = (header(event.get("headers"), "content-type") or "").partition(";")[0].strip().lower()
-    if content_type != "application/json":
-        return Problem(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Send the body as application/json."
-        )
-    return None
-
-
 def strict_json(text: str) -> Any:
-    """Parse JSON as RFC 8259 has it: no NaN, no lone surrogates, and no nesting that exhausts the parser.
+    """Parse a request's body: JSON as RFC 8259 has it, each name once in an object, and no list in place of an object.
 
     Raises:
-        json.JSONDecodeError: for all of these alike.
+        json.JSONDecodeError: it is no JSON, or more than a parser takes: NaN, a lone surrogate, a number of thousands of
+            digits, nesting without end.
+        Problem: it is JSON, but a misunderstanding.
     """
 
     def not_json(constant: str) -> NoReturn:
         raise json.JSONDecodeError(f"{constant} is not JSON", text, 0)
 
     try:
-        value = json.loads(text, parse_constant=not_json)
+        value = json.loads(text, parse_constant=not_json, object_pairs_hook=_each_name_once)
         json.dumps(value, ensure_ascii=False).encode()
     except RecursionError as error:
         raise json.JSONDecodeError("nested too deeply", text, 0) from error
     except UnicodeEncodeError as error:
         raise json.JSONDecodeError("a lone surrogate is not a character", text, 0) from error
+    except json.JSONDecodeError:
+        raise
+    except ValueError as error:  # Python makes no integer of more than 4,300 digits (library reference, "sys.int_info")
+        raise json.JSONDecodeError("a number has too many digits", text, 0) from error
+    if isinstance(value, list):
+        # The framework would take the list's first member for the body.
+        raise invalid_request([{"pointer": "/body", "reason": "Input should be an object"}])
+    return value
+
+
+def invalid_request(errors: list[dict[str, str]]) -> Problem:
+    """What a request gets that does not fit the schema.
+
+    Args:
+        errors: where and why, each with `pointer` and `reason`; nothing of what the client sent as a value.
+    """
+    detail = "The request does not fit the schema."
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", detail, errors=errors)
+
+
+def _each_name_once(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Parsers disagree on which of two values counts (RFC 8259, section 4): what was looked at may not be what is done.
+    value = dict(members)
+    if len(value) < len(members):
+        raise invalid_request([{"pointer": "/body", "reason": "A name stands twice in one object"}])
     return value
 
 
@@ -108,26 +117,27 @@ def install(app: APIGatewayRestResolver) -> None:
         errors = [{"pointer": _pointer(e["loc"]), "reason": e["msg"]} for e in error.errors()]
         malformed = any(e["type"] == "json_invalid" for e in error.errors())
         if malformed:
-            return Problem(HTTPStatus.BAD_REQUEST, "malformed-json", "The body is not valid JSON.").response()
-        return Problem(
-            HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", "The request does not fit the schema.", errors=errors
-        ).response()
+            return malformed_json().response()
+        return invalid_request(errors).response()
 
     @app.not_found
     def not_found(_: NotFoundError) -> "Response[str]":
+        path = app.current_event.path
+        # Powertools has no name for the routes that it holds, nor an answer for a method that a path has not.
+        routes = [*app._static_routes, *app._dynamic_routes]
+        if allowed := ", ".join(sorted({route.method for route in routes if route.rule.match(path)})):
+            detail = f"Here the methods are: {allowed}."
+            return Problem(
+                HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", detail, headers={"Allow": allowed}
+            ).response()
         return Problem(HTTPStatus.NOT_FOUND, "no-such-resource", "There is nothing at this path.").response()
 
-    @app.exception_handler(ServiceError)
-    def service_error(error: ServiceError) -> "Response[str]":
-        status = HTTPStatus(error.status_code)
-        return Problem(status, status.phrase.lower().replace(" ", "-"), str(error.msg)).response()
 
-
-def header(headers: dict[str, str] | None, name: str) -> str | None:
-    """Look a request header up without regard to case (RFC 9110, section 5.1)."""
-    wanted = name.lower()
-    return next((value for key, value in (headers or {}).items() if key.lower() == wanted), None)
+def malformed_json() -> Problem:
+    """What a body gets that is no JSON, or no text."""
+    return Problem(HTTPStatus.BAD_REQUEST, "malformed-json", "The body is not valid JSON.")
 
 
 def _pointer(location: Any) -> str:
-    return "/" + "/".join(str(part) for part in location)
+    """Where in a request: a JSON pointer (RFC 6901) that begins with the part, `/body` or `/query`."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)

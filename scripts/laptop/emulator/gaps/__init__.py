@@ -12,6 +12,7 @@ from . import (
     event_archives,
     execution_ends,
     execution_timeouts,
+    gateway_responses,
     lambda_errors,
     mail_conditions,
     nested_sam,
@@ -48,6 +49,7 @@ ALL = (
     event_archives,
     task_history,
     mail_conditions,
+    gateway_responses,
     xray_api,
     trace_segments,
 )

@@ -1,0 +1,229 @@
+"""A REST API behind API Gateway: what each does alike before a route is called, after one has failed, and to describe itself.
+
+API Gateway hands on what a client sent, and Powertools reads it more narrowly than HTTP means it. So a request is put
+into one shape first. What then goes wrong, wherever it does, is answered with a problem document (`tiffin.problems`).
+"""
+
+import base64
+import json
+import os
+import re
+import string
+import uuid
+from collections.abc import Iterable, Mapping
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler.openapi.models import Server
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from tiffin import problems
+from tiffin.problems import CONTENT_TYPE, TYPE_BASE, Problem
+from tiffin.telemetry import came_to, logger
+
+BODY_LIMIT = 64 * 1024
+_UNRESERVED = frozenset(string.ascii_letters + string.digits + "-._~")
+_TAKES_A_BODY = frozenset({"post", "put", "patch"})
+
+
+def rest_api(title: str) -> APIGatewayRestResolver:
+    """A resolver whose every answer is either a route's own or a problem document, and which serves `/openapi.json`.
+
+    Args:
+        title: of the API, in that document.
+    """
+    app = APIGatewayRestResolver(
+        enable_validation=True,
+        # Otherwise an answer of ours that breaks its own schema would be called the client's mistake.
+        response_validation_error_http_code=HTTPStatus.INTERNAL_SERVER_ERROR,
+        json_body_deserializer=problems.strict_json,
+    )
+    problems.install(app)
+
+    @app.exception_handler(Exception)
+    def defect(error: Exception) -> "Response[str]":
+        return internal_error(error, app.lambda_context).response()
+
+    @app.get("/openapi.json", include_in_schema=False)
+    def openapi() -> "Response[str]":
+        return Response(status_code=HTTPStatus.OK, content_type="application/json", body=_document(app, title))
+
+    return app
+
+
+def answer(app: APIGatewayRestResolver, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Answer a request, whatever it holds and whatever becomes of it.
+
+    Args:
+        app: see `rest_api`.
+        event: an API Gateway REST proxy event.
+        context: the Lambda context.
+
+    Returns:
+        A Lambda proxy integration response.
+    """
+    try:
+        return app.resolve(_in_one_shape(event), context)
+    except Problem as refused:
+        return refused.proxy_result()
+    except Exception as error:  # whoever called gets an answer; API Gateway counts the 500, and the alarm sees it
+        return internal_error(error, context).proxy_result()
+
+
+def internal_error(error: Exception, context: LambdaContext) -> Problem:
+    """What is answered to a defect of ours, and all that is logged of it: its type, its place and an id to find it by.
+
+    A message may repeat what a client sent, and so may the values in a stack trace.
+    """
+    request_id = getattr(context, "aws_request_id", None) or str(uuid.uuid4())
+    kind = f"{type(error).__module__}.{type(error).__qualname__}"
+    came_to("internal-error")
+    logger.error("Internal error", error_type=kind, error_at=_place(error), problem_id=request_id)
+    detail = "Something is wrong here, and it is not the request."
+    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", detail, request_id=request_id)
+
+
+def _place(error: BaseException) -> str:
+    at = error.__traceback__
+    while at and at.tb_next:
+        at = at.tb_next
+    return f"{at.tb_frame.f_globals.get('__name__')}:{at.tb_lineno}" if at else ""
+
+
+# What a client sends, put into the one shape that the framework reads rightly.
+
+
+def _in_one_shape(event: dict[str, Any]) -> dict[str, Any]:
+    """The event with its path as routes have it, and its body as JSON text.
+
+    Raises:
+        Problem: there is a body that no route would read.
+    """
+    headers = {name.lower(): value for name, value in _headers(event).items()}
+    body = _body(event, headers) if event["httpMethod"].lower() in _TAKES_A_BODY else None
+    # For the framework a media type is another one in capitals, and a form is a body too, be it empty.
+    headers["content-type"] = "application/json"
+    return {**event, "path": _path(event), "headers": headers, "body": body, "isBase64Encoded": False}
+
+
+def _headers(event: dict[str, Any]) -> dict[str, str]:
+    many = event.get("multiValueHeaders") or {}
+    return {name: values[-1] for name, values in many.items() if values} | (event.get("headers") or {})
+
+
+def _path(event: dict[str, Any]) -> str:
+    """The path below the stage or the base path, with what need not be percent-encoded decoded.
+
+    Behind a custom domain, `path` begins with the base path of the mapping, `BASE_PATH`. Behind the API's own URL it does
+    not, and there `requestContext.path` is the stage and the path.
+    """
+    path, base = str(event["path"]), os.environ.get("BASE_PATH", "").strip("/")
+    asked = event["requestContext"]
+    if base and asked.get("path") != f"/{asked.get('stage')}{path}":
+        path = re.sub(rf"^/{re.escape(base)}(?=/|$)", "", path) or "/"
+    # RFC 3986, section 6.2.2.2: `%61` is `a`, wherever it stands. What separates (`%2F`) stays as it is.
+    return re.sub(r"%[0-7][0-9A-Fa-f]", lambda hit: c if (c := chr(int(hit[0][1:], 16))) in _UNRESERVED else hit[0], path)
+
+
+def _body(event: dict[str, Any], headers: Mapping[str, str]) -> str | None:
+    body = event.get("body")
+    if not body:
+        return None
+    try:
+        octets = base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()
+        text = octets.decode()
+    except ValueError as error:  # no base64, or no text
+        raise problems.malformed_json() from error
+    if len(octets) > BODY_LIMIT:
+        raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body-too-large", f"The limit is {BODY_LIMIT} bytes.")
+    # Media types compare without regard to case (RFC 9110, section 8.3.1). JSON has no parameter that counts.
+    if (headers.get("content-type") or "").partition(";")[0].strip().lower() != "application/json":
+        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Send the body as application/json.")
+    return text
+
+
+# How an API describes itself.
+
+PROBLEM_SCHEMA = {
+    "type": "object",
+    "description": "Why a request was refused (RFC 9457). Switch on `type`.",
+    "required": ["type", "title", "detail"],
+    "properties": {
+        "type": {"type": "string", "format": "uri", "description": "What kind of refusal it is; stable."},
+        "title": {"type": "string"},
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+        "detail": {"type": "string", "description": "One sentence for a person."},
+        "request_id": {"type": "string", "description": "Of a defect: what to look for in the logs."},
+        "errors": {
+            "type": "array",
+            "description": "Of a request that does not fit the schema.",
+            "items": {
+                "type": "object",
+                "required": ["pointer", "reason"],
+                "properties": {
+                    "pointer": {"type": "string", "description": "Where in the request, as a JSON pointer (RFC 6901)."},
+                    "reason": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+# Whatever the route: API Gateway's own answers (`GatewayResponses` in the templates), and the one to a defect.
+ANYWHERE = {
+    HTTPStatus.TOO_MANY_REQUESTS: ["throttled"],
+    HTTPStatus.INTERNAL_SERVER_ERROR: ["internal-error"],
+    HTTPStatus.BAD_GATEWAY: ["internal-error"],
+    HTTPStatus.GATEWAY_TIMEOUT: ["timed-out"],
+}
+WITH_A_BODY = {
+    HTTPStatus.BAD_REQUEST: ["malformed-json"],
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ["body-too-large"],
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: ["unsupported-media-type"],
+}
+
+
+def answers(
+    success: Mapping[HTTPStatus, str], refused: Mapping[HTTPStatus, Iterable[str]] | None = None
+) -> dict[int, Any]:
+    """What a route may answer, for its place in the OpenAPI document: to be handed to its decorator as `responses`.
+
+    Args:
+        success: what each status means; the body is what the route's function returns.
+        refused: last parts of the problem types, by status. What holds for every route comes by itself.
+    """
+    refusals = {HTTPStatus.UNPROCESSABLE_ENTITY: ["invalid-request"]} | {
+        status: [*(["invalid-request"] if status is HTTPStatus.UNPROCESSABLE_ENTITY else []), *slugs]
+        for status, slugs in (refused or {}).items()
+    }
+    return {
+        **{int(status): {"description": text} | _location(status) for status, text in success.items()},
+        **{int(status): _refusal(status, slugs) for status, slugs in refusals.items()},
+    }
+
+
+def _location(status: HTTPStatus) -> dict[str, Any]:
+    where = {"description": "Where it is, relative to the request.", "schema": {"type": "string", "format": "uri-reference"}}
+    return {"headers": {"Location": where}} if status is HTTPStatus.CREATED else {}
+
+
+def _refusal(status: HTTPStatus, slugs: Iterable[str]) -> dict[str, Any]:
+    kind = {"type": {"enum": [TYPE_BASE + slug for slug in slugs]}, "status": {"const": int(status)}}
+    schema = {"allOf": [{"$ref": "#/components/schemas/Problem"}, {"properties": kind}]}
+    return {"description": status.phrase, "content": {CONTENT_TYPE: {"schema": schema}}}
+
+
+@cache
+def _document(app: APIGatewayRestResolver, title: str) -> str:
+    # Its URLs are relative to its own, wherever that is: behind a stage, a base path, an emulator.
+    document = json.loads(app.get_openapi_json_schema(title=title, version="1.0.0", servers=[Server(url=".")]))
+    for operations in document["paths"].values():
+        for method, operation in operations.items():
+            everywhere = ANYWHERE | (WITH_A_BODY if method in _TAKES_A_BODY else {})
+            operation["responses"] |= {str(int(status)): _refusal(status, slugs) for status, slugs in everywhere.items()}
+    schemas = document["components"]["schemas"]
+    for theirs in ("HTTPValidationError", "ValidationError", "ResponseValidationError"):
+        schemas.pop(theirs, None)
+    schemas["Problem"] = PROBLEM_SCHEMA
+    return json.dumps(document)

@@ -1,0 +1,77 @@
+"""An API's OpenAPI document, to hold answers against: what is said is documented, and is as it is documented."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+# A middleman's work between a client and API Gateway: no operation's answer.
+UNKNOWN = ("no-such-resource", "method-not-allowed")
+
+
+class Described:
+    """What a served OpenAPI document says of its API.
+
+    Args:
+        document: the document.
+    """
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self.document = document
+        self._operations = {
+            (method.upper(), path): operation
+            for path, operations in document["paths"].items()
+            for method, operation in operations.items()
+        }
+
+    def refusals(self) -> set[tuple[str, str, int, str]]:
+        """Every documented refusal: method, path, status, last part of its problem type."""
+        return {
+            (method, path, int(status), kind.rpartition("/")[2])
+            for (method, path), operation in self._operations.items()
+            for status, response in operation["responses"].items()
+            for media_type, content in response["content"].items()
+            if media_type == "application/problem+json"
+            for kind in content["schema"]["allOf"][1]["properties"]["type"]["enum"]
+        }
+
+    def successes(self) -> set[tuple[str, str, int]]:
+        """Every documented answer that is none: method, path, status."""
+        return {
+            (method, path, int(status))
+            for (method, path), operation in self._operations.items()
+            for status in operation["responses"]
+            if int(status) < 400
+        }
+
+    def route(self, method: str, path: str) -> tuple[str, str] | None:
+        """The operation that answers a path below the stage, if one does."""
+        for known, template in self._operations:
+            pattern = "[^/]+".join(re.escape(part) for part in re.split(r"{\w+}", template))
+            if known == method and re.fullmatch(pattern + "/?", path):
+                return known, template
+        return None
+
+    def must_know(self, method: str, path: str, status: int, content_type: str, text: str) -> None:
+        """Hold an answer against the document.
+
+        Raises:
+            AssertionError: it is not there, or the answer is not as it says.
+        """
+        said = f"{method} {path}: {status} {content_type} {text[:300]}"
+        route = self.route(method, path)
+        if route is None:
+            known = path == "/openapi.json" or (
+                status in (404, 405) and str(json.loads(text)["type"]).rpartition("/")[2] in UNKNOWN
+            )
+            assert known, f"no documented route: {said}"
+            return
+        responses = self._operations[route]["responses"]
+        assert str(status) in responses, f"no documented status of {route}: {said}"
+        content = responses[str(status)]["content"]
+        assert content_type in content, f"no documented content type of {route}: {said}"
+        schema = content[content_type]["schema"] | {"components": self.document["components"]}
+        validator = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
+        assert [error.message for error in validator.iter_errors(json.loads(text))] == [], said
