@@ -12,7 +12,7 @@ PATHS := services/shared:services/orders:services/payments:services/promotions:s
 # The caller's AWS settings never reach these targets: what talks to AWS is `sam deploy`, typed by hand.
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo up down bench-tracing isolation faults redrive replay trace stats test check unit style lint format lock clean
+.PHONY: help demo up down bench-tracing isolation faults fuzz redrive replay trace stats test check unit style lint format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -34,6 +34,9 @@ isolation: $(VENV)/ready ## break promotions and notifications, and see that no 
 
 faults: $(VENV)/ready ## break everything on purpose, judge what is left: SEED=1, ORDERS=500 adds a chaos run
 	@$(BIN)/python scripts/faults.py $(if $(SEED),--seed $(SEED)) $(if $(ORDERS),--orders $(ORDERS))
+
+fuzz: $(VENV)/ready ## ask both APIs what their documents allow, and what not, and check each answer: CASES=3000, SEED=1
+	@$(BIN)/python scripts/fuzz.py $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED))
 
 redrive: $(VENV)/ready ## dead letters with their reasons: QUEUE=promotions; SEND=1 sends them back
 	@$(BIN)/python scripts/redrive.py $(if $(QUEUE),--queue $(QUEUE)) $(if $(MESSAGE),--message $(MESSAGE)) \

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import closing
 
+import httpx
 import pytest
 
 # As each template sets it. Powertools reads it when the services are imported: before any fixture, and just below.
@@ -11,6 +12,7 @@ os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "Tiffin/test"
 
 from laptop import BusTap, Stack
 from laptop.client import Client
+from worlds.described import Described
 from worlds.stack import SENDER
 
 
@@ -27,10 +29,25 @@ def tap(stack: Stack) -> BusTap:
     return stack.tap()
 
 
+@pytest.fixture(scope="session")
+def described(stack: Stack) -> dict[str, Described]:
+    """What each API of the running stack says of itself, by its URL."""
+    urls = [stack.outputs["ApiUrl"], stack.outputs["PromotionsApiUrl"]]
+    return {url: Described(httpx.get(f"{url}/openapi.json", timeout=30).json()) for url in urls}
+
+
 @pytest.fixture
-def client(stack: Stack) -> Iterator[Client]:
-    """The REST APIs of the running stack."""
-    with closing(Client(stack.outputs)) as calls:
+def client(stack: Stack, described: dict[str, Described]) -> Iterator[Client]:
+    """The REST APIs of the running stack. Each answer must be one that the API's own document knows."""
+
+    def look(answer: httpx.Response) -> None:
+        (url,) = (url for url in described if str(answer.url).startswith(url + "/"))
+        path = answer.url.path.removeprefix(httpx.URL(url).path)
+        described[url].must_know(
+            answer.request.method, path, answer.status_code, answer.headers["content-type"], answer.text
+        )
+
+    with closing(Client(stack.outputs, look=look)) as calls:
         yield calls
 
 

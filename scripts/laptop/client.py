@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
@@ -38,10 +38,17 @@ class Client:
     Args:
         outputs: the stack's outputs; `ApiUrl` and `PromotionsApiUrl` are read.
         timeout: seconds for one call.
+        look: called with every answer, and its body read.
     """
 
-    def __init__(self, outputs: Mapping[str, str], timeout: float = 30.0) -> None:
-        self._http = httpx.Client(timeout=timeout, limits=httpx.Limits(max_connections=64))
+    def __init__(
+        self,
+        outputs: Mapping[str, str],
+        timeout: float = 30.0,
+        look: Callable[[httpx.Response], None] | None = None,
+    ) -> None:
+        hooks: Any = {"response": [httpx.Response.read, look] if look else []}
+        self._http = httpx.Client(timeout=timeout, limits=httpx.Limits(max_connections=64), event_hooks=hooks)
         self._orders, self._promotions = outputs["ApiUrl"], outputs["PromotionsApiUrl"]
 
     def close(self) -> None:

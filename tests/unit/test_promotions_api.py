@@ -172,4 +172,8 @@ def test_an_unknown_path_is_answered_404(store: RecordingStore) -> None:
 def test_the_sample_invocations_are_answered(store: RecordingStore) -> None:
     samples = {path.stem: json.loads(path.read_text()) for path in (EVENTS / "invocations").glob("PromotionsApi*.json")}
     answers = {name: api.handler(sample, context("api"))["statusCode"] for name, sample in samples.items()}
-    assert answers == {"PromotionsApiFunction-list": 200, "PromotionsApiFunction-no-customer": 422}
+    assert answers == {
+        "PromotionsApiFunction-list": 200,
+        "PromotionsApiFunction-no-customer": 422,
+        "PromotionsApiFunction-openapi": 200,
+    }

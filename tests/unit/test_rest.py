@@ -45,7 +45,7 @@ def log() -> Iterator[io.StringIO]:
     handler.setFormatter(logger.registered_formatter)
     logger.addHandler(handler)
     yield lines
-    logger.removeHandler(handler)
+    logging.getLogger(logger.name).removeHandler(handler)
 
 
 def place(body: str | bytes | None = None, **headers: str) -> Answer:
@@ -96,6 +96,12 @@ class TestWhateverABodyHolds:
         assert (answer.status, answer.problem) == (status, problem)
         assert orders.rows() == []
 
+    @pytest.mark.parametrize("quantity", ["2.0", "2e0", "0.2E+1"])
+    def test_a_whole_number_is_one_however_it_is_written(self, orders: Api, quantity: str) -> None:
+        answer = place(with_quantity(quantity))
+        assert (answer.status, answer.body["lines"][0]["quantity"]) == (201, 2)
+        assert place().status == 200  # the same request
+
     def test_an_order_in_base64_is_an_order(self, orders: Api) -> None:
         assert place(json.dumps(an_order()).encode()).status == 201
 
@@ -126,7 +132,9 @@ class TestWhateverABodyHolds:
     @pytest.mark.parametrize("body", ["{}", "null", '{"reason": "other"}'])
     def test_a_rejection_may_say_nothing(self, orders: Api, body: str) -> None:
         orders.put(order_id := place().body["order_id"], "AWAITING_RESTAURANT")
-        assert ask(orders_api.handler, event("POST", f"/orders/{order_id}/reject", body=body, headers=JSON)).status == 202
+        assert (
+            ask(orders_api.handler, event("POST", f"/orders/{order_id}/reject", body=body, headers=JSON)).status == 202
+        )
 
     def test_a_rejection_in_a_list_is_refused(self, orders: Api) -> None:
         orders.put(order_id := place().body["order_id"], "AWAITING_RESTAURANT")
@@ -174,7 +182,10 @@ class TestWhateverHeadersSay:
     @pytest.mark.parametrize("name", ["idempotency-key", "IDEMPOTENCY-KEY", "iDeMpOtEnCy-kEy"])
     def test_a_headers_name_is_written_in_any_way(self, orders: Api, name: str) -> None:
         headers = {"CONTENT-TYPE": "application/json", name: "key-1"}
-        assert ask(orders_api.handler, event("POST", "/orders", body=json.dumps(an_order()), headers=headers)).status == 201
+        assert (
+            ask(orders_api.handler, event("POST", "/orders", body=json.dumps(an_order()), headers=headers)).status
+            == 201
+        )
 
     def test_a_key_that_is_sent_twice_is_refused(self, orders: Api) -> None:
         request = event("POST", "/orders", body=json.dumps(an_order()), headers=JSON | {"Idempotency-Key": "a"})
@@ -227,7 +238,9 @@ class TestWhateverAPathHolds:
         assert ask(orders_api.handler, event("GET", f"/%6frders/{encoded}")).body["order_id"] == order_id
         assert ask(orders_api.handler, event("GET", "/restaurants/%62ella/menu")).status == 200
 
-    @pytest.mark.parametrize("order_id", ["%00", "%C3%28", "a%2Fb", "x" * 65, "a'b", "a b", "ord_%F0%9F%8D%95", "{}", "..%2f"])
+    @pytest.mark.parametrize(
+        "order_id", ["%00", "%C3%28", "a%2Fb", "x" * 65, "a'b", "a b", "ord_%F0%9F%8D%95", "{}", "..%2f"]
+    )
     def test_what_is_no_order_id_is_refused(self, orders: Api, order_id: str) -> None:
         assert ask(orders_api.handler, event("GET", f"/orders/{order_id}")).problem == "invalid-request"
         assert ask(orders_api.handler, event("POST", f"/orders/{order_id}/accept")).problem == "invalid-request"
@@ -339,14 +352,21 @@ class TestADefect:
         ],
     )
     def test_it_is_answered_with_an_id_and_logged_by_its_type(
-        self, monkeypatch: pytest.MonkeyPatch, log: io.StringIO, handler: Handler, path: str, error: Exception, kind: str
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        log: io.StringIO,
+        handler: Handler,
+        path: str,
+        error: Exception,
+        kind: str,
     ) -> None:
         self.broken(monkeypatch, error)
         answer = ask(handler, event("GET", path, query="customer_id=cust-1"))
         assert (answer.status, answer.problem) == (500, "internal-error")
         [line] = [json.loads(line) for line in log.getvalue().splitlines() if '"ERROR"' in line]
         assert (line["error_type"], line["problem_id"]) == (kind, answer.body["request_id"])
-        assert re.fullmatch(r"test_rest:\d+", line["error_at"].rpartition(".")[2])
+        assert re.fullmatch(r"(tests\.unit\.)?test_rest:\d+", line["error_at"][-1])
+        assert any(at.startswith((orders_api.__name__, promotions_api.__name__)) for at in line["error_at"])
         assert SECRET not in log.getvalue() + answer.text
         assert "Traceback" not in log.getvalue()
 

@@ -3,12 +3,15 @@
 import json
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from jsonschema import Draft202012Validator
 
-# A middleman's work between a client and API Gateway: no operation's answer.
-UNKNOWN = ("no-such-resource", "method-not-allowed")
+from worlds.gateway import Handler, ask, event
+
+# Of no operation, so of no place in the document.
+NOWHERE = {"no-such-resource", "method-not-allowed", "request-refused"}
 
 
 class Described:
@@ -64,7 +67,7 @@ class Described:
         route = self.route(method, path)
         if route is None:
             known = path == "/openapi.json" or (
-                status in (404, 405) and str(json.loads(text)["type"]).rpartition("/")[2] in UNKNOWN
+                status in (404, 405) and str(json.loads(text)["type"]).rpartition("/")[2] in NOWHERE
             )
             assert known, f"no documented route: {said}"
             return
@@ -75,3 +78,9 @@ class Described:
         schema = content[content_type]["schema"] | {"components": self.document["components"]}
         validator = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
         assert [error.message for error in validator.iter_errors(json.loads(text))] == [], said
+
+
+@cache
+def described(handler: Handler) -> Described:
+    """What the API behind a handler says of itself."""
+    return Described(ask(handler, event("GET", "/openapi.json")).body)

@@ -1,4 +1,4 @@
-"""API Gateway as a function sees it: requests made events of a REST API's Lambda proxy integration, and answers read back."""
+"""API Gateway as a function sees it: requests as events of a REST API's Lambda proxy integration, answers read back."""
 
 import base64
 import json

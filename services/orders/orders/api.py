@@ -44,6 +44,7 @@ from orders.workflow import OrderWorkflow
 app = rest_api("Tiffin orders")
 
 OrderId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="From the order.")]
+RestaurantId = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,64}$", description="From the list of restaurants.")]
 Limit = Annotated[int, Query(ge=1, le=100, description="How many on a page.")]
 PageToken = Annotated[str | None, Query(alias="next", max_length=2048, description="`next` of the page before.")]
 
@@ -70,7 +71,9 @@ MOVED = answers(
 )
 AN_ORDER = answers({HTTPStatus.OK: "The order."}, {HTTPStatus.NOT_FOUND: ["unknown-order"]})
 A_MENU = answers({HTTPStatus.OK: "The restaurant and its menu."}, {HTTPStatus.NOT_FOUND: ["unknown-restaurant"]})
-RESTAURANTS = answers({HTTPStatus.OK: "A page of restaurants."}, {HTTPStatus.UNPROCESSABLE_ENTITY: ["invalid-page-token"]})
+RESTAURANTS = answers(
+    {HTTPStatus.OK: "A page of restaurants."}, {HTTPStatus.UNPROCESSABLE_ENTITY: ["invalid-page-token"]}
+)
 ORDERS = answers({HTTPStatus.OK: "A page of orders."}, {HTTPStatus.UNPROCESSABLE_ENTITY: ["invalid-page-token"]})
 
 
@@ -173,7 +176,7 @@ def list_restaurants(limit: Limit = 50, next_page: PageToken = None) -> Restaura
 
 
 @app.get("/restaurants/<restaurant_id>/menu", summary="A restaurant's menu", tags=["Menus"], responses=A_MENU)
-def get_menu(restaurant_id: Annotated[str, Path(pattern=r"^[a-z0-9-]{1,64}$")]) -> Restaurant:
+def get_menu(restaurant_id: RestaurantId) -> Restaurant:
     restaurant = menus().get(restaurant_id)
     if restaurant is None:
         raise Problem(HTTPStatus.NOT_FOUND, "unknown-restaurant", "There is no such restaurant.")

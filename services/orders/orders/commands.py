@@ -19,7 +19,11 @@ def _printable(text: str) -> str:
 
 
 Text = Annotated[
-    str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), AfterValidator(_printable)
+    str,
+    StringConstraints(min_length=1, max_length=200, strip_whitespace=True),
+    AfterValidator(_printable),
+    # For the OpenAPI document: stripped of white space, something is left.
+    Field(json_schema_extra={"pattern": r"\S"}),
 ]
 # Typed by hand, from a mail or a phone: capitals are ours to make.
 PromoCodeText = Annotated[

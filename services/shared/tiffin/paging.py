@@ -20,8 +20,9 @@ def page_start(token: str | None, fields: Mapping[str, str], **fixed: str) -> di
 
     Args:
         token: from `page_token`, or None for the first page.
-        fields: the attributes that a position here has, and what each looks like. DynamoDB would refuse a whole request
-            over a key that no key can be: empty, of another type, or longer than 1,024 bytes (Developer guide, "Quotas").
+        fields: the attributes that a position here has, each with the pattern of its values. DynamoDB would refuse the
+            whole request over a value that no key can have: empty, of another type, longer than 1,024 bytes (Developer
+            guide, "Quotas").
         fixed: attributes that must have these values: a token does not open another customer's list.
 
     Raises:

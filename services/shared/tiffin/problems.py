@@ -61,8 +61,8 @@ def strict_json(text: str) -> Any:
     """Parse a request's body: JSON as RFC 8259 has it, each name once in an object, and no list in place of an object.
 
     Raises:
-        json.JSONDecodeError: it is no JSON, or more than a parser takes: NaN, a lone surrogate, a number of thousands of
-            digits, nesting without end.
+        json.JSONDecodeError: it is no JSON, or more than a parser takes: NaN, a lone surrogate, thousands of digits,
+            nesting without end.
         Problem: it is JSON, but a misunderstanding.
     """
 
@@ -70,7 +70,7 @@ def strict_json(text: str) -> Any:
         raise json.JSONDecodeError(f"{constant} is not JSON", text, 0)
 
     try:
-        value = json.loads(text, parse_constant=not_json, object_pairs_hook=_each_name_once)
+        value = json.loads(text, parse_float=_number, parse_constant=not_json, object_pairs_hook=_each_name_once)
         json.dumps(value, ensure_ascii=False).encode()
     except RecursionError as error:
         raise json.JSONDecodeError("nested too deeply", text, 0) from error
@@ -94,6 +94,12 @@ def invalid_request(errors: list[dict[str, str]]) -> Problem:
     """
     detail = "The request does not fit the schema."
     return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", detail, errors=errors)
+
+
+def _number(text: str) -> int | float:
+    # 2.0 is 2: JSON has no integers, and for JSON Schema one is any number without a fraction (validation, "type").
+    value = float(text)
+    return int(value) if value.is_integer() else value
 
 
 def _each_name_once(members: list[tuple[str, Any]]) -> dict[str, Any]:

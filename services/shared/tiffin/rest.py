@@ -1,4 +1,4 @@
-"""A REST API behind API Gateway: what each does alike before a route is called, after one has failed, and to describe itself.
+"""A REST API behind API Gateway: what each does alike in front of its routes, after a failure, and for its document.
 
 API Gateway hands on what a client sent, and Powertools reads it more narrowly than HTTP means it. So a request is put
 into one shape first. What then goes wrong, wherever it does, is answered with a problem document (`tiffin.problems`).
@@ -9,6 +9,7 @@ import json
 import os
 import re
 import string
+import traceback
 import uuid
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -16,7 +17,6 @@ from http import HTTPStatus
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
-from aws_lambda_powertools.event_handler.openapi.models import Server
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tiffin import problems
@@ -25,6 +25,7 @@ from tiffin.telemetry import came_to, logger
 
 BODY_LIMIT = 64 * 1024
 _UNRESERVED = frozenset(string.ascii_letters + string.digits + "-._~")
+_CALLS = 8  # enough to lead out of botocore
 _TAKES_A_BODY = frozenset({"post", "put", "patch"})
 
 
@@ -73,23 +74,22 @@ def answer(app: APIGatewayRestResolver, event: dict[str, Any], context: LambdaCo
 
 
 def internal_error(error: Exception, context: LambdaContext) -> Problem:
-    """What is answered to a defect of ours, and all that is logged of it: its type, its place and an id to find it by.
+    """What is answered to a defect of ours, and all that is logged of it: its type, where it was, an id to find it by.
 
     A message may repeat what a client sent, and so may the values in a stack trace.
     """
     request_id = getattr(context, "aws_request_id", None) or str(uuid.uuid4())
     kind = f"{type(error).__module__}.{type(error).__qualname__}"
     came_to("internal-error")
-    logger.error("Internal error", error_type=kind, error_at=_place(error), problem_id=request_id)
+    logger.error("Internal error", error_type=kind, error_at=_places(error), problem_id=request_id)
     detail = "Something is wrong here, and it is not the request."
     return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", detail, request_id=request_id)
 
 
-def _place(error: BaseException) -> str:
-    at = error.__traceback__
-    while at and at.tb_next:
-        at = at.tb_next
-    return f"{at.tb_frame.f_globals.get('__name__')}:{at.tb_lineno}" if at else ""
+def _places(error: BaseException) -> list[str]:
+    """The last calls that led to an error, as modules and lines: a stack trace without anybody's words in it."""
+    calls = list(traceback.walk_tb(error.__traceback__))[-_CALLS:]
+    return [f"{frame.f_globals.get('__name__')}:{line}" for frame, line in calls]
 
 
 # What a client sends, put into the one shape that the framework reads rightly.
@@ -116,15 +116,17 @@ def _headers(event: dict[str, Any]) -> dict[str, str]:
 def _path(event: dict[str, Any]) -> str:
     """The path below the stage or the base path, with what need not be percent-encoded decoded.
 
-    Behind a custom domain, `path` begins with the base path of the mapping, `BASE_PATH`. Behind the API's own URL it does
-    not, and there `requestContext.path` is the stage and the path.
+    Behind a custom domain, `path` begins with the base path of the mapping, `BASE_PATH`. Behind the API's own URL it
+    does not, and there `requestContext.path` is the stage and the path: a base path may be named as a route is.
     """
     path, base = str(event["path"]), os.environ.get("BASE_PATH", "").strip("/")
     asked = event["requestContext"]
     if base and asked.get("path") != f"/{asked.get('stage')}{path}":
         path = re.sub(rf"^/{re.escape(base)}(?=/|$)", "", path) or "/"
     # RFC 3986, section 6.2.2.2: `%61` is `a`, wherever it stands. What separates (`%2F`) stays as it is.
-    return re.sub(r"%[0-7][0-9A-Fa-f]", lambda hit: c if (c := chr(int(hit[0][1:], 16))) in _UNRESERVED else hit[0], path)
+    return re.sub(
+        r"%[0-7][0-9A-Fa-f]", lambda hit: c if (c := chr(int(hit[0][1:], 16))) in _UNRESERVED else hit[0], path
+    )
 
 
 def _body(event: dict[str, Any], headers: Mapping[str, str]) -> str | None:
@@ -204,7 +206,10 @@ def answers(
 
 
 def _location(status: HTTPStatus) -> dict[str, Any]:
-    where = {"description": "Where it is, relative to the request.", "schema": {"type": "string", "format": "uri-reference"}}
+    where = {
+        "description": "Where it is, relative to the request.",
+        "schema": {"type": "string", "format": "uri-reference"},
+    }
     return {"headers": {"Location": where}} if status is HTTPStatus.CREATED else {}
 
 
@@ -216,12 +221,16 @@ def _refusal(status: HTTPStatus, slugs: Iterable[str]) -> dict[str, Any]:
 
 @cache
 def _document(app: APIGatewayRestResolver, title: str) -> str:
+    from aws_lambda_powertools.event_handler.openapi.models import Server  # whoever asks for no document waits for none
+
     # Its URLs are relative to its own, wherever that is: behind a stage, a base path, an emulator.
     document = json.loads(app.get_openapi_json_schema(title=title, version="1.0.0", servers=[Server(url=".")]))
     for operations in document["paths"].values():
         for method, operation in operations.items():
             everywhere = ANYWHERE | (WITH_A_BODY if method in _TAKES_A_BODY else {})
-            operation["responses"] |= {str(int(status)): _refusal(status, slugs) for status, slugs in everywhere.items()}
+            operation["responses"] |= {
+                str(int(status)): _refusal(status, slugs) for status, slugs in everywhere.items()
+            }
     schemas = document["components"]["schemas"]
     for theirs in ("HTTPValidationError", "ValidationError", "ResponseValidationError"):
         schemas.pop(theirs, None)

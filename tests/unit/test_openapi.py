@@ -1,0 +1,239 @@
+"""The OpenAPI documents tell the truth: each answer that they know is given, and each kind of refusal is in them."""
+
+import ast
+import json
+import re
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from moto import mock_aws
+from orders import api as orders_api
+from orders.promo_codes import PromoCodeStore
+from promotions import api as promotions_api
+from promotions.store import PromotionsStore
+from tiffin.rest import ANYWHERE
+from worlds import ROOT
+from worlds.described import NOWHERE, described
+from worlds.gateway import Answer, Handler, ask, event
+from worlds.orders import Api, an_order, orders_world
+from worlds.templates import create_table, resources
+
+JSON = {"Content-Type": "application/json"}
+DOCUMENTS = [described(orders_api.handler), described(promotions_api.handler)]
+PROBLEMS = "https://tiffin.example/problems/"
+GATEWAY = {service: resources(service)["Api"]["Properties"]["GatewayResponses"] for service in ("orders", "promotions")}
+
+
+def refused_in_code() -> set[str]:
+    """The problem types that the services make: the word behind the status in each `Problem(...)`."""
+    found = set()
+    for path in (ROOT / "services").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Problem":
+                slug = node.args[1]
+                assert isinstance(slug, ast.Constant), (
+                    f"{path}:{node.lineno}: a problem type is written where it is made"
+                )
+                found.add(str(slug.value))
+    return found
+
+
+def refused_by_gateway() -> dict[str, set[int]]:
+    found: dict[str, set[int]] = {}
+    for responses in GATEWAY.values():
+        for response in responses.values():
+            problem = json.loads(response["ResponseTemplates"]["application/json"])
+            found.setdefault(problem["type"].removeprefix(PROBLEMS), set()).update({problem.get("status", 0)} - {0})
+    return found
+
+
+def table() -> dict[str, set[str]]:
+    """The page's table: problem types with their statuses."""
+    rows = re.findall(r"^\| `([a-z-]+)` \| ([0-9x, ]+) \|", (ROOT / "docs" / "api.md").read_text("utf-8"), re.MULTILINE)
+    return {kind: set(statuses.split(", ")) for kind, statuses in rows}
+
+
+class TestTheCatalogue:
+    def test_every_refusal_is_documented(self) -> None:
+        """A kind of refusal that is new belongs into the route's `answers` and into docs/api.md."""
+        made = refused_in_code() | refused_by_gateway().keys()
+        known = {kind for document in DOCUMENTS for *_, kind in document.refusals()}
+        assert sorted(made - known - NOWHERE) == []
+        assert sorted(made ^ table().keys()) == []
+
+    def test_the_page_has_the_statuses_of_the_documents(self) -> None:
+        statuses: dict[str, set[str]] = {}
+        for _, _, status, kind in (refusal for document in DOCUMENTS for refusal in document.refusals()):
+            statuses.setdefault(kind, set()).add(str(status))
+        assert {kind: known for kind, known in table().items() if kind not in NOWHERE} == statuses
+
+    def test_api_gateway_answers_alike_for_both(self) -> None:
+        assert GATEWAY["orders"] == GATEWAY["promotions"]
+
+    @pytest.mark.parametrize(("kind", "response"), GATEWAY["orders"].items())
+    def test_what_api_gateway_answers_is_a_problem_document(self, kind: str, response: dict[str, Any]) -> None:
+        problem = json.loads(response["ResponseTemplates"]["application/json"])
+        assert response["ResponseParameters"]["Headers"]["Content-Type"] == "'application/problem+json'"
+        assert problem.keys() >= {"type", "title", "detail", "request_id"}
+        # The default ones stand for several statuses, and name none.
+        assert str(problem.get("status", "")) == response.get("StatusCode", "")
+        assert table()[problem["type"].removeprefix(PROBLEMS)]
+
+    @pytest.mark.parametrize("document", DOCUMENTS)
+    def test_every_parameter_says_what_it_is_and_what_fits(self, document: Any) -> None:
+        for operations in document.document["paths"].values():
+            for operation in operations.values():
+                assert operation["summary"]
+                for parameter in operation.get("parameters", []):
+                    assert parameter["description"], parameter
+                    limits = json.dumps(parameter["schema"])
+                    assert "pattern" in limits or "maxLength" in limits or "maximum" in limits, parameter
+
+    @pytest.mark.parametrize("document", DOCUMENTS)
+    def test_no_schema_is_left_over(self, document: Any) -> None:
+        text = json.dumps(document.document)
+        for name in document.document["components"]["schemas"]:
+            assert f"#/components/schemas/{name}" in text
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+    with orders_world(monkeypatch) as ready:
+        promotions = create_table("promotions", "PromotionsTable")
+        monkeypatch.setattr(promotions_api, "store", lambda: PromotionsStore(promotions))
+        yield ready
+
+
+class Tour:
+    """Asks for each answer that the documents know, and notes which came."""
+
+    def __init__(self, world: Api) -> None:
+        self.world = world
+        self.seen: set[tuple[str, str, int, str]] = set()
+
+    def ask(self, method: str, path: str, handler: Handler = orders_api.handler, **request: Any) -> Answer:
+        answer = ask(handler, event(method, path, **request))
+        known = described(handler)
+        known.must_know(method, path, answer.status, answer.headers["content-type"], answer.text)
+        if route := known.route(method, path):
+            self.seen.add((*route, answer.status, answer.problem))
+        return answer
+
+    def place(self, key: str = "k", body: Any = None, **changes: Any) -> Answer:
+        text = body if body is not None else json.dumps(an_order() | changes)
+        return self.ask("POST", "/orders", body=text, headers=JSON | {"Idempotency-Key": key})
+
+    def promo_code(self, code: str, **item: Any) -> str:
+        """A code as promotions announce it, for the customer of `an_order`."""
+        codes = orders_api.promo_codes()
+        assert isinstance(codes, PromoCodeStore)
+        codes._table.put_item(
+            Item={
+                "customer_id": "cust-1",
+                "code": code,
+                "discount": json.dumps({"type": "free_delivery"}),
+                "minimum_order": {"amount": 0, "currency": "EUR"},
+                "valid_until": "2999-01-01T00:00:00.000Z",
+            }
+            | item
+        )
+        return code
+
+
+def refuse_a_body(tour: Tour, path: str, headers: dict[str, str]) -> None:
+    for body, content_type in [("{" * 70_000, "application/json"), (b"\xff", "application/json"), ("{}", "text/plain")]:
+        tour.ask("POST", path, body=body, headers=headers | {"Content-Type": content_type})
+
+
+def place_orders(tour: Tour) -> None:
+    tour.place()
+    tour.place()
+    tour.place(note="another body")
+    tour.place("k-2", restaurant_id="nowhere")
+    tour.place("k-2", lines=[{"dish_id": "sushi", "quantity": 1}])
+    tour.place("k-2", promo_code="NOBODYS-1")
+    tour.place("k-2", promo_code=tour.promo_code("EXPIRED-1", valid_until="2020-01-01T00:00:00.000Z"))
+    tour.place("k-2", promo_code=tour.promo_code("LARGE-1", minimum_order={"amount": 10_000, "currency": "EUR"}))
+    tour.place("k-2", promo_code=tour.promo_code("TAKEN-1", reserved_by="ord_other"))
+    tour.place("k-2", quantity=1)
+    refuse_a_body(tour, "/orders", {"Idempotency-Key": "k-3"})
+
+
+def read_orders(tour: Tour) -> None:
+    order_id = tour.world.place()[1]["order_id"]
+    for path in (f"/orders/{order_id}", "/orders/ord_none", "/orders/%00"):
+        tour.ask("GET", path)
+    for query in ("customer_id=cust-1", "", "customer_id=cust-1&next=x"):
+        tour.ask("GET", "/orders", query=query)
+
+
+def move_orders(tour: Tour) -> None:
+    for move, status in {
+        "accept": "AWAITING_RESTAURANT",
+        "reject": "AWAITING_RESTAURANT",
+        "cancel": "PLACED",
+        "dispatch": "PREPARING",
+        "deliver": "OUT_FOR_DELIVERY",
+    }.items():
+        order_id = tour.world.place(f"key-{move}")[1]["order_id"]
+        tour.world.put(order_id, status)
+        for path in (
+            f"/orders/{order_id}/{move}",
+            f"/orders/{order_id}/{move}",
+            f"/orders/x/{move}",
+            f"/orders/%00/{move}",
+        ):
+            tour.ask("POST", path)
+        refuse_a_body(tour, f"/orders/{order_id}/{move}", {})
+
+
+def read_menus(tour: Tour) -> None:
+    for path in ("/restaurants/bella/menu", "/restaurants/nowhere/menu", "/restaurants/%00/menu"):
+        tour.ask("GET", path)
+    for query in ("", "limit=0", "next=x"):
+        tour.ask("GET", "/restaurants", query=query)
+
+
+def read_promo_codes(tour: Tour) -> None:
+    for query in ("customer_id=cust-1", "", "customer_id=cust-1&next=x"):
+        tour.ask("GET", "/promo-codes", promotions_api.handler, query=query)
+
+
+def break_everything(tour: Tour, monkeypatch: pytest.MonkeyPatch) -> None:
+    order_id = tour.world.place()[1]["order_id"]
+
+    def fail() -> Any:
+        raise RuntimeError
+
+    for module, adapters in ((orders_api, ("store", "menus", "workflow")), (promotions_api, ("store",))):
+        for adapter in adapters:
+            monkeypatch.setattr(module, adapter, fail)
+    tour.place()
+    for path in ("/orders", f"/orders/{order_id}", "/restaurants", "/restaurants/bella/menu"):
+        tour.ask("GET", path, query="customer_id=cust-1")
+    for move in ("accept", "reject", "cancel", "dispatch", "deliver"):
+        tour.ask("POST", f"/orders/{order_id}/{move}")
+    tour.ask("GET", "/promo-codes", promotions_api.handler, query="customer_id=cust-1")
+
+
+def test_each_answer_of_the_documents_is_given(world: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No answer is documented that nobody gets; each that is given is as its schema says."""
+    tour = Tour(world)
+    parts: list[Callable[[Tour], None]] = [place_orders, read_orders, move_orders, read_menus, read_promo_codes]
+    for part in parts:
+        part(tour)
+    break_everything(tour, monkeypatch)
+    of_gateway = {int(status) for status in ANYWHERE if status is not HTTPStatus.INTERNAL_SERVER_ERROR}
+    documented = {
+        refusal for document in DOCUMENTS for refusal in document.refusals() if refusal[2] not in of_gateway
+    } | {(*success, "") for document in DOCUMENTS for success in document.successes()}
+    assert sorted(documented - tour.seen) == []
+    assert sorted(tour.seen - documented) == []
+
+
+def test_both_documents_are_found_by_who_knows_no_table() -> None:
+    with mock_aws():
+        for handler in (orders_api.handler, promotions_api.handler):
+            assert ask(handler, event("GET", "/openapi.json")).headers["content-type"] == "application/json"
