@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 from orders import api as orders_api
+from orders.menus import MenuStore
 from orders.promo_codes import PromoCodeStore
 from promotions import api as promotions_api
 from promotions.store import PromotionsStore
@@ -17,7 +18,7 @@ from tiffin.rest import ANYWHERE
 from worlds import ROOT
 from worlds.described import NOWHERE, described
 from worlds.gateway import Answer, Handler, ask, event
-from worlds.orders import Api, an_order, orders_world
+from worlds.orders import MENU_ITEM, Api, an_order, orders_world
 from worlds.templates import create_table, resources
 
 JSON = {"Content-Type": "application/json"}
@@ -142,6 +143,17 @@ class Tour:
         return code
 
 
+def at_a_restaurant(tour: Tour, currency: str, price: int) -> str:
+    """A restaurant whose one dish has this price, in minor units."""
+    menus = orders_api.menus()
+    assert isinstance(menus, MenuStore)
+    dish = {"dish_id": "margherita", "name": "Pizza Margherita", "price": price}
+    restaurant_id = f"r-{currency.lower()}-{price}"
+    item: dict[str, Any] = {"restaurant_id": restaurant_id, "currency": currency, "delivery_fee": 0, "dishes": [dish]}
+    menus._table.put_item(Item=MENU_ITEM | item)
+    return restaurant_id
+
+
 def refuse_a_body(tour: Tour, path: str, headers: dict[str, str]) -> None:
     for body, content_type in [("{" * 70_000, "application/json"), (b"\xff", "application/json"), ("{}", "text/plain")]:
         tour.ask("POST", path, body=body, headers=headers | {"Content-Type": content_type})
@@ -157,6 +169,8 @@ def place_orders(tour: Tour) -> None:
     tour.place("k-2", promo_code=tour.promo_code("EXPIRED-1", valid_until="2020-01-01T00:00:00.000Z"))
     tour.place("k-2", promo_code=tour.promo_code("LARGE-1", minimum_order={"amount": 10_000, "currency": "EUR"}))
     tour.place("k-2", promo_code=tour.promo_code("TAKEN-1", reserved_by="ord_other"))
+    for currency, price in (("EUR", 10), ("EUR", 10**9), ("XYZ", 950)):
+        tour.place("k-2", restaurant_id=at_a_restaurant(tour, currency, price))
     tour.place("k-2", quantity=1)
     refuse_a_body(tour, "/orders", {"Idempotency-Key": "k-3"})
 

@@ -62,6 +62,9 @@ PLACED = answers(
             "unknown-promo-code",
             "promo-code-expired",
             "promo-code-minimum-not-met",
+            "order-total-too-small",
+            "order-total-too-large",
+            "order-not-payable",
         ],
     },
 )

@@ -57,23 +57,27 @@ class Problem(Exception):
         }
 
 
+# How deep a body may nest: a rule of ours, as an interpreter's own limit differs from version to version.
+DEEPEST = 64
+
+
 def strict_json(text: str) -> Any:
     """Parse a request's body: JSON as RFC 8259 has it, each name once in an object, and no list in place of an object.
 
     Raises:
         json.JSONDecodeError: it is no JSON, or more than a parser takes: NaN, a lone surrogate, thousands of digits,
-            nesting without end.
+            nesting deeper than `DEEPEST`.
         Problem: it is JSON, but a misunderstanding.
     """
 
     def not_json(constant: str) -> NoReturn:
         raise json.JSONDecodeError(f"{constant} is not JSON", text, 0)
 
+    if _depth(text) > DEEPEST:
+        raise json.JSONDecodeError("nested too deeply", text, 0)
     try:
         value = json.loads(text, parse_float=_number, parse_constant=not_json, object_pairs_hook=_each_name_once)
         json.dumps(value, ensure_ascii=False).encode()
-    except RecursionError as error:
-        raise json.JSONDecodeError("nested too deeply", text, 0) from error
     except UnicodeEncodeError as error:
         raise json.JSONDecodeError("a lone surrogate is not a character", text, 0) from error
     except json.JSONDecodeError:
@@ -84,6 +88,26 @@ def strict_json(text: str) -> Any:
         # The framework would take the list's first member for the body.
         raise invalid_request([{"pointer": "/body", "reason": "Input should be an object"}])
     return value
+
+
+def _depth(text: str) -> int:
+    """How deeply the brackets of a text nest, those within its strings left out."""
+    if text.count("{") + text.count("[") <= DEEPEST:
+        return 0
+    depth = deepest = 0
+    quoted = escaped = False
+    for character in text:
+        if escaped or not quoted:
+            escaped = False
+            if not quoted:
+                depth += (character in "{[") - (character in "}]")
+                deepest = max(deepest, depth)
+                quoted = character == '"'
+        elif character == "\\":
+            escaped = True
+        elif character == '"':
+            quoted = False
+    return deepest
 
 
 def invalid_request(errors: list[dict[str, str]]) -> Problem:
