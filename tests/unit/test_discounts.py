@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from promotions.model import euros
 from pydantic import TypeAdapter, ValidationError
-from tiffin.discounts import CodeExpired, Discount, FixedAmount, FreeDelivery, MinimumNotReached, Offer, Percentage
+from tiffin.discounts import (
+    CodeExpired,
+    Discount,
+    FixedAmount,
+    FreeDelivery,
+    MinimumNotReached,
+    Offer,
+    OtherCurrency,
+    Percentage,
+)
 from tiffin.money import Money
 from worlds.promotions import NOON
 
@@ -105,5 +114,5 @@ def test_an_offer_needs_its_minimum_in_its_own_currency() -> None:
     ],
 )
 def test_a_discount_in_another_currency_than_the_order_is_refused(discount: FixedAmount | Percentage) -> None:
-    with pytest.raises(MinimumNotReached):
+    with pytest.raises(OtherCurrency, match="for orders in CHF"):
         Offer(discount, minimum_order=euros(15), expires_at=NOON + timedelta(days=1)).off(euros(20), FEE, NOON)

@@ -21,7 +21,7 @@ from orders.model import (
 from orders.operations import place
 from orders.workflow import workflow_input
 from pydantic import ValidationError
-from tiffin.discounts import FixedAmount, MinimumNotReached, Offer
+from tiffin.discounts import FixedAmount, MinimumNotReached, Offer, TakesNothingOff
 from tiffin.money import Money
 
 NOW = datetime(2026, 5, 4, 18, 30, tzinfo=UTC)
@@ -73,12 +73,16 @@ class TestPricing:
             place(a_request(lines=[{"dish_id": "sushi", "quantity": 1}]), MENU, order_id="ord_1", now=NOW)
         assert refusal.value.dish_id == "sushi"
 
-    @given(st.integers(min_value=0, max_value=10_000))
+    @given(st.integers(min_value=1, max_value=10_000))
     def test_a_promo_code_takes_off_the_dishes_at_most_what_they_cost(self, off: int) -> None:
         order = place(a_request(), MENU, order_id="ord_1", now=NOW, promo_code=a_code(off))
         assert order.discount.amount == min(1900, off)
         assert order.total.amount == 2150 - order.discount.amount
         assert order.promo_code == "SORRY-12345678"
+
+    def test_a_promo_code_that_takes_nothing_off_is_refused(self) -> None:
+        with pytest.raises(TakesNothingOff):
+            place(a_request(), MENU, order_id="ord_1", now=NOW, promo_code=a_code(0))
 
     def test_an_order_may_be_free(self) -> None:
         free = MENU.model_copy(update={"delivery_fee": 0})

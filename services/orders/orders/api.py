@@ -12,7 +12,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 from tiffin.clients import client, once, table
-from tiffin.discounts import CodeExpired, MinimumNotReached
+from tiffin.discounts import CodeExpired, MinimumNotReached, OtherCurrency, TakesNothingOff
 from tiffin.ids import CustomerId
 from tiffin.paging import page_start, page_token
 from tiffin.problems import Problem
@@ -232,6 +232,11 @@ def promo_code_expired(error: CodeExpired) -> Response[str]:
 @app.exception_handler(MinimumNotReached)
 def promo_code_minimum(error: MinimumNotReached) -> Response[str]:
     return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "promo-code-minimum-not-met", str(error)).response()
+
+
+@app.exception_handler([OtherCurrency, TakesNothingOff])
+def promo_code_not_applicable(error: OtherCurrency | TakesNothingOff) -> Response[str]:
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "promo-code-not-applicable", str(error)).response()
 
 
 @app.exception_handler(PromoCodeAlreadyUsed)

@@ -241,7 +241,7 @@ class PromoCode:
 
         Raises:
             PromoCodeAlreadyUsed: another order has it.
-            CodeExpired, MinimumNotReached: it is not for this order.
+            CodeExpired, MinimumNotReached, TakesNothingOff: it is not for this order.
         """
         # Reserved by this very order: a twin of this request was faster, and will be found.
         if self.reserved_by not in (None, order_id):
@@ -347,7 +347,7 @@ class Order(BaseModel):
             promo_code: the customer's code to spend on it.
 
         Raises:
-            PromoCodeAlreadyUsed, CodeExpired, MinimumNotReached: the code takes nothing off this order.
+            PromoCodeAlreadyUsed, CodeExpired, MinimumNotReached, TakesNothingOff: see `PromoCode.off`.
             OrderNotPayable, OrderTotalTooSmall: what is left to pay cannot be paid by card.
         """
         nothing = Money(amount=0, currency=restaurant.currency)

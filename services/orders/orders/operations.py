@@ -36,7 +36,7 @@ def place(
 
     Raises:
         UnknownDish: a line names a dish that the menu has not.
-        PromoCodeAlreadyUsed, CodeExpired, MinimumNotReached: the code takes nothing off this order.
+        PromoCodeAlreadyUsed, CodeExpired, MinimumNotReached, TakesNothingOff: see `PromoCode.off`.
         OrderNotPayable, OrderTotalTooSmall, OrderTotalTooLarge: no card could be charged for it.
     """
     return Order.placed(
@@ -82,7 +82,8 @@ class Orders:
         Raises:
             KeyReused: another body made this order.
             UnknownRestaurant, UnknownPromoCode: there is none.
-            UnknownDish, PromoCodeAlreadyUsed, CodeExpired, MinimumNotReached, OrderNotPayable: see `place`.
+            UnknownDish, PromoCodeAlreadyUsed, CodeExpired, MinimumNotReached, TakesNothingOff, OrderNotPayable: see
+                `place`.
         """
         stored = self._orders.find_repeat(order_id, request)
         created = stored is None

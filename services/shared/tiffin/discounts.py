@@ -27,6 +27,14 @@ class MinimumNotReached(NotApplicable):
     """The order is smaller than the code asks for, or in another currency."""
 
 
+class OtherCurrency(MinimumNotReached):
+    """What the code takes off is in another currency than the order, so no order in this one is ever large enough."""
+
+
+class TakesNothingOff(NotApplicable):
+    """What the code takes off comes to nothing on this order: it would be spent in vain."""
+
+
 class Percentage(BaseModel):
     """A share of the subtotal.
 
@@ -104,15 +112,27 @@ class Offer:
         Raises:
             CodeExpired: the code is past its expiry.
             MinimumNotReached: the order is too small or in another currency.
+            OtherCurrency: what is taken off is in another currency.
+            TakesNothingOff: it is nothing: the delivery is free, the cap is zero, the share rounds to nothing.
         """
         if at >= self.expires_at:
             raise CodeExpired(f"It expired at {self.expires_at.isoformat()}.")
-        if {subtotal.currency} != self._currencies() or subtotal.amount < self.minimum_order.amount:
+        if subtotal.currency != self.minimum_order.currency or subtotal.amount < self.minimum_order.amount:
             raise MinimumNotReached(f"It needs an order of at least {self.minimum_order}.")
-        return down_to_a_charge(self.discount.off(subtotal, delivery_fee))
+        limit = limit_of(self.discount)
+        if limit is not None and limit.currency != subtotal.currency:
+            raise OtherCurrency(f"It is for orders in {limit.currency}.")
+        off = down_to_a_charge(self.discount.off(subtotal, delivery_fee))
+        if off.amount == 0:
+            raise TakesNothingOff("It would take nothing off this order.")
+        return off
 
-    def _currencies(self) -> set[str]:
-        match self.discount:
-            case FixedAmount(amount=amount) | Percentage(cap=Money() as amount):
-                return {amount.currency, self.minimum_order.currency}
-        return {self.minimum_order.currency}
+
+def limit_of(discount: Percentage | FixedAmount | FreeDelivery) -> Money | None:
+    """The most that a discount takes off, if that is an amount of its own."""
+    match discount:
+        case FixedAmount(amount=amount):
+            return amount
+        case Percentage(cap=cap):
+            return cap
+    return None
