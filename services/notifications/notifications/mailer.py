@@ -3,6 +3,7 @@
 from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
+from tiffin.unmendable import Unmendable, no_retry_mends
 
 from notifications.messages import Message
 
@@ -33,6 +34,10 @@ class MailRefused(Exception):
     """SES did not take the mail; the message is its error code."""
 
 
+class MailImpossible(Unmendable, MailRefused):
+    """SES will never take the mail: the address is none, say."""
+
+
 class Mailer:
     """Sends plain text.
 
@@ -49,6 +54,7 @@ class Mailer:
 
         Raises:
             MailRefused: SES refused it or could not be reached.
+            MailImpossible: it would refuse it each time.
         """
         try:
             self._client.send_email(
@@ -62,6 +68,8 @@ class Mailer:
                 },
             )
         except ClientError as error:
-            raise MailRefused(error.response["Error"]["Code"]) from None
+            refused = MailImpossible if no_retry_mends(error) else MailRefused
+            raise refused(error.response["Error"]["Code"]) from None
         except BotoCoreError as error:
-            raise MailRefused(type(error).__name__) from None
+            refused = MailImpossible if no_retry_mends(error) else MailRefused
+            raise refused(type(error).__name__) from None

@@ -3,14 +3,16 @@
 A consumer says which events it reads and by which model, and what to do with one of them. Everything that every
 consumer must get right stands here:
 
-- An event that can never be read (no envelope, an unknown name or version, another shape) goes to the dead-letter queue
-  at once, with the reason as message attributes, instead of coming back five times and arriving there without one.
+- What no retry can mend goes to the dead-letter queue at once, with the reason as message attributes, instead of coming
+  back five times and arriving there without one: an event that can never be read (no envelope, an unknown name or
+  version, another shape), and one that fails in the same way each time it is acted upon (`tiffin.unmendable`).
 - Whatever else goes wrong may go right on the next attempt: that record alone is reported as a batch item failure, and
   SQS hands it out again (Lambda developer guide, "Implementing partial batch responses").
 - Each record is its own subsegment, annotated with its order and with the trace of the request that caused it: SQS
   starts a new trace, so the join is by annotation.
 """
 
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,6 +29,7 @@ from tiffin.clients import client
 from tiffin.dead_letters import set_aside
 from tiffin.events import EventMetadata
 from tiffin.telemetry import about_order, came_to, logger, metrics, tracer
+from tiffin.unmendable import Unmendable, no_retry_mends, reason, wrong_fields
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -34,11 +37,8 @@ if TYPE_CHECKING:
 Data = TypeVar("Data", bound=BaseModel)
 
 
-class Unreadable(Exception):
-    """An event that no further attempt will make readable: it belongs in the dead-letter queue.
-
-    The message says what is wrong by field and rule, never by value: it is logged and stored.
-    """
+class Unreadable(Unmendable):
+    """An event that no further attempt will make readable: it belongs in the dead-letter queue."""
 
 
 class NotAnEvent(Unreadable):
@@ -190,8 +190,10 @@ class Consumer:
                 subscription.act(event)
                 came_to("consumed")
                 metrics.add_metric("EventsConsumed", MetricUnit.Count, 1)
-            except Unreadable as unreadable:
-                self._bury(record, unreadable)
+            except Exception as error:
+                if not no_retry_mends(error):
+                    raise
+                self._bury(record, error)
                 came_to("dead-lettered")
         except Exception:
             came_to("to-be-retried")
@@ -206,7 +208,7 @@ class Consumer:
         try:
             envelope = _EventBridgeEvent.model_validate_json(body)
         except ValidationError as error:
-            raise NotAnEvent(_summary(error)) from None
+            raise NotAnEvent(wrong_fields(error)) from None
         metadata = envelope.detail.metadata
         name, version = envelope.detail_type, metadata.event_version
         if name not in self.names:
@@ -218,17 +220,20 @@ class Consumer:
         try:
             data = self.parse(name, version, envelope.detail.data)
         except ValidationError as error:
-            raise UnexpectedShape(f"{name}: {_summary(error)}") from None
+            raise UnexpectedShape(f"{name}: {wrong_fields(error)}") from None
         return subscription, Event(name, metadata, data)
 
-    def _bury(self, record: SQSRecord, unreadable: Unreadable) -> None:
+    def _bury(self, record: SQSRecord, error: Exception) -> None:
         """Send a message to the dead-letter queue; if that fails, the error makes the record a batch item failure."""
-        set_aside(self._sqs, record.body, unreadable)
+        set_aside(self._sqs, record.body, error)
+        # Where it happened, and not what the error says.
+        stack = {} if isinstance(error, Unmendable) else {"stack": traceback.format_tb(error.__traceback__)}
         logger.error(
             "Event sent to the dead-letter queue",
             message_id=record.message_id,
-            error_type=type(unreadable).__name__,
-            reason=str(unreadable),
+            error_type=type(error).__name__,
+            reason=reason(error),
+            extra=stack,
         )
         metrics.add_metric("EventsDeadLettered", MetricUnit.Count, 1)
 
@@ -237,12 +242,3 @@ class Consumer:
         # Made when first needed, which should be never: a client costs every cold start.
         sqs: SQSClient = client("sqs")
         return sqs
-
-
-def _summary(error: ValidationError) -> str:
-    """Where and why, without the values: they may be personal."""
-    wrong = [
-        f"{'.'.join(str(part) for part in e['loc']) or 'message'}: {e['msg']}"
-        for e in error.errors(include_input=False, include_context=False, include_url=False)
-    ]
-    return "; ".join(wrong)[:1024]

@@ -3,6 +3,8 @@
 import os
 from typing import TYPE_CHECKING
 
+from tiffin.unmendable import reason
+
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
@@ -13,7 +15,7 @@ def set_aside(sqs: "SQSClient", body: str, error: Exception) -> None:
     Args:
         sqs: SQS client.
         body: the message.
-        error: why it is there: its class becomes the attribute `error_type`, what it says `reason`.
+        error: why it is there: its class becomes the attribute `error_type`, and `reason` is what may be said of it.
 
     Environment:
         DEAD_LETTER_QUEUE_URL: the queue.
@@ -21,11 +23,13 @@ def set_aside(sqs: "SQSClient", body: str, error: Exception) -> None:
     Raises:
         ClientError, BotoCoreError: the queue did not take it.
     """
+    # SQS takes no control characters (API reference, SendMessage), and a reason may quote what cannot be printed.
+    said = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in reason(error)[:1024])
     sqs.send_message(
         QueueUrl=os.environ["DEAD_LETTER_QUEUE_URL"],
         MessageBody=body,
         MessageAttributes={
-            "reason": {"DataType": "String", "StringValue": str(error)},
+            "reason": {"DataType": "String", "StringValue": said},
             "error_type": {"DataType": "String", "StringValue": type(error).__name__},
         },
     )

@@ -6,8 +6,8 @@ writing, but when the bus refuses one event of a request, those behind it are on
 any order, and recognise a repetition by `metadata.event_id`.
 
 What the bus does not take is tried again until Lambda's event source mapping finds it too old. What can never be
-announced would hold up everything behind it for as long, so its key goes to the dead-letter queue at once, with the
-reason.
+announced, by itself or by the bus's word, would hold up everything behind it for as long, so its key goes to the
+dead-letter queue at once, with the reason.
 
 Pattern: "Transactional outbox", AWS Prescriptive Guidance, Cloud design patterns.
 """
@@ -29,6 +29,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tiffin import events
 from tiffin.dead_letters import set_aside
 from tiffin.telemetry import logger, metrics, tracer
+from tiffin.unmendable import Unmendable, no_retry_mends
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -41,17 +42,20 @@ RETENTION_SECONDS = 7 * 24 * 3600
 # Both from the EventBridge API reference, PutEvents: entries per request, and bytes over all of them.
 MAX_ENTRIES = 10
 MAX_REQUEST_BYTES = 256 * 1024
+# Of the "non-retryable" errors (EventBridge API reference, PutEventsResultEntry) those that are the entry's own fault.
+# The others say who may send what, which a person mends while the relay goes on trying.
+REFUSED_FOR_GOOD = {"InvalidArgument", "MalformedDetail", "RedactionFailure"}
 
 # The stream retries for hours; a short wait here keeps one slow call from eating the function's time.
 _CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 3})
 
 Record = dict[str, Any]
-_Numbered: TypeAlias = "tuple[str, PutEventsRequestEntryTypeDef]"
+_Ready: TypeAlias = "tuple[Record, PutEventsRequestEntryTypeDef]"
 _deserialize = TypeDeserializer().deserialize
 
 
-class NotAnEvent(ValueError):
-    """An outbox item that can never be announced: it is not one of ours, or is larger than the bus takes."""
+class NotAnEvent(Unmendable):
+    """An outbox item that can never be announced: it is not one of ours, or the bus will never take it."""
 
 
 def item(
@@ -130,13 +134,13 @@ def relay(bus: "EventBridgeClient", bus_name: str, records: list[Record]) -> str
     Returns:
         The sequence number of the first record that was neither announced nor set aside, or None.
     """
-    ready: list[_Numbered] = []
+    ready: list[_Ready] = []
     for record in records:
         # The event source mapping filters already; a mapping without the filter must still announce no table row.
         if not _is_outbox_insert(record):
             continue
         try:
-            ready.append((record["dynamodb"]["SequenceNumber"], _entry(record, bus_name)))
+            ready.append((record, _entry(record, bus_name)))
         except NotAnEvent as error:
             # Only behind what stands before it: what fails there comes back with this, for another letter each time.
             if failed := _announce(bus, ready) or _bury(record, error):
@@ -163,7 +167,7 @@ def _entry(record: Record, bus_name: str) -> "PutEventsRequestEntryTypeDef":
             # X-Ray's context does not pass through a stream; with this header the consumers' traces are the request's.
             "TraceHeader": metadata.trace_header,
         }
-    except (KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise NotAnEvent(type(error).__name__) from None
     if _size(entry) > MAX_REQUEST_BYTES:
         raise NotAnEvent(f"{_size(entry)} bytes")
@@ -176,36 +180,46 @@ def _size(entry: "PutEventsRequestEntryTypeDef") -> int:
     return time_bytes + sum(len(text.encode()) for text in (entry["Source"], entry["DetailType"], entry["Detail"]))
 
 
-def _announce(bus: "EventBridgeClient", ready: list[_Numbered]) -> str | None:
+def _announce(bus: "EventBridgeClient", ready: list[_Ready]) -> str | None:
     return next((failed for failed in (_send(bus, chunk) for chunk in _chunks(ready)) if failed), None)
 
 
-def _chunks(ready: list[_Numbered]) -> Iterator[list[_Numbered]]:
-    chunk: list[_Numbered] = []
+def _chunks(ready: list[_Ready]) -> Iterator[list[_Ready]]:
+    chunk: list[_Ready] = []
     size = 0
-    for numbered in ready:
-        entry_size = _size(numbered[1])
+    for one in ready:
+        entry_size = _size(one[1])
         if chunk and (len(chunk) == MAX_ENTRIES or size + entry_size > MAX_REQUEST_BYTES):
             yield chunk
             chunk, size = [], 0
-        chunk.append(numbered)
+        chunk.append(one)
         size += entry_size
     if chunk:
         yield chunk
 
 
-def _send(bus: "EventBridgeClient", chunk: list[_Numbered]) -> str | None:
+def _send(bus: "EventBridgeClient", chunk: list[_Ready]) -> str | None:
+    first = chunk[0][0]
     try:
         answer = bus.put_events(Entries=[entry for _, entry in chunk])
     except (ClientError, BotoCoreError) as error:
         reason = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+        if no_retry_mends(error):
+            # It is one entry's fault, and each alone shows which one's.
+            if len(chunk) == 1:
+                return _bury(first, NotAnEvent(reason))
+            return next((failed for failed in (_send(bus, [one]) for one in chunk) if failed), None)
         logger.warning("The bus took no events", extra={"reason": reason, "count": len(chunk)})
-        return chunk[0][0]
+        return str(first["dynamodb"]["SequenceNumber"])
     # HTTP 200 says nothing about the single entries: results come in the order of the request.
-    for (sequence_number, _), result in zip(chunk, answer["Entries"], strict=True):
-        if "ErrorCode" in result:
-            logger.warning("The bus refused an event", extra={"reason": result["ErrorCode"]})
-            return sequence_number
+    for (record, _), result in zip(chunk, answer["Entries"], strict=True):
+        code = result.get("ErrorCode")
+        if code in REFUSED_FOR_GOOD:
+            if failed := _bury(record, NotAnEvent(code)):
+                return failed
+        elif code is not None:
+            logger.warning("The bus refused an event", extra={"reason": code})
+            return str(record["dynamodb"]["SequenceNumber"])
     return None
 
 
