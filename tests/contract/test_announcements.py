@@ -7,13 +7,17 @@ emulator.
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
+import asl
 import boto3
 import pytest
 from asl import Execution, TaskFailed, machine
 from botocore.exceptions import ClientError
 from contracts import schemas
+from tiffin.events import rfc3339
 from worlds.orders import Api, orders_world
 from worlds.runtime import ENVIRONMENT
 
@@ -22,6 +26,7 @@ MACHINES = {
     for name in ("order", "unwind")
 }
 AUTHORIZED = {"status": "AUTHORIZED", "network": "visa"}
+WAITS = ["AwaitRestaurant", "AwaitDispatch", "AwaitDelivery"]
 DECLINED = {"status": "DECLINED", "network": "amex", "code": "expired_card", "message": "Your card has expired."}
 
 
@@ -77,9 +82,10 @@ class World:
         )
         self.api.workflow.inputs[self.order_id]["promo_code"] = promo_code
 
-    def unwind(self, status: str, **more: Any) -> Execution:
+    def unwind(self, status: str, stop_at: str = "", **more: Any) -> Execution:
         """Run the unwind workflow, as after a status event."""
-        return self.run("unwind", given={"detail": {"name": self.order_id, "status": status, **more}})
+        given = {"detail": {"name": self.order_id, "status": status, **more}}
+        return self.run("unwind", given=given, stop_at=stop_at)
 
     def row(self) -> dict[str, Any]:
         return dict(boto3.resource("dynamodb").Table("OrdersTable").get_item(Key={"order_id": self.order_id})["Item"])
@@ -124,6 +130,13 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         monkeypatch.setenv(name, value)
     with orders_world(monkeypatch) as api:
         yield World(api)
+
+
+@pytest.fixture
+def a_slow_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seven minutes go by from one state to the next: nothing is told twice at the same moment."""
+    moments = (datetime.now(UTC) + timedelta(minutes=7 * n) for n in count(1))
+    monkeypatch.setattr(asl, "rfc3339", lambda: rfc3339(next(moments)))
 
 
 def test_a_delivered_order(world: World) -> None:
@@ -247,7 +260,60 @@ def test_an_order_that_died_names_its_promo_code_if_it_had_one(world: World, pro
         "total": {"amount": 2150, "currency": "EUR"},
         "promo_code": promo_code,
         "reason": {"code": "not_delivered_in_time", "message": "The food was not delivered within three hours."},
+        "deadline_at": world.row()["deadline_at"],
     }
+
+
+@pytest.mark.parametrize("answers", [0, 1, 2])
+def test_an_expiry_that_is_told_twice_is_told_the_same_however_late(
+    world: World, a_slow_clock: None, answers: int
+) -> None:
+    world.run("order", *[{"move": m} for m in ("accept", "dispatch")][:answers], stop_at=WAITS[answers])
+    world.unwind("TIMED_OUT", stop_at="Close")
+    world.unwind("UNREPORTED")
+    once, again = (event for event in world.sent if event["detail-type"] == "OrderExpired")
+    assert again["detail"] == once["detail"]
+    assert once["detail"]["data"]["deadline_at"] == world.row()["deadline_at"]
+    assert once["detail"]["metadata"]["occurred_at"] == world.row()["timeline"]["EXPIRED"]
+
+
+@pytest.mark.parametrize(
+    ("before", "answers", "authorize", "status"),
+    [
+        ("AnnouncePlaced", [], AUTHORIZED, "PLACED"),
+        ("AnnounceDelivered", [{"move": m} for m in ("accept", "dispatch", "deliver")], AUTHORIZED, "DELIVERED"),
+        ("AnnounceRejected", [{"move": "reject", "reason": "closing"}], AUTHORIZED, "REJECTED"),
+        ("AnnounceRejected", [None], AUTHORIZED, "REJECTED"),
+        ("AnnounceDeclined", [], DECLINED, "DECLINED"),
+    ],
+)
+def test_an_event_that_both_workflows_tell_happened_when_it_was_recorded(
+    world: World, a_slow_clock: None, before: str, answers: list[Any], authorize: dict[str, Any], status: str
+) -> None:
+    world.payments["authorize"] = authorize
+    world.run("order", *answers, stop_at=before).step()
+    said = world.sent[-1]
+    world.sent.clear()
+    world.unwind("FAILED")
+    [again] = [event for event in world.sent if event["detail-type"] == said["detail-type"]]
+    assert again["detail"] == said["detail"]
+    assert said["detail"]["metadata"]["occurred_at"] == world.row()["timeline"][status]
+
+
+@pytest.mark.parametrize(("death", "end"), [("FAILED", "FAILED"), ("ABORTED", "CANCELLED"), ("FAILED", "DELIVERED")])
+def test_an_end_that_the_unwind_records_and_tells_again_happened_once(
+    world: World, a_slow_clock: None, death: str, end: str
+) -> None:
+    world.run("order", stop_at="AwaitRestaurant")
+    if end == "CANCELLED":
+        assert world.api.call("POST", f"/orders/{world.order_id}/cancel")[0] == 202
+    if end == "DELIVERED":
+        world.payments["release"] = {"status": "CAPTURED"}
+    world.unwind(death, stop_at="Close")
+    world.unwind(death)
+    once, again = (event for event in world.sent if event["detail-type"] == f"Order{end.capitalize()}")
+    assert again["detail"] == once["detail"]
+    assert once["detail"]["metadata"]["occurred_at"] == world.row()["timeline"][end]
 
 
 def test_every_announcing_state_has_a_story() -> None:

@@ -11,17 +11,18 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ParamValidationError, ReadTimeoutError
 from contracts.schemas import example
-from event_feed import context, raw
 from moto import mock_aws
 from notifications.mailer import Mailer, MailRefused
 from notifications.messages import Message
 from pydantic import BaseModel, TypeAdapter
-from support import create_table
 from tiffin import outbox
 from tiffin.consumer import Consumer, Event
 from tiffin.money import Money
 from tiffin.telemetry import logger
 from tiffin.unmendable import Unmendable, no_retry_mends
+from worlds.feed import raw
+from worlds.runtime import context
+from worlds.templates import create_table
 
 SECRET = "Karlsplatz 1, 1010 Wien"
 
