@@ -59,7 +59,7 @@ class PromoCodeStore:
             ":minimum_order": code.offer.minimum_order.model_dump(),
             ":valid_until": rfc3339(code.offer.expires_at),
             # Not `valid_until`: this one is the table's TTL attribute, in seconds since 1970.
-            ":expires_at": int((code.offer.expires_at + REMEMBERED).timestamp()),
+            ":expires_at": int(code.offer.expires_at.timestamp()) + int(REMEMBERED.total_seconds()),
         }
         try:
             self._table.update_item(

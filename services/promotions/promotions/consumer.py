@@ -11,17 +11,18 @@ from typing import Any
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict
 from tiffin.clients import once, table
 from tiffin.consumer import Consumer, Event
 from tiffin.events import ORDER_ENDS
 from tiffin.ids import CustomerId, PromoCodeId
+from tiffin.moments import Moment
 from tiffin.money import Money
 from tiffin.telemetry import logger, metrics, tracer
 
-from promotions.ledger import News
+from promotions.ledger import Announcement, News
 from promotions.model import Delivery, Expiry
-from promotions.operations import Promotions
+from promotions.operations import Promotions, RulesFailed
 from promotions.redemption import Happened
 from promotions.rules import RULES
 from promotions.store import PromotionsStore
@@ -43,7 +44,13 @@ class DeliveredEvent(OrderEvent):
     """A delivery also says when it was, and what it cost."""
 
     total: Money
-    delivered_at: AwareDatetime
+    delivered_at: Moment
+
+
+class ExpiredEvent(OrderEvent):
+    """An expiry also says by when the order was to arrive; events of old do not."""
+
+    deadline_at: Moment | None = None
 
 
 @consumer.on("OrderPlaced", reads=OrderEvent)
@@ -59,10 +66,13 @@ def delivered(event: Event[DeliveredEvent]) -> None:
     record(_news(event, Happened.DELIVERED, delivery), event)
 
 
-@consumer.on("OrderExpired", reads=OrderEvent)
-def expired(event: Event[OrderEvent]) -> None:
+@consumer.on("OrderExpired", reads=ExpiredEvent)
+def expired(event: Event[ExpiredEvent]) -> None:
     """An expired order calls for an apology, and gives its promo code back."""
-    expiry = Expiry(event.metadata.order_id, _stored(event.metadata.occurred_at))
+    # The order's own moment, not that of the telling: two tellings of one expiry are the same fact. An event of old has
+    # no other than when it was told; of several, the earliest counts.
+    at = event.data.deadline_at or event.metadata.occurred_at
+    expiry = Expiry(event.metadata.order_id, _stored(at))
     record(_news(event, Happened.ENDED_UNDELIVERED, expiry), event)
 
 
@@ -74,7 +84,17 @@ def ended(event: Event[OrderEvent]) -> None:
 
 def record(news: News, event: Event[Any]) -> None:
     """Take the news in, and say what came of it."""
-    for announcement in promotions().record(news, event.metadata.trace_header):
+    try:
+        announced = promotions().record(news, event.metadata.trace_header)
+    except RulesFailed as failure:
+        metrics.add_metric("RulesFailed", MetricUnit.Count, len(failure.rules))
+        _say(failure.announced)
+        raise
+    _say(announced)
+
+
+def _say(announced: list[Announcement]) -> None:
+    for announcement in announced:
         reason = announcement.issued.reason if announcement.issued else None
         logger.info(announcement.name, promo_code=announcement.code, reason=reason)
         metrics.add_metric(announcement.name, MetricUnit.Count, 1)

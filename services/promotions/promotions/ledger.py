@@ -87,6 +87,7 @@ class Change:
         announcements: events to announce.
         spent: budgets that each pay for one of the new codes.
         partial: whether more is to follow.
+        failed: rules that failed, with their errors: what they would have given is still owed.
     """
 
     facts: Sequence[Delivery | Expiry] = ()
@@ -96,6 +97,7 @@ class Change:
     announcements: Sequence[Announcement] = ()
     spent: Sequence[Budget] = ()
     partial: bool = False
+    failed: Sequence[tuple[str, Exception]] = ()
 
     def __bool__(self) -> bool:
         return bool(self.facts or self.issued or self.amended or self.uses)
@@ -111,7 +113,8 @@ def decide(customer: Customer, news: News, rules: Sequence[Rule], exhausted: fro
         exhausted: campaigns that have nothing left to give.
 
     Returns:
-        The change, empty if there is nothing new. At most `MAX_CODES` codes: decide again while it is partial.
+        The change, empty if there is nothing new. At most `MAX_CODES` codes: decide again while it is partial. A rule
+        that fails gives nothing, and takes nothing from the others.
     """
     history = customer.history.with_fact(news.fact) if news.fact else customer.history
     known: set[Delivery | Expiry] = {*customer.history.deliveries, *customer.history.expiries}
@@ -122,7 +125,8 @@ def decide(customer: Customer, news: News, rules: Sequence[Rule], exhausted: fro
     to_announce: list[PromoCode] = []
     spent: list[Budget] = []
     partial = False
-    for grant in (grant for rule in rules for grant in rule(history)):
+    grants, failed = _granted(rules, history)
+    for grant in grants:
         held = customer.codes.get(grant.key)
         if held is not None and (held.order_id, held.earned_at) == (grant.order_id, grant.earned_at):
             continue
@@ -156,7 +160,23 @@ def decide(customer: Customer, news: News, rules: Sequence[Rule], exhausted: fro
         ],
         spent=spent,
         partial=partial,
+        failed=failed,
     )
+
+
+def _granted(rules: Sequence[Rule], history: History) -> tuple[list[Grant], list[tuple[str, Exception]]]:
+    """What all rules give, and which of them failed. Of a rule that fails, nothing: half of it could be anything."""
+    grants: list[Grant] = []
+    failed: list[tuple[str, Exception]] = []
+    for rule in rules:
+        try:
+            given = list(rule(history))
+        except Exception as error:
+            # Nobody knows what a rule of tomorrow may raise. It is not swallowed: who writes the change says so.
+            failed.append((rule.__module__.rpartition(".")[2], error))
+        else:
+            grants.extend(given)
+    return grants, failed
 
 
 def _amend(held: PromoCode, grant: Grant) -> PromoCode:

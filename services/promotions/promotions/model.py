@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 
-from tiffin.discounts import FixedAmount, FreeDelivery, Percentage
+from tiffin.discounts import FixedAmount, FreeDelivery, Percentage, limit_of
+from tiffin.moments import later, utc
 from tiffin.money import Money
 
 CURRENCY = "EUR"
@@ -48,7 +49,7 @@ class Expiry:
 
     Attributes:
         order_id: the order.
-        at: when it was given up.
+        at: by when it was to arrive.
     """
 
     order_id: str
@@ -122,6 +123,9 @@ class Terms:
     def __post_init__(self) -> None:
         if not re.fullmatch("[A-Z0-9]{2,20}", self.prefix):
             raise ValueError(f"{self.prefix!r} cannot begin a code: it takes 2 to 20 of A-Z and 0-9")
+        limit = limit_of(self.discount)
+        if limit is not None and (limit.amount == 0 or limit.currency != self.minimum_order.currency):
+            raise ValueError(f"{limit} off an order of at least {self.minimum_order} is nothing, or another currency")
 
     def grant(self, *parts: str, by: "Delivery | Expiry", expires_at: datetime) -> "Grant":
         """Entitle the customer to a code.
@@ -141,7 +145,7 @@ class Terms:
             minimum_order=self.minimum_order,
             order_id=by.order_id,
             earned_at=by.at,
-            expires_at=expires_at,
+            expires_at=utc(expires_at),
         )
 
 
@@ -177,14 +181,13 @@ Rule = Callable[[History], Iterator[Grant]]
 
 
 def end_of_day(moment: datetime, days_later: int = 0) -> datetime:
-    """The first moment after a day (UTC) that lies some days later.
+    """The first moment after a day (UTC) that lies some days later; the last moment that there is, if none is left.
 
     Args:
         moment: any moment of the first day.
         days_later: how many days later.
     """
-    day = moment.astimezone(UTC).date() + timedelta(days=days_later + 1)
-    return datetime.combine(day, time.min, UTC)
+    return later(datetime.combine(utc(moment).date(), time.min, UTC), timedelta(days=days_later + 1))
 
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

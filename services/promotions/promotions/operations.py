@@ -8,6 +8,8 @@ import random
 import time
 from collections.abc import Callable, Sequence
 
+from tiffin.unmendable import Unmendable, reason
+
 from promotions.ledger import Announcement, News, decide
 from promotions.model import Rule
 from promotions.store import BudgetSpent, Overtaken, PromotionsStore
@@ -18,6 +20,22 @@ _LONGEST_PAUSE = 0.4
 
 class TooMuchContention(Exception):
     """Other consumers kept changing the same customer: try again later."""
+
+
+class RulesFailed(Unmendable):
+    """Rules failed; everything else of the event is written.
+
+    No retry mends a rule: the event belongs in the dead-letter queue. Sent back from there once the rule is mended, it
+    gives what is owed, as rules look at the whole history; so does the customer's next event.
+
+    Attributes:
+        rules: names of those that failed.
+        announced: what was announced of the others.
+    """
+
+    def __init__(self, failed: Sequence[tuple[str, Exception]], announced: list[Announcement]) -> None:
+        super().__init__("; ".join(f"{rule}: {type(e).__name__} {reason(e)}" for rule, e in failed))
+        self.rules, self.announced = tuple(rule for rule, _ in failed), announced
 
 
 class Promotions:
@@ -46,6 +64,7 @@ class Promotions:
 
         Raises:
             TooMuchContention: others kept winning; nothing that was begun is left half done.
+            RulesFailed: some rules failed; what the others gave is written and announced.
         """
         announced: list[Announcement] = []
         if not news.matters:
@@ -55,17 +74,20 @@ class Promotions:
         while attempt < ATTEMPTS:
             customer = self._store.customer(news.customer_id)
             change = decide(customer, news, self._rules, exhausted)
-            if not change:
-                return announced
             try:
-                self._store.commit(customer, change, trace_header)
+                if change:
+                    self._store.commit(customer, change, trace_header)
             except Overtaken:
                 attempt += 1
                 self._pause(random.uniform(0, min(_LONGEST_PAUSE, 0.02 * 2**attempt)))  # noqa: S311 - jitter
+                continue
             except BudgetSpent as nothing_left:
                 exhausted |= {nothing_left.campaign}
-            else:
-                announced.extend(change.announcements)
-                if not change.partial:
-                    return announced
+                continue
+            announced.extend(change.announcements)
+            if change.partial:
+                continue
+            if change.failed:
+                raise RulesFailed(change.failed, announced)
+            return announced
         raise TooMuchContention(f"not recorded after {ATTEMPTS} attempts")

@@ -1,8 +1,8 @@
 """The promotions table. Nothing else knows its keys.
 
 One partition per customer: `DELIVERED#<order>` and `EXPIRED#<order>` (the history), `CODE#<what earned it>`,
-`USE#<code>#<order>`, `EVENT#<event id>` (the outbox) and `TALLY`, whose version guards all of them. A partition
-`CAMPAIGN#<id>` counts what a campaign has given away.
+`USE#<code>#<order>`, `EVENT#<event id>` (the outbox; of a code put right, with its new expiry) and `TALLY`, whose
+version guards all of them. A partition `CAMPAIGN#<id>` counts what a campaign has given away.
 """
 
 from collections.abc import Iterator
@@ -170,6 +170,10 @@ class PromotionsStore:
         ]
         for announcement in change.announcements:
             record = "EVENT#" + event_id(announcement.order_id, announcement.name, announcement.code)
+            if (code := announcement.issued) and code in change.amended:
+                # The same order may have earned the code all along. What is written over an item is no new item, and
+                # the relay announces new ones only.
+                record += f"#{rfc3339(code.expires_at)}"
             event = outbox.item(
                 {**partition, "record": record},
                 source=SOURCE,

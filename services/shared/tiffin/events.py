@@ -8,6 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tiffin.moments import Moment, utc
+
 ORDER_ENDS = {
     "OrderDelivered": "DELIVERED",
     "OrderDeclined": "DECLINED",
@@ -34,7 +36,7 @@ class EventMetadata(BaseModel):
 
     event_id: str = Field(min_length=1, max_length=200)
     event_version: int
-    occurred_at: datetime
+    occurred_at: Moment
     order_id: str = Field(min_length=1, max_length=64)
     trace_header: str
 
@@ -56,7 +58,7 @@ MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"
 
 def rfc3339(moment: datetime | None = None) -> str:
     """Format a moment (now, if none is given) in UTC as Step Functions does: `2026-01-31T12:00:00.000Z`."""
-    moment = (moment or datetime.now(UTC)).astimezone(UTC)
+    moment = utc(moment or datetime.now(UTC))
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

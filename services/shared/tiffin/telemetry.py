@@ -128,11 +128,12 @@ def count(
         name: the metric, as the catalogue in `docs/operating.md` has it.
         value: the data point.
         unit: its unit.
-        at: when it happened, aware; now by default, and no more than 13 days ago.
+        at: when it happened, aware; now by default, no more than 13 days ago and no later than now.
         by: dimensions besides the service. Few values each: every combination is a metric that is paid for.
     """
     with single_metric(name=name, unit=unit, value=value) as metric:
         for dimension, one in (by or {}).items():
             metric.add_dimension(dimension, one)
         if at is not None:
-            metric.set_timestamp(max(at, datetime.now(UTC) - _OLDEST_DATA_POINT))
+            now = datetime.now(UTC)
+            metric.set_timestamp(min(max(at, now - _OLDEST_DATA_POINT), now))

@@ -7,15 +7,28 @@ first there does matter: a customer's codes are the same in any order of events 
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from tiffin.discounts import Discount
+from tiffin.moments import Moment
 from tiffin.money import Money
 
 from promotions.model import Budget, Grant, History, Terms
+
+_EARLIEST, _LATEST = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+
+
+def _of_this_century(moment: datetime) -> datetime:
+    if not _EARLIEST <= moment < _LATEST:
+        raise ValueError(f"a campaign's dates lie between {_EARLIEST.year} and {_LATEST.year}")
+    return moment
+
+
+Date = Annotated[Moment, AfterValidator(_of_this_century)]
 
 
 class Campaign(BaseModel):
@@ -24,8 +37,8 @@ class Campaign(BaseModel):
     Attributes:
         id: names it for good.
         prefix: first part of its codes.
-        starts_at: first moment.
-        ends_at: first moment after it.
+        starts_at: first moment, from 2020 on, as all of its dates.
+        ends_at: first moment after it, before 2100, as all of its dates.
         expires_at: first moment at which its codes are no longer taken.
         budget: codes in all.
         per_customer: codes for one customer.
@@ -37,10 +50,10 @@ class Campaign(BaseModel):
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
     prefix: Annotated[str, Field(pattern=r"^[A-Z0-9]{2,20}$")]
-    starts_at: AwareDatetime
-    ends_at: AwareDatetime
-    expires_at: AwareDatetime
-    budget: Annotated[int, Field(ge=1)]
+    starts_at: Date
+    ends_at: Date
+    expires_at: Date
+    budget: Annotated[int, Field(ge=1, le=1_000_000_000)]
     per_customer: Annotated[int, Field(ge=1, le=10)]
     minimum_order: Money
     discount: Discount
@@ -49,14 +62,17 @@ class Campaign(BaseModel):
     def _in_order(self) -> Self:
         if not self.starts_at < self.ends_at <= self.expires_at:
             raise ValueError("a campaign starts, then ends, then its codes expire")
+        self._terms()  # refuses a code that nobody could spend: now, and not at the first delivery
         return self
+
+    def _terms(self) -> Terms:
+        return Terms(__name__, self.prefix, self.discount, self.minimum_order)
 
     def grants(self, history: History) -> Iterator[Grant]:
         """One for each of the first orders delivered during the campaign."""
-        terms = Terms(__name__, self.prefix, self.discount, self.minimum_order)
         joined = (delivery for delivery in history.deliveries if self.starts_at <= delivery.at < self.ends_at)
         for number, delivery in enumerate(islice(joined, self.per_customer), start=1):
-            grant = terms.grant(self.id, str(number), by=delivery, expires_at=self.expires_at)
+            grant = self._terms().grant(self.id, str(number), by=delivery, expires_at=self.expires_at)
             yield replace(grant, budget=Budget(self.id, self.budget))
 
 

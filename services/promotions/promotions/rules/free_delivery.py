@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 
 from tiffin.discounts import FreeDelivery
+from tiffin.moments import later, utc
 
 from promotions.model import CURRENCY, Grant, History, Terms, euros
 
@@ -34,19 +35,19 @@ def rule(history: History) -> Iterator[Grant]:
     amount, oldest = 0, 0
     for delivery in counted:
         amount += delivery.total.amount
-        while counted[oldest].at <= delivery.at - timedelta(days=PERIOD_DAYS):
+        while delivery.at - counted[oldest].at >= timedelta(days=PERIOD_DAYS):
             amount -= counted[oldest].total.amount
             oldest += 1
-        period = _period(delivery.at.astimezone(UTC).date())
+        period = _period(utc(delivery.at).date())
         if amount > MORE_THAN.amount and period not in rewarded:
             rewarded.add(period)
             yield TERMS.grant(
                 period.isoformat(),
                 by=delivery,
-                expires_at=datetime.combine(period + timedelta(days=2 * PERIOD_DAYS), time.min, UTC),
+                expires_at=later(datetime.combine(period, time.min, UTC), timedelta(days=2 * PERIOD_DAYS)),
             )
 
 
 def _period(day: date) -> date:
-    """First day of the period that a day lies in."""
-    return day - timedelta(days=(day - FIRST_DAY).days % PERIOD_DAYS)
+    """First day of the period that a day lies in, or the first of all days."""
+    return date.fromordinal(max(1, day.toordinal() - (day - FIRST_DAY).days % PERIOD_DAYS))
