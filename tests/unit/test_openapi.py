@@ -171,6 +171,8 @@ def place_orders(tour: Tour) -> None:
     tour.place("k-2", promo_code=tour.promo_code("TAKEN-1", reserved_by="ord_other"))
     for currency, price in (("EUR", 10), ("EUR", 10**9), ("XYZ", 950)):
         tour.place("k-2", restaurant_id=at_a_restaurant(tour, currency, price))
+    # Its delivery is free already.
+    tour.place("k-2", restaurant_id=at_a_restaurant(tour, "EUR", 950), promo_code=tour.promo_code("FREE-1"))
     tour.place("k-2", quantity=1)
     refuse_a_body(tour, "/orders", {"Idempotency-Key": "k-3"})
 

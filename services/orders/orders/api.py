@@ -62,6 +62,7 @@ PLACED = answers(
             "unknown-promo-code",
             "promo-code-expired",
             "promo-code-minimum-not-met",
+            "promo-code-not-applicable",
             "order-total-too-small",
             "order-total-too-large",
             "order-not-payable",
