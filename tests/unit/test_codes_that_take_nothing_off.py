@@ -90,7 +90,7 @@ def test_it_is_refused_and_no_order_has_it(
     assert (status, problem["type"]) == (422, PROBLEM + "promo-code-not-applicable")
     assert says in problem["detail"]
     assert world.rows() == []
-    assert world.workflow.started == {}
+    assert world.workflow.started == []
     assert holder() is None
 
 

@@ -20,7 +20,7 @@ from tiffin.consumer import Consumer, Event
 from tiffin.money import Money
 from tiffin.telemetry import logger
 from tiffin.unmendable import Unmendable, no_retry_mends
-from worlds.feed import raw
+from worlds.feed import failures, raw
 from worlds.runtime import context
 from worlds.templates import create_table
 
@@ -136,7 +136,7 @@ def run(act: Callable[[], object]) -> tuple[list[str], list[str]]:
         taken.append(told.metadata.order_id)
 
     answer = consumer(raw(*(event(order_id) for order_id in ("ord_1", "ord_2", "ord_3"))), context())
-    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]], taken
+    return failures(answer), taken
 
 
 def failing(error: Exception) -> Callable[[], object]:

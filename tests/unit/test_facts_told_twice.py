@@ -37,8 +37,8 @@ class World:
     """Promotions and the orders' copy, with the stream and the bus between them."""
 
     def __init__(self) -> None:
-        self.promotions = boto3.resource("dynamodb").Table("PromotionsTable")
-        self.copy = boto3.resource("dynamodb").Table("PromoCodesTable")
+        self.promotions: Any = boto3.resource("dynamodb").Table("PromotionsTable")
+        self.copy: Any = boto3.resource("dynamodb").Table("PromoCodesTable")
         self.announced: list[dict[str, Any]] = []
         self._inserted: set[str] = set()
 

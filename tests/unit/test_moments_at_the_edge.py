@@ -50,7 +50,7 @@ def offset(minutes: int) -> timezone:
 
 def edge(text: str) -> datetime:
     """As the consumers' models read it."""
-    return EventMetadata(event_id="e", event_version=1, occurred_at=text, order_id="o", trace_header="").occurred_at  # type: ignore[arg-type]
+    return EventMetadata(event_id="e", event_version=1, occurred_at=text, order_id="o", trace_header="").occurred_at
 
 
 # Any moment, and often one of the first and last days, in any offset that Python knows.
