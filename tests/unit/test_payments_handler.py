@@ -80,7 +80,6 @@ class TestTheContract:
             {"operation": "refund"},
             {**capture(), "order_id": "ord_1"},
             {**capture(), "order_id": ORDER.upper()},
-            {**capture(), "trace_header": ""},
             {**capture(), "amount": 1},
             {**authorize(), "customer_id": "ada@example.com"},
             {**authorize(), "payment_method": ""},

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from tiffin.dynamodb import CONDITION_FAILED, CONFLICT, condition_failed, plain, refusals
 from tiffin.events import MOMENT, rfc3339
 from tiffin.ids import CUSTOMER_ID, ORDER_ID
+from tiffin.trace_headers import root_of_order, usable
 
 from orders.commands import PlaceOrder
 from orders.model import IllegalMove, Move, Order, OrderStatus, PromoCodeAlreadyUsed
@@ -43,7 +44,7 @@ class StoredOrder:
     Attributes:
         order: the order.
         task_token: the callback token of the state that waits, if one does.
-        trace_header: of the request that placed it.
+        trace_header: of the request that placed it; if none can be used, one that is the same each time.
         claims: moves made, by the status they were made in.
         open: whether anything is still owed to it: an end, or the announcement of its end.
         check_at: when the reconciler should look at it, if it is open.
@@ -54,7 +55,7 @@ class StoredOrder:
         self._item = item
         self.order = _order(item)
         self.task_token: str | None = item.get("task_token")
-        self.trace_header: str = item["trace_header"]
+        self.trace_header = usable(item.get("trace_header")) or root_of_order(self.order.order_id, self.order.placed_at)
         self.claims: dict[str, dict[str, Any]] = item.get("claims", {})
         self.open: bool = "open_shard" in item
         self.check_at: str | None = item.get("check_at")

@@ -5,18 +5,17 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from tiffin.ids import CustomerId, OrderId
 from tiffin.money import Money
+from tiffin.trace_headers import TraceHeader, new_root
 
 from payments.model import InvalidPaymentRequest
-
-# As in `events/schemas/common.json`: what comes in here goes out again in events.
-TraceHeader = Annotated[str, Field(pattern=r"(^|;)Root=1-[0-9a-f]{8}-[0-9a-f]{24}(;|$)", max_length=512)]
 
 
 class _Command(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     order_id: OrderId
-    trace_header: TraceHeader
+    # A hint: no money stays held, and none goes untaken, over it.
+    trace_header: TraceHeader = Field(default_factory=new_root)
 
 
 class Authorize(_Command):

@@ -71,6 +71,8 @@ class IllegalMove(PaymentError):
 # it is known to be stolen. Source: docs.stripe.com/declines/codes, column "Next steps".
 UNDISCLOSED_CODES = frozenset({"fraudulent", "lost_card", "merchant_blacklist", "pickup_card", "stolen_card"})
 GENERIC_DECLINE = ("generic_decline", "Your card was declined.")
+# The longest sentence that the contracts let through (`events/schemas/common.json`, message).
+MESSAGE_LIMIT = 1024
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,17 @@ class Decline:
     network: str
     code: str
     message: str
+
+    @classmethod
+    def told(cls, network: str, code: str, message: str) -> "Decline":
+        """A decline in a gateway's words, spelled as the event contracts promise, whatever a gateway thinks of.
+
+        Args:
+            network: the gateway's name of the card network.
+            code: its reason.
+            message: its sentence; the generic one stands in for none.
+        """
+        return cls(spelled_network(network), reason_code(code), message.strip()[:MESSAGE_LIMIT] or GENERIC_DECLINE[1])
 
     def disclosed(self) -> "Decline":
         """The decline as the customer may see it."""
@@ -187,11 +200,12 @@ class Payment:
 
     def authorized(self, network: str) -> "Payment":
         """The gateway holds the money."""
-        return self._to(Status.AUTHORIZED, network=network)
+        return self._to(Status.AUTHORIZED, network=spelled_network(network))
 
     def declined(self, decline: Decline) -> "Payment":
         """The gateway refused the card."""
-        return self._to(Status.DECLINED, network=decline.network, decline=decline.disclosed())
+        told = Decline.told(decline.network, decline.code, decline.message).disclosed()
+        return self._to(Status.DECLINED, network=told.network, decline=told)
 
     def capturing(self) -> "Payment":
         """From here on the money may be gone, whatever the answer."""
@@ -256,6 +270,11 @@ def answer(payment: Payment) -> dict[str, str]:
 def reason_code(reason: str) -> str:
     """Make a code of a caller's reason: events are kept and copied, so no free text of anybody's gets into one."""
     return re.sub(r"[^a-z0-9]+", "_", reason.lower()).strip("_")[:64] or "unspecified"
+
+
+def spelled_network(network: str) -> str:
+    """A card network's name as `events/schemas/common.json` spells them: lower-case letters and underscores."""
+    return re.sub(r"[^a-z]+", "_", network.lower()).strip("_")[:32] or "unknown"
 
 
 def _fingerprint(customer_id: str, amount: Money, payment_method: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from tiffin.moments import Moment, utc
+from tiffin.trace_headers import TraceHeader, new_root, usable
 
 ORDER_ENDS = {
     "OrderDelivered": "DELIVERED",
@@ -29,7 +30,8 @@ class EventMetadata(BaseModel):
         event_version: version of the shape of `data`; a breaking change is a new number.
         occurred_at: when it happened, RFC 3339 in UTC.
         order_id: the order that the event belongs to.
-        trace_header: X-Ray header of the request that caused it, for links between traces.
+        trace_header: X-Ray header of the request that caused it, for links between traces. A hint: missing or
+            malformed, it reads as a new root.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -38,7 +40,7 @@ class EventMetadata(BaseModel):
     event_version: int
     occurred_at: Moment
     order_id: str = Field(min_length=1, max_length=64)
-    trace_header: str
+    trace_header: TraceHeader = Field(default_factory=new_root)
 
 
 def event_id(order_id: str, name: str, *parts: str) -> str:
@@ -78,7 +80,7 @@ def detail(
         name: the event's name, past tense; also its EventBridge `DetailType`.
         order_id: the order it belongs to.
         data: the payload, valid against `events/schemas/<name>.json`.
-        trace_header: X-Ray header to carry along.
+        trace_header: X-Ray header to carry along; a new root is made if it is none.
         version: version of the payload's shape.
         occurred_at: RFC 3339 moment; now by default.
         identity: further parts of the event id, see `event_id`.
@@ -92,7 +94,7 @@ def detail(
             "event_version": version,
             "occurred_at": occurred_at or rfc3339(),
             "order_id": order_id,
-            "trace_header": trace_header,
+            "trace_header": usable(trace_header) or new_root(),
         },
         "data": data,
     }

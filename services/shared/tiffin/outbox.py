@@ -96,9 +96,13 @@ def item(
         **key,
         "source": source,
         "detail_type": name,
-        "detail": json.dumps(detail, separators=(",", ":"), ensure_ascii=False),
+        "detail": _compact(detail),
         "expires_at": int(time.time()) + RETENTION_SECONDS,
     }
+
+
+def _compact(detail: dict[str, Any]) -> str:
+    return json.dumps(detail, separators=(",", ":"), ensure_ascii=False)
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -157,12 +161,15 @@ def _is_outbox_insert(record: Record) -> bool:
 def _entry(record: Record, bus_name: str) -> "PutEventsRequestEntryTypeDef":
     image = {name: _deserialize(value) for name, value in record["dynamodb"].get("NewImage", {}).items()}
     try:
-        metadata = events.EventMetadata.model_validate(json.loads(image["detail"])["metadata"])
+        detail = json.loads(image["detail"])
+        metadata = events.EventMetadata.model_validate(detail["metadata"])
+        # What is sent fits the contract, whatever was thought of trace headers when the item was written.
+        detail["metadata"]["trace_header"] = metadata.trace_header
         entry: PutEventsRequestEntryTypeDef = {
             "EventBusName": bus_name,
             "Source": image["source"],
             "DetailType": image["detail_type"],
-            "Detail": image["detail"],
+            "Detail": _compact(detail),
             "Time": metadata.occurred_at,
             # X-Ray's context does not pass through a stream; with this header the consumers' traces are the request's.
             "TraceHeader": metadata.trace_header,

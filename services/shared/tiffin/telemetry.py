@@ -8,8 +8,6 @@ Nothing personal passes through here: order ids, event names and codes do; a cus
 
 import hashlib
 import os
-import secrets
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +16,8 @@ from typing import ParamSpec, TypeVar
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
+
+from tiffin.trace_headers import new_root, usable
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,12 +38,10 @@ def trace_header() -> str:
     """The X-Ray trace header of this invocation, to be carried where AWS does not carry it by itself.
 
     Returns:
-        `Root=…;Parent=…;Sampled=…`. Outside Lambda, where no trace is open, a fresh unsampled root, so that a field
-        that must not be empty never is.
-
-    Source: X-Ray developer guide, "Tracing header" and "Trace IDs".
+        `Root=…;Parent=…;Sampled=…`. Where there is none, or what the client of an API sent is not well formed, a fresh
+        unsampled root: the field is never empty, and nothing is refused over it.
     """
-    return os.environ.get("_X_AMZN_TRACE_ID") or f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)};Sampled=0"
+    return usable(os.environ.get("_X_AMZN_TRACE_ID")) or new_root()
 
 
 def trace_root(header: str) -> str:
