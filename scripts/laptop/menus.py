@@ -5,14 +5,24 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol, Self
 
 from boto3.dynamodb.types import TypeSerializer
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, TypeAdapter, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, TypeAdapter, model_validator
 from tiffin.charges import chargeable
 from tiffin.money import Currency, Money
+from tiffin.text import is_plain, is_visible
 
 MENUS = Path(__file__).with_name("menus.json")
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
-Text = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+def _printable(text: str) -> str:
+    """A menu is shown to people and printed by tools: what hides or turns text around has no place on it."""
+    if not is_plain(text) or not is_visible(text):
+        raise ValueError("not a text that shows as it is")
+    return text
+
+
+Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
 # The fourteen that must be declared in the European Union: Regulation (EU) No 1169/2011, Annex II.
 Allergen = Literal[
     "celery",

@@ -64,7 +64,10 @@ MALFORMED = [
 ]
 ANSWERS: list[list[dict[str, Any] | None]] = [
     [{"move": "accept"}, {"move": "dispatch"}, {"move": "deliver"}],
-    *([{"move": "reject", "reason": reason}] for reason in ("too_busy", "out_of_stock", "closing", "other")),
+    [{"move": "reject", "reason": "too_busy"}],
+    [{"move": "reject", "reason": "out_of_stock"}],
+    [{"move": "reject", "reason": "closing"}],
+    [{"move": "reject", "reason": "other"}],
     [{"move": "reject", "reason": "outside_delivery_area"}],
     [None],
 ]
@@ -126,7 +129,7 @@ class Doors:
     def run(self, order_id: str, answers: list[dict[str, Any] | None], stop_at: str = "") -> Execution:
         """Run the order workflow on what the API started it with."""
         replies = iter(answers)
-        execution = Execution(MACHINES["order"], order_id, self.api.workflow.started[order_id], self._perform)
+        execution = Execution(MACHINES["order"], order_id, self.api.workflow.inputs[order_id], self._perform)
         while execution.status == "RUNNING" and execution.at != stop_at:
             if execution.can_step:
                 execution.step()
@@ -280,10 +283,10 @@ class TestTraceHeaders:
         doors.keep_trace_header(order["order_id"], stored)
         doors.api.workflow.down = False
         assert doors.place(key="again")[0] == 200
-        given_first = doors.api.workflow.started[order["order_id"]]
+        given_first = doors.api.workflow.inputs[order["order_id"]]
         doors.place(key="again")
         # The same input each time: to Step Functions, another input under a known name is a conflict.
-        assert doors.api.workflow.started[order["order_id"]] == given_first
+        assert doors.api.workflow.inputs[order["order_id"]] == given_first
         doors.run(order["order_id"], ANSWERS[0])
         assert doors.ended(order["order_id"])["status"] == "DELIVERED"
 

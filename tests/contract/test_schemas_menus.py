@@ -99,8 +99,14 @@ def test_a_profile_without_a_table_is_refused(capsys: pytest.CaptureFixture[str]
         ({"vegan": True, "allergens": ["milk"]}, "contains ['milk']"),
         ({"allergens": ["fish"]}, "contains ['fish']"),
         ({"cost": 950}, "cost"),
+        ({"name": "Pizza \x1b[31m"}, "shows"),
+        ({"description": "\u202eazziP"}, "shows"),
+        ({"name": "\u200b"}, "shows"),
     ],
-    ids=["fraction", "free", "malformed id", "unknown allergen", "vegan meat", "vegan milk", "fish", "unknown field"],
+    ids=[
+        *("fraction", "free", "malformed id", "unknown allergen", "vegan meat", "vegan milk", "fish", "unknown field"),
+        *("control", "turned", "nothing"),
+    ],
 )
 def test_an_unsound_dish_is_refused(dish: dict[str, Any], says: str, tmp_path: Path) -> None:
     given = json.loads(menus.MENUS.read_text("utf-8"))

@@ -10,9 +10,10 @@ import pytest
 from botocore.exceptions import ClientError
 from contracts.schemas import example
 from moto import mock_aws
-from pydantic import BaseModel, Field
+from pydantic import Field
 from tiffin import consumer as module
 from tiffin.consumer import Consumer, Event
+from tiffin.models import BaseModel
 from tiffin.telemetry import logger, tracer
 from worlds.feed import dead_letter_queue, failures, raw
 from worlds.runtime import context

@@ -14,9 +14,10 @@ from contracts.schemas import example
 from moto import mock_aws
 from notifications.mailer import Mailer, MailRefused
 from notifications.messages import Message
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter
 from tiffin import outbox
 from tiffin.consumer import Consumer, Event
+from tiffin.models import BaseModel
 from tiffin.money import Money
 from tiffin.telemetry import logger
 from tiffin.unmendable import Unmendable, no_retry_mends

@@ -4,7 +4,6 @@ import ast
 import json
 import re
 from collections.abc import Callable, Iterator
-from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -143,15 +142,36 @@ class Tour:
         return code
 
 
-def at_a_restaurant(tour: Tour, currency: str, price: int) -> str:
+def at_a_restaurant(tour: Tour, currency: str, price: int, **item: Any) -> str:
     """A restaurant whose one dish has this price, in minor units."""
     menus = orders_api.menus()
     assert isinstance(menus, MenuStore)
     dish = {"dish_id": "margherita", "name": "Pizza Margherita", "price": price}
     restaurant_id = f"r-{currency.lower()}-{price}"
-    item: dict[str, Any] = {"restaurant_id": restaurant_id, "currency": currency, "delivery_fee": 0, "dishes": [dish]}
-    menus._table.put_item(Item=MENU_ITEM | item)
+    served = MENU_ITEM | {"restaurant_id": restaurant_id, "currency": currency, "delivery_fee": 0, "dishes": [dish]}
+    menus._table.put_item(Item=served | item)
     return restaurant_id
+
+
+def ask_with_a_card_number(tour: Tour) -> None:
+    for path, operations in described(orders_api.handler).document["paths"].items():
+        for method in operations:
+            asked = path.replace("{order_id}", "ord_none").replace("{restaurant_id}", "bella")
+            body: dict[str, Any] = {"body": "{}", "headers": JSON | {"Idempotency-Key": "k-4"}}
+            tour.ask(method.upper(), asked, query="x=4242+4242+4242+4242", **(body if method == "post" else {}))
+
+
+def ask_for_what_cannot_be_read(tour: Tour) -> None:
+    order_id = tour.world.place("k-5")[1]["order_id"]
+    tour.world.table.update_item(
+        Key={"order_id": order_id}, UpdateExpression="SET deadline_at = :d", ExpressionAttributeValues={":d": "soon"}
+    )
+    tour.ask("GET", f"/orders/{order_id}")
+    for move in ("accept", "reject", "dispatch", "deliver", "cancel"):
+        tour.ask("POST", f"/orders/{order_id}/{move}")
+    broken = at_a_restaurant(tour, "EUR", 950, dishes="none")
+    tour.ask("GET", f"/restaurants/{broken}/menu")
+    tour.place("k-6", restaurant_id=broken)
 
 
 def refuse_a_body(tour: Tour, path: str, headers: dict[str, str]) -> None:
@@ -237,11 +257,14 @@ def break_everything(tour: Tour, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_each_answer_of_the_documents_is_given(world: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """No answer is documented that nobody gets; each that is given is as its schema says."""
     tour = Tour(world)
-    parts: list[Callable[[Tour], None]] = [place_orders, read_orders, move_orders, read_menus, read_promo_codes]
+    parts: list[Callable[[Tour], None]] = [
+        *(place_orders, read_orders, move_orders, read_menus, read_promo_codes),
+        *(ask_with_a_card_number, ask_for_what_cannot_be_read),
+    ]
     for part in parts:
         part(tour)
     break_everything(tour, monkeypatch)
-    of_gateway = {int(status) for status in ANYWHERE if status is not HTTPStatus.INTERNAL_SERVER_ERROR}
+    of_gateway = {int(status) for status in ANYWHERE}
     documented = {
         refusal for document in DOCUMENTS for refusal in document.refusals() if refusal[2] not in of_gateway
     } | {(*success, "") for document in DOCUMENTS for success in document.successes()}

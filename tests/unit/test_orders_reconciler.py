@@ -218,8 +218,8 @@ class TestTheSweep:
         monkeypatch.setattr(world.module.metrics, "add_metric", lambda name, *_: counted.append(name))
         for n in range(4):
             world.an_order(f"ord_{n}")
-        world.an_order("ord_2", delivery={"name": "Ada"})
+        world.an_order("ord_2", deadline_at="when Ada is hungry")
         assert world.sweep(SOON) == {"execution-started": 3}
-        assert counted == ["OrdersStuck"]
+        assert counted == ["RowsUnreadable", "OrdersStuck"]
         assert "Cannot be reconciled" in caplog.text
         assert "Ada" not in caplog.text

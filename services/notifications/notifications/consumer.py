@@ -10,11 +10,12 @@ from typing import Any
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 from tiffin.clients import client, once, table
 from tiffin.consumer import Consumer, Event
 from tiffin.events import ORDER_ENDS
 from tiffin.ids import CustomerId
+from tiffin.models import BaseModel
 from tiffin.money import Money
 from tiffin.telemetry import logger, metrics, tracer
 

@@ -13,9 +13,10 @@ from typing import Annotated, Any
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from tiffin.consumer import Consumer, Event
 from tiffin.events import ORDER_ENDS
+from tiffin.models import BaseModel
 from tiffin.moments import Moment
 from tiffin.money import Money
 from tiffin.telemetry import count, logger, metrics, tracer

@@ -1,22 +1,27 @@
 """Entry point: the REST handlers. Parse, call the domain, answer; no rules in here."""
 
 import os
+from contextlib import suppress
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
+from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Path, Query
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel
+from tiffin import problems
+from tiffin.cards import where_card_numbers_stand
 from tiffin.clients import client, once, table
 from tiffin.discounts import CodeExpired, MinimumNotReached, OtherCurrency, TakesNothingOff
 from tiffin.ids import CustomerId
+from tiffin.models import BaseModel
 from tiffin.paging import page_start, page_token
 from tiffin.problems import Problem
 from tiffin.rest import answer, answers, rest_api
+from tiffin.stored import UnreadableRow
 from tiffin.telemetry import about_order, came_to, logger, metrics, trace_header, tracer
 
 from orders.commands import PlaceOrder, RejectOrder
@@ -48,13 +53,22 @@ RestaurantId = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,64}$", description="Fr
 Limit = Annotated[int, Query(ge=1, le=100, description="How many on a page.")]
 PageToken = Annotated[str | None, Query(alias="next", max_length=2048, description="`next` of the page before.")]
 
+
+def _answers(success: dict[HTTPStatus, str], refused: dict[HTTPStatus, list[str]]) -> dict[int, Any]:
+    """See `tiffin.rest.answers`; a card number is refused before any route."""
+    unfit = [*refused.get(HTTPStatus.UNPROCESSABLE_ENTITY, []), "card-number-refused"]
+    return answers(success, refused | {HTTPStatus.UNPROCESSABLE_ENTITY: unfit})
+
+
 # What routes answer, for the OpenAPI document. A new kind of refusal belongs here too, and into docs/api.md.
-PLACED = answers(
+UNREADABLE = {HTTPStatus.INTERNAL_SERVER_ERROR: ["unreadable-record"]}
+PLACED = _answers(
     {
         HTTPStatus.CREATED: "The order, placed.",
         HTTPStatus.OK: "The order that this very request placed before, as it is now.",
     },
-    {
+    UNREADABLE
+    | {
         HTTPStatus.CONFLICT: ["idempotency-key-reused", "promo-code-already-used"],
         HTTPStatus.UNPROCESSABLE_ENTITY: [
             "unknown-restaurant",
@@ -69,23 +83,30 @@ PLACED = answers(
         ],
     },
 )
-MOVED = answers(
+MOVED = _answers(
     {HTTPStatus.ACCEPTED: "The move is made: the workflow takes the order on."},
-    {HTTPStatus.NOT_FOUND: ["unknown-order"], HTTPStatus.CONFLICT: ["illegal-move"]},
+    UNREADABLE | {HTTPStatus.NOT_FOUND: ["unknown-order"], HTTPStatus.CONFLICT: ["illegal-move"]},
 )
-AN_ORDER = answers({HTTPStatus.OK: "The order."}, {HTTPStatus.NOT_FOUND: ["unknown-order"]})
-A_MENU = answers({HTTPStatus.OK: "The restaurant and its menu."}, {HTTPStatus.NOT_FOUND: ["unknown-restaurant"]})
-RESTAURANTS = answers(
+AN_ORDER = _answers({HTTPStatus.OK: "The order."}, UNREADABLE | {HTTPStatus.NOT_FOUND: ["unknown-order"]})
+A_MENU = _answers(
+    {HTTPStatus.OK: "The restaurant and its menu."}, UNREADABLE | {HTTPStatus.NOT_FOUND: ["unknown-restaurant"]}
+)
+RESTAURANTS = _answers(
     {HTTPStatus.OK: "A page of restaurants."}, {HTTPStatus.UNPROCESSABLE_ENTITY: ["invalid-page-token"]}
 )
-ORDERS = answers({HTTPStatus.OK: "A page of orders."}, {HTTPStatus.UNPROCESSABLE_ENTITY: ["invalid-page-token"]})
+ORDERS = _answers({HTTPStatus.OK: "A page of orders."}, {HTTPStatus.UNPROCESSABLE_ENTITY: ["invalid-page-token"]})
 
 
 class OrderPage(BaseModel):
-    """A page of a customer's orders, newest first; `next` asks for the following one."""
+    """A page of a customer's orders, newest first; `next` asks for the following one.
+
+    Attributes:
+        unreadable: how many orders of this page are left out, as their rows cannot be read.
+    """
 
     orders: list[Order]
     next: str | None = None
+    unreadable: int = 0
 
 
 class RestaurantPage(BaseModel):
@@ -132,8 +153,8 @@ def list_orders(
     next_page: PageToken = None,
 ) -> OrderPage:
     start = page_start(next_page, OrderStore.POSITION, customer_id=customer_id)
-    found, position = store().by_customer(customer_id, limit, start)
-    return OrderPage(orders=found, next=page_token(position))
+    found, position, unreadable = store().by_customer(customer_id, limit, start)
+    return OrderPage(orders=found, next=page_token(position), unreadable=unreadable)
 
 
 @app.get("/orders/<order_id>", summary="Where an order is, and why", tags=["Customer"], responses=AN_ORDER)
@@ -245,6 +266,14 @@ def promo_code_used(_: PromoCodeAlreadyUsed) -> Response[str]:
     return Problem(HTTPStatus.CONFLICT, "promo-code-already-used", "Another order has this promo code.").response()
 
 
+@app.exception_handler(UnreadableRow)
+def unreadable_row(error: UnreadableRow) -> Response[str]:
+    detail = "It is stored, and cannot be read just now. Support finds it by its id; nothing has changed."
+    return Problem(
+        HTTPStatus.INTERNAL_SERVER_ERROR, "unreadable-record", detail, kind=error.kind, id=error.row_id
+    ).response()
+
+
 @app.exception_handler(KeyReused)
 def key_reused(_: KeyReused) -> Response[str]:
     detail = "This Idempotency-Key was used before with another body. A new order needs a new key."
@@ -269,6 +298,36 @@ def _move(order_id: str, move: Move, reason: str | None = None) -> Response[Orde
     return Response(status_code=HTTPStatus.ACCEPTED, content_type="application/json", body=order)
 
 
+def _refuse_card_number(event: dict[str, Any]) -> None:
+    """Refuse a request with a card number in it, before anything of it is read, logged or kept.
+
+    Raises:
+        Problem: there is one.
+    """
+    body: Any = event["body"]
+    # What is no JSON is looked through as it stands: the refusal of it must not repeat the number either.
+    with suppress(ValueError, Problem):
+        body = problems.strict_json(body or "null")
+    sent = {
+        "body": body,
+        "header": {"Idempotency-Key": event["headers"].get("idempotency-key")},
+        "query": event.get("multiValueQueryStringParameters") or event.get("queryStringParameters"),
+        "path": unquote(event["path"]),
+    }
+    places = sorted(set(where_card_numbers_stand(sent)))
+    if not places:
+        return
+    came_to("card-number-refused")
+    # Not the places themselves: a client names its members as it likes.
+    logger.info("Refused: a card number", places=sorted({place.split("/")[1] for place in places}))
+    raise Problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "card-number-refused",
+        "Send no card number: this API takes the name of a payment method that a gateway gave.",
+        errors=[{"pointer": place, "reason": "looks like a card number"} for place in places],
+    )
+
+
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_REST, clear_state=True)
 @tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics(capture_cold_start_metric=True)
@@ -282,7 +341,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     Returns:
         A Lambda proxy integration response.
     """
-    return answer(app, event, context)
+    return answer(app, event, context, refuse=_refuse_card_number)
 
 
 @once

@@ -2,26 +2,42 @@
 
 import hashlib
 import json
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StrictInt, StringConstraints
 from tiffin.ids import CustomerId, Slug
+from tiffin.models import BaseModel
+from tiffin.text import is_plain, is_visible, normalised
 
 MAX_LINES = 50
 MAX_QUANTITY = 99
 
 
-def _printable(text: str) -> str:
-    """Refuse control characters, which no note or address needs and which break logs and printers alike."""
-    if any(ord(c) < 32 and c != "\n" for c in text):
-        raise ValueError("control characters are not allowed")
+def _normalised(text: Any) -> Any:
+    """Before anything is measured, kept, or hashed."""
+    return normalised(text) if isinstance(text, str) else text
+
+
+def _plain(text: str) -> str:
+    """Refuse what no note or address needs, and what makes logs and printers show something else."""
+    if not is_plain(text):
+        raise ValueError("control characters and changes of direction are not allowed")
+    return text
+
+
+def _visible(text: str) -> str:
+    """Refuse what names nobody and no place."""
+    if not is_visible(text):
+        raise ValueError("there is nothing to see in it")
     return text
 
 
 Text = Annotated[
     str,
+    BeforeValidator(_normalised),
     StringConstraints(min_length=1, max_length=200, strip_whitespace=True),
-    AfterValidator(_printable),
+    AfterValidator(_plain),
+    AfterValidator(_visible),
     # For the OpenAPI document: stripped of white space, something is left.
     Field(json_schema_extra={"pattern": r"\S"}),
 ]
@@ -29,7 +45,7 @@ Text = Annotated[
 PromoCodeText = Annotated[
     str, StringConstraints(pattern=r"^\s*[A-Za-z0-9][A-Za-z0-9-]{3,31}\s*$", strip_whitespace=True, to_upper=True)
 ]
-Note = Annotated[str, StringConstraints(max_length=500), AfterValidator(_printable)]
+Note = Annotated[str, BeforeValidator(_normalised), StringConstraints(max_length=500), AfterValidator(_plain)]
 
 
 class _Request(BaseModel):

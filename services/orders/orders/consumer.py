@@ -11,11 +11,12 @@ from typing import Any
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 from tiffin.clients import once, table
 from tiffin.consumer import Consumer, Event
 from tiffin.discounts import Discount, Offer
 from tiffin.ids import CustomerId, PromoCodeId
+from tiffin.models import BaseModel
 from tiffin.moments import Moment
 from tiffin.money import Money
 from tiffin.telemetry import logger, metrics, tracer

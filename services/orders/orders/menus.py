@@ -1,9 +1,11 @@
 """The menus table. Nothing else knows its keys."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tiffin.dynamodb import plain
 from tiffin.ids import SLUG
+from tiffin.stored import UnreadableRow, read
 
 from orders.model import Restaurant, RestaurantSummary
 
@@ -25,9 +27,13 @@ class MenuStore:
         self._table = table
 
     def get(self, restaurant_id: str) -> Restaurant | None:
-        """A restaurant with its menu, or None."""
+        """A restaurant with its menu, or None.
+
+        Raises:
+            UnreadableRow: it has one, by which nothing could be sold.
+        """
         item = self._table.get_item(Key={"restaurant_id": restaurant_id}).get("Item")
-        return Restaurant.model_validate(plain(item)) if item else None
+        return read(Restaurant, plain(item), kind="restaurant", row_id=restaurant_id) if item else None
 
     def list(self, limit: int, start: dict[str, Any] | None) -> tuple[list[RestaurantSummary], dict[str, Any] | None]:
         """A page of restaurants without their menus, and the position to go on from."""
@@ -39,5 +45,10 @@ class MenuStore:
         if start:
             scan["ExclusiveStartKey"] = start
         page = self._table.scan(**scan)
-        found = [RestaurantSummary.model_validate(plain(item)) for item in page["Items"]]
+        found = list[RestaurantSummary]()
+        for item in page["Items"]:
+            # One that a person must look at hides none of the others.
+            with suppress(UnreadableRow):
+                row_id = str(item["restaurant_id"])
+                found.append(read(RestaurantSummary, plain(item), kind="restaurant", row_id=row_id))
         return sorted(found, key=lambda r: r.restaurant_id), page.get("LastEvaluatedKey")

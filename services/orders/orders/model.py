@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import BaseModel, Field, StrictInt
+from pydantic import Field, StrictInt
 from tiffin.charges import NotChargeable, Range, chargeable
 from tiffin.discounts import Offer
 from tiffin.events import ORDER_ENDS
-from tiffin.ids import Slug
-from tiffin.money import Money
+from tiffin.models import BaseModel
+from tiffin.money import Money, StoredMoney
 
 # Three hours: food that has not arrived by then is worth nothing. The workflow's own TimeoutSeconds says the same.
 DELIVERY_WINDOW = timedelta(hours=3)
@@ -110,14 +110,14 @@ class PromoCodeAlreadyUsed(Exception):
 class Dish(BaseModel):
     """A dish on the menu; `price` in minor units of the restaurant's currency."""
 
-    dish_id: Slug
+    dish_id: str
     name: str
     description: str = ""
     category: str = ""
     price: Annotated[StrictInt, Field(gt=0)]
     vegetarian: bool = False
     vegan: bool = False
-    allergens: list[str] = []
+    allergens: list[str] = Field(default_factory=list)
 
 
 class Line(BaseModel):
@@ -126,14 +126,14 @@ class Line(BaseModel):
     dish_id: str
     name: str
     quantity: int
-    unit_price: Money
-    price: Money
+    unit_price: StoredMoney
+    price: StoredMoney
 
 
 class Restaurant(BaseModel):
     """A restaurant and its menu; `delivery_fee` in minor units."""
 
-    restaurant_id: Slug
+    restaurant_id: str
     name: str
     cuisine: str
     currency: str
@@ -273,9 +273,14 @@ class Entry(BaseModel):
 
 
 class Payment(BaseModel):
-    """What the order knows of its payment. The payments service owns the truth."""
+    """What the order knows of its payment. The payments service owns the truth.
 
-    status: Literal["PENDING", "AUTHORIZED", "DECLINED", "CAPTURED", "RELEASED"] = "PENDING"
+    Attributes:
+        status: PENDING, AUTHORIZED, DECLINED, CAPTURED, RELEASED, or what it will say one day.
+        network: the card's.
+    """
+
+    status: Annotated[str, Field(examples=["PENDING", "AUTHORIZED", "DECLINED", "CAPTURED", "RELEASED"])] = "PENDING"
     network: str | None = None
 
 
@@ -287,7 +292,7 @@ class Delivery(BaseModel):
 
 
 class Order(BaseModel):
-    """An order as its customer and support see it.
+    """An order as its customer and support see it: a new one, and one read back, so no request's rules are in here.
 
     Attributes:
         deadline_at: when it will be given up if it has not arrived.
@@ -304,10 +309,10 @@ class Order(BaseModel):
     status: OrderStatus
     reason: Reason | None = None
     lines: list[Line]
-    subtotal: Money
-    delivery_fee: Money
-    discount: Money
-    total: Money
+    subtotal: StoredMoney
+    delivery_fee: StoredMoney
+    discount: StoredMoney
+    total: StoredMoney
     promo_code: str | None = None
     payment_method: str
     payment: Payment = Payment()

@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 from tiffin.discounts import Discount, Offer
-from tiffin.dynamodb import condition_failed, plain
+from tiffin.dynamodb import condition_failed
 from tiffin.events import rfc3339
 from tiffin.money import Money
+from tiffin.stored import reading
 
 from orders.model import PromoCode, UnknownPromoCode
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 # How long a code that expired is remembered, so that its customer hears why it is not taken.
 REMEMBERED = timedelta(days=90)
-_discount: TypeAdapter[Any] = TypeAdapter(Discount)
+_discount: TypeAdapter[Any] = TypeAdapter(Discount, config=ConfigDict(hide_input_in_errors=True))
 
 
 class PromoCodeStore:
@@ -36,16 +37,18 @@ class PromoCodeStore:
 
         Raises:
             UnknownPromoCode: the customer has no such code, as far as is known here.
+            UnreadableRow: there is one, and what it is worth cannot be read.
         """
         key = {"customer_id": customer_id, "code": code}
         item: dict[str, Any] | None = self._table.get_item(Key=key, ConsistentRead=True).get("Item")
         if item is None:
             raise UnknownPromoCode(code)
-        offer = Offer(
-            _discount.validate_json(item["discount"]),
-            Money.model_validate(plain(item["minimum_order"])),
-            datetime.fromisoformat(item["valid_until"]),
-        )
+        with reading("promo code", code):
+            offer = Offer(
+                _discount.validate_json(item["discount"]),
+                Money.stored(item["minimum_order"]),
+                datetime.fromisoformat(item["valid_until"]),
+            )
         return PromoCode(customer_id, code, offer, item.get("reserved_by"))
 
     def add(self, code: PromoCode) -> None:

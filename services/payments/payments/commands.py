@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from tiffin.ids import CustomerId, OrderId
+from tiffin.models import BaseModel
 from tiffin.money import Money
 from tiffin.trace_headers import TraceHeader, new_root
 
@@ -41,7 +42,9 @@ class Release(_Command):
 
 
 Command: TypeAlias = Authorize | Capture | Release
-_adapter: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="operation")])
+_adapter: TypeAdapter[Command] = TypeAdapter(
+    Annotated[Command, Field(discriminator="operation")], config=ConfigDict(hide_input_in_errors=True)
+)
 
 
 def parse(event: dict[str, Any]) -> Command:

@@ -113,14 +113,18 @@ def _payment(item: dict[str, Any]) -> Payment:
         status=Status(row["status"]),
         version=int(row["version"]),
         customer_id=row.get("customer_id"),
-        amount=Money(amount=int(amount["amount"]), currency=amount["currency"]) if amount else None,
+        amount=Money.stored(amount) if amount else None,
         fingerprint=row.get("fingerprint"),
         reference=row.get("reference"),
         provider=row.get("provider"),
         network=row.get("network"),
-        decline=Decline(**row["decline"]) if "decline" in row else None,
+        decline=_decline(row["decline"]) if "decline" in row else None,
         release_code=row.get("release_code"),
     )
+
+
+def _decline(found: dict[str, Any]) -> Decline:
+    return Decline(network=found["network"], code=found["code"], message=found["message"])
 
 
 def _typed(item: dict[str, Any]) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel
 from tiffin.clients import once, table
 from tiffin.discounts import Discount
 from tiffin.ids import CustomerId
+from tiffin.models import BaseModel
 from tiffin.money import Money
 from tiffin.paging import page_start, page_token
 from tiffin.rest import answer, answers, rest_api

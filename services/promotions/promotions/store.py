@@ -6,16 +6,18 @@ version guards all of them. A partition `CAMPAIGN#<id>` counts what a campaign h
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from botocore.exceptions import ClientError
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 from tiffin import outbox
 from tiffin.discounts import Discount
 from tiffin.dynamodb import CONDITION_FAILED, CONFLICT, NOT_AT_FAULT, refusals
 from tiffin.events import event_id, rfc3339
 from tiffin.money import Money
+from tiffin.stored import UnreadableRow, reading
 
 from promotions.ledger import Announcement, Change, Customer
 from promotions.model import Delivery, Expiry, History, PromoCode
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
 SOURCE = "tiffin.promotions"
-_discount: TypeAdapter[Any] = TypeAdapter(Discount)
+_discount: TypeAdapter[Any] = TypeAdapter(Discount, config=ConfigDict(hide_input_in_errors=True))
 Item = dict[str, Any]
 
 
@@ -98,7 +100,12 @@ class PromotionsStore:
             query["ExclusiveStartKey"] = {"customer_id": customer_id, "record": f"CODE#{after}"}
         page = self._table.query(**query)
         last = page.get("LastEvaluatedKey")
-        return [_code(item) for item in page["Items"]], str(last["record"]).removeprefix("CODE#") if last else None
+        codes = list[PromoCode]()
+        for item in page["Items"]:
+            # One that a person must look at hides none of the others.
+            with suppress(UnreadableRow):
+                codes.append(_code(item))
+        return codes, str(last["record"]).removeprefix("CODE#") if last else None
 
     def uses(self, customer_id: str) -> dict[Use, State]:
         """Where each use of a customer's codes stands."""
@@ -210,7 +217,7 @@ def _fact(fact: Delivery | Expiry) -> tuple[str, Item]:
 
 
 def _money(item: Item) -> Money:
-    return Money(amount=int(item["amount"]), currency=item["currency"])
+    return Money.stored(item)
 
 
 def _code_item(code: PromoCode) -> Item:
@@ -228,6 +235,11 @@ def _code_item(code: PromoCode) -> Item:
 
 
 def _code(item: Item) -> PromoCode:
+    with reading("promo code", str(item.get("code", item["record"]))):
+        return _promo_code(item)
+
+
+def _promo_code(item: Item) -> PromoCode:
     return PromoCode(
         customer_id=item["customer_id"],
         code=item["code"],

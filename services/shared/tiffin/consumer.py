@@ -23,13 +23,14 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from tiffin.clients import client
 from tiffin.dead_letters import set_aside
 from tiffin.events import EventMetadata
+from tiffin.models import BaseModel, faults
 from tiffin.telemetry import about_order, came_to, logger, metrics, tracer
-from tiffin.unmendable import Unmendable, no_retry_mends, reason, wrong_fields
+from tiffin.unmendable import Unmendable, no_retry_mends, reason
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -208,7 +209,7 @@ class Consumer:
         try:
             envelope = _EventBridgeEvent.model_validate_json(body)
         except ValidationError as error:
-            raise NotAnEvent(wrong_fields(error)) from None
+            raise NotAnEvent(faults(error)) from None
         metadata = envelope.detail.metadata
         name, version = envelope.detail_type, metadata.event_version
         if name not in self.names:
@@ -220,7 +221,7 @@ class Consumer:
         try:
             data = self.parse(name, version, envelope.detail.data)
         except ValidationError as error:
-            raise UnexpectedShape(f"{name}: {wrong_fields(error)}") from None
+            raise UnexpectedShape(f"{name}: {faults(error)}") from None
         return subscription, Event(name, metadata, data)
 
     def _bury(self, record: SQSRecord, error: Exception) -> None:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt
+from pydantic import ConfigDict, Field, StrictInt
 
 from tiffin.charges import down_to_a_charge
+from tiffin.models import BaseModel
 from tiffin.money import Money
 
 

@@ -6,8 +6,9 @@ The contracts themselves are the JSON Schemas in `events/schemas/`; the state ma
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
+from tiffin.models import BaseModel
 from tiffin.moments import Moment, utc
 from tiffin.trace_headers import TraceHeader, new_root, usable
 

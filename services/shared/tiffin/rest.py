@@ -11,7 +11,7 @@ import re
 import string
 import traceback
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -29,13 +29,19 @@ _CALLS = 8  # enough to lead out of botocore
 _TAKES_A_BODY = frozenset({"post", "put", "patch"})
 
 
+class _Resolver(APIGatewayRestResolver):
+    def _add_resolver_response_validation_error_response_to_route(self, route_openapi_path: Any) -> Any:
+        """Powertools would write its own answer to a defect over the one that each route documents."""
+        return route_openapi_path
+
+
 def rest_api(title: str) -> APIGatewayRestResolver:
     """A resolver whose every answer is either a route's own or a problem document, and which serves `/openapi.json`.
 
     Args:
         title: of the API, in that document.
     """
-    app = APIGatewayRestResolver(
+    app = _Resolver(
         enable_validation=True,
         # Otherwise an answer of ours that breaks its own schema would be called the client's mistake.
         response_validation_error_http_code=HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -54,19 +60,29 @@ def rest_api(title: str) -> APIGatewayRestResolver:
     return app
 
 
-def answer(app: APIGatewayRestResolver, event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+def answer(
+    app: APIGatewayRestResolver,
+    event: dict[str, Any],
+    context: LambdaContext,
+    refuse: Callable[[dict[str, Any]], None] | None = None,
+) -> dict[str, Any]:
     """Answer a request, whatever it holds and whatever becomes of it.
 
     Args:
         app: see `rest_api`.
         event: an API Gateway REST proxy event.
         context: the Lambda context.
+        refuse: called with the event in one shape (headers in lower case, the body as text) before any route; raises a
+            `Problem` to refuse it.
 
     Returns:
         A Lambda proxy integration response.
     """
     try:
-        return app.resolve(_in_one_shape(event), context)
+        event = _in_one_shape(event)
+        if refuse:
+            refuse(event)
+        return app.resolve(event, context)
     except Problem as refused:
         return refused.proxy_result()
     except Exception as error:  # whoever called gets an answer; API Gateway counts the 500, and the alarm sees it
@@ -172,10 +188,9 @@ PROBLEM_SCHEMA = {
         },
     },
 }
-# Whatever the route: API Gateway's own answers (`GatewayResponses` in the templates), and the one to a defect.
+# Whatever the route: API Gateway's own answers (`GatewayResponses` in the templates).
 ANYWHERE = {
     HTTPStatus.TOO_MANY_REQUESTS: ["throttled"],
-    HTTPStatus.INTERNAL_SERVER_ERROR: ["internal-error"],
     HTTPStatus.BAD_GATEWAY: ["internal-error"],
     HTTPStatus.GATEWAY_TIMEOUT: ["timed-out"],
 }
@@ -195,10 +210,12 @@ def answers(
         success: what each status means; the body is what the route's function returns.
         refused: last parts of the problem types, by status. What holds for every route comes by itself.
     """
-    refusals = {HTTPStatus.UNPROCESSABLE_ENTITY: ["invalid-request"]} | {
-        status: [*(["invalid-request"] if status is HTTPStatus.UNPROCESSABLE_ENTITY else []), *slugs]
-        for status, slugs in (refused or {}).items()
+    refusals = {
+        HTTPStatus.UNPROCESSABLE_ENTITY: ["invalid-request"],
+        HTTPStatus.INTERNAL_SERVER_ERROR: ["internal-error"],
     }
+    for status, slugs in (refused or {}).items():
+        refusals[status] = [*refusals.get(status, []), *slugs]
     return {
         **{int(status): {"description": text} | _location(status) for status, text in success.items()},
         **{int(status): _refusal(status, slugs) for status, slugs in refusals.items()},
@@ -232,7 +249,11 @@ def _document(app: APIGatewayRestResolver, title: str) -> str:
                 str(int(status)): _refusal(status, slugs) for status, slugs in everywhere.items()
             }
     schemas = document["components"]["schemas"]
-    for theirs in ("HTTPValidationError", "ValidationError", "ResponseValidationError"):
+    # The framework's own errors, which no route answers any more, refer to each other.
+    for theirs in ("HTTPValidationError", "ResponseValidationError"):
         schemas.pop(theirs, None)
+    text = json.dumps(document)
+    for name in [name for name in schemas if f'#/components/schemas/{name}"' not in text]:
+        del schemas[name]
     schemas["Problem"] = PROBLEM_SCHEMA
     return json.dumps(document)

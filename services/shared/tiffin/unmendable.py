@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from pydantic import ValidationError
 
 from tiffin.dynamodb import refusals
+from tiffin.models import faults
 
 
 class Unmendable(Exception):
@@ -59,17 +60,8 @@ def reason(error: Exception) -> str:
         case Unmendable():
             return str(error) or type(error).__name__
         case ValidationError():
-            return wrong_fields(error)
+            return faults(error)
         case ClientError():
             return f"{error.operation_name}: {', '.join(refusals(error))}"
     frames = traceback.extract_tb(error.__traceback__)
     return f"in {frames[-1].name} ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else "nobody knows"
-
-
-def wrong_fields(error: ValidationError) -> str:
-    """Which fields are wrong and why, without their values."""
-    wrong = [
-        f"{'.'.join(str(part) for part in e['loc']) or 'message'}: {e['msg']}"
-        for e in error.errors(include_input=False, include_context=False, include_url=False)
-    ]
-    return "; ".join(wrong)[:1024]

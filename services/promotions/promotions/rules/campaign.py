@@ -12,8 +12,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from tiffin.discounts import Discount
+from tiffin.models import BaseModel
 from tiffin.moments import Moment
 from tiffin.money import Money
 
