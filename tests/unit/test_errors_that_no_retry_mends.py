@@ -19,6 +19,7 @@ from tiffin import outbox
 from tiffin.consumer import Consumer, Event
 from tiffin.models import BaseModel
 from tiffin.money import Money
+from tiffin.stored import UnreadableRow
 from tiffin.telemetry import logger
 from tiffin.unmendable import Unmendable, no_retry_mends
 from worlds.feed import failures, raw
@@ -72,6 +73,7 @@ PERMANENT: list[tuple[Exception, str]] = [
     (refused("ValidationException"), "TransactWriteItems: Validation"),
     (refused("TransactionCanceledException", "None", "ValidationError"), "TransactWriteItems: None, ValidationError"),
     (TooOld("of last year"), "of last year"),
+    (UnreadableRow("promo code", "SPRING-1", "terms: Field required"), "promo code SPRING-1: terms: Field required"),
     (TooOld(), "TooOld"),
     (TooOld("a bell \x07 and half a character \ud800"), "a bell � and half a character �"),
 ]

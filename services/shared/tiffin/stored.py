@@ -13,11 +13,12 @@ from pydantic import ValidationError
 
 from tiffin.models import BaseModel, faults
 from tiffin.telemetry import logger, metrics
+from tiffin.unmendable import Unmendable
 
 Row = TypeVar("Row", bound=BaseModel)
 
 
-class UnreadableRow(Exception):
+class UnreadableRow(Unmendable):
     """A row lacks what its reader cannot do without. A person must look at it.
 
     Args:
