@@ -8,7 +8,7 @@ from typing import Any
 from contracts.diagrams import transitions
 
 from .story import duration
-from .timeline import Visit
+from .visits import Visit
 
 _WIDTH, _HEIGHT = 190, 40
 _COLUMN, _ROW = 214, 66

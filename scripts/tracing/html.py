@@ -10,7 +10,8 @@ from .facts import Execution, LogLine
 from .steps import steps
 from .story import Story, clock, duration
 from .text import attempts
-from .timeline import Span, Timeline, Visit
+from .timeline import Span, Timeline
+from .visits import Visit
 
 _STYLE = """
 :root { color-scheme: light dark;

@@ -7,7 +7,8 @@ is half a second ahead must not put a request behind what it caused.
 from dataclasses import dataclass
 
 from .facts import LogLine
-from .timeline import Span, Timeline, Visit, distance, short
+from .timeline import Span, Timeline, distance, short
+from .visits import Visit
 
 # By which state a move is awaited. A cancel is awaited by none: it stops the workflow where that is.
 _AWAITS = {

@@ -7,7 +7,8 @@ from typing import Any
 from orders.model import ENDS
 
 from .facts import Execution
-from .timeline import Timeline, Visit
+from .timeline import Timeline
+from .visits import Visit
 
 _WAITS_FOR = {
     "AwaitRestaurant": "the restaurant to answer",

@@ -10,7 +10,8 @@ from rich.table import Table
 from .axis import Axis
 from .steps import steps
 from .story import Story, clock, duration
-from .timeline import Attempt, Span, Timeline, Visit
+from .timeline import Span, Timeline
+from .visits import Attempt, Visit
 
 _COLOURS = {"DELIVERED": "green", "OPEN": "cyan", "EXPIRED": "red", "FAILED": "red", "DEAD": "red"}
 _OUTCOMES = {"ok": "cyan", "error": "yellow", "throttle": "yellow", "fault": "red"}

@@ -1,6 +1,5 @@
 """From facts to one timeline: visits of states, spans of traces, events with consumers, logs beside their steps."""
 
-import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -9,7 +8,8 @@ from typing import Any
 
 from tiffin.events import ORDER_ENDS
 
-from .facts import Execution, Facts, LogLine, redacted, seconds
+from .facts import Execution, Facts, LogLine, seconds
+from .visits import Visit, visits_of
 
 _RESOURCE = re.compile(r".*-([A-Za-z]+(?:Function|Workflow|Table|Queue))-[A-Z0-9]+$")
 _SDK_NAMES = {"dynamodb": "DynamoDB", "states": "StepFunctions", "events": "EventBridge", "sqs": "SQS"}
@@ -31,59 +31,6 @@ LIFE = (
 _SLACK = 0.05
 # A span's trace and its own id, by which other spans name it as their parent.
 _Key = tuple[str, str]
-
-
-@dataclass
-class Attempt:
-    """One call of a task, of which a retry makes another.
-
-    Attributes:
-        service: such as `lambda` or `dynamodb`.
-        given, returned: redacted.
-    """
-
-    at: float
-    service: str
-    operation: str
-    given: Any = None
-    returned: Any = None
-    ended: float | None = None
-    error: str | None = None
-    cause: str | None = None
-
-    @property
-    def entered(self) -> str | None:
-        """The status that it wrote on the order, if it did: the workflows' writes call it `:entered`."""
-        values = self.given.get("ExpressionAttributeValues") if isinstance(self.given, dict) else None
-        status: str | None = ((values or {}).get(":entered") or {}).get("S")
-        return None if self.error or self.operation != "updateItem" else status
-
-
-@dataclass
-class Visit:
-    """One stay in a state.
-
-    Attributes:
-        workflow: `order` or `unwind`.
-        waits: whether it waits for somebody's callback.
-        left: epoch seconds; None while it is there, or if the execution ended there.
-    """
-
-    workflow: str
-    state: str
-    kind: str
-    waits: bool
-    entered: float
-    left: float | None = None
-    attempts: list[Attempt] = field(default_factory=list)
-    given: Any = None
-    returned: Any = None
-    logs: list[LogLine] = field(default_factory=list)
-
-    @property
-    def failed(self) -> bool:
-        """Whether its last attempt failed."""
-        return bool(self.attempts and self.attempts[-1].error)
 
 
 @dataclass
@@ -164,7 +111,7 @@ class Timeline:
 
 def build(facts: Facts) -> Timeline:
     """Join the facts of one order."""
-    visits = [visit for execution in facts.executions for visit in _visits(execution)]
+    visits = [visit for execution in facts.executions for visit in visits_of(execution)]
     spans = trees(facts.segments, facts.order_id)
     waiting = {visit.state for visit in visits if visit.waits}
     for root in spans:
@@ -209,57 +156,6 @@ def _functions(visit: Visit) -> set[str]:
 def placed_at(order: Execution) -> float:
     """When the order was placed: its own word for it, or the workflow's start."""
     return seconds(order.given["placed_at"]) if order.given.get("placed_at") else order.started
-
-
-def _visits(execution: Execution) -> Iterator[Visit]:
-    """Read a history (Step Functions API reference, `HistoryEvent`)."""
-    states = execution.definition.get("States", {})
-    visit: Visit | None = None
-    for event in execution.history:
-        at, kind = event["timestamp"], event["type"]
-        details: dict[str, Any] = next((v for k, v in event.items() if k.endswith("EventDetails") and v), {})
-        if kind.endswith("StateEntered"):
-            name = details["name"]
-            waits = ".waitForTaskToken" in str(states.get(name, {}).get("Resource", ""))
-            given = redacted(_parsed(details.get("input")))
-            visit = Visit(execution.kind, name, kind.removesuffix("StateEntered"), waits, at, given=given)
-            yield visit
-        elif visit is None:
-            continue
-        elif kind == "TaskScheduled":
-            service = str(details.get("resourceType", "")).removeprefix("aws-sdk:")
-            operation = str(details.get("resource", "")).partition(".")[0]
-            given = redacted(_parsed(details.get("parameters")))
-            visit.attempts.append(Attempt(at, service, operation, given))
-        elif kind in ("TaskSucceeded", "TaskFailed", "TaskTimedOut", "TaskSubmitFailed", "TaskStartFailed"):
-            if visit.attempts:
-                last = visit.attempts[-1]
-                last.ended = at
-                if kind == "TaskSucceeded":
-                    last.returned = redacted(_parsed(details.get("output")))
-                else:
-                    last.error = details.get("error") or "States.Timeout"
-                    last.cause = _said(details.get("cause"))
-        elif kind.endswith("StateExited"):
-            visit.left = at
-            visit.returned = redacted(_parsed(details.get("output")))
-        elif kind in ("ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut"):
-            visit = None
-
-
-def _parsed(text: Any) -> Any:
-    try:
-        return json.loads(text) if isinstance(text, str) else text
-    except ValueError:
-        return text
-
-
-def _said(cause: Any) -> str | None:
-    """A function's error message out of the JSON that Step Functions makes of it."""
-    parsed = _parsed(cause)
-    if isinstance(parsed, dict):
-        return str(parsed.get("errorMessage", ""))[:500]
-    return str(cause)[:500] if cause else None
 
 
 def trees(segments: Iterable[dict[str, Any]], order_id: str) -> list[Span]:

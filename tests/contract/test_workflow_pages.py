@@ -177,7 +177,7 @@ def test_a_diagram_tells_choices_waits_and_errors_apart() -> None:
 
 
 def test_a_status_is_written_under_one_name_by_which_the_trace_reads_it() -> None:
-    """See `tracing.timeline.Attempt.entered`."""
+    """See `tracing.visits.Attempt.entered`."""
     writes = {}
     for path in render_workflows.STATEMACHINES.glob("*.asl.json"):
         for name, state in json.loads(path.read_text("utf-8"))["States"].items():

@@ -11,6 +11,7 @@ from tracing.axis import Axis
 from tracing.facts import HIDDEN, BusEvent, Execution, Facts, LogLine, bus_event, log_line, redacted
 from tracing.html import page
 from tracing.steps import steps
+from tracing.visits import Visit
 
 PLACED = 1_000_000.0
 STATES: dict[str, Any] = {
@@ -281,7 +282,7 @@ def test_every_event_has_its_place_in_a_life() -> None:
 
 def names(told: timeline.Timeline) -> list[str]:
     entries = [step.entry for step in steps(told)]
-    return [entry.state if isinstance(entry, timeline.Visit) else entry.name for entry in entries]
+    return [entry.state if isinstance(entry, Visit) else entry.name for entry in entries]
 
 
 @pytest.mark.parametrize("skew", [-2 * AHEAD, -AHEAD, 0.0, AHEAD, 2 * AHEAD])
