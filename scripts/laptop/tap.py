@@ -15,6 +15,20 @@ from .errors import EventNotSeen
 Event = dict[str, Any]
 
 
+def fed_by(rule_arn: str, queue_arn: str) -> dict[str, Any]:
+    """A queue's policy that lets one rule send to it, and nobody else."""
+    return {
+        "Version": "2012-10-17",
+        "Statement": {
+            "Effect": "Allow",
+            "Principal": {"Service": "events.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": queue_arn,
+            "Condition": {"ArnEquals": {"aws:SourceArn": rule_arn}},
+        },
+    }
+
+
 class BusTap:
     """A rule for every event of a bus, with a queue that is read in the background.
 
@@ -40,17 +54,8 @@ class BusTap:
         rule = self._events.put_rule(
             Name=self._name, EventBusName=bus, EventPattern=json.dumps({"source": [{"prefix": ""}]})
         )["RuleArn"]
-        policy = {
-            "Version": "2012-10-17",
-            "Statement": {
-                "Effect": "Allow",
-                "Principal": {"Service": "events.amazonaws.com"},
-                "Action": "sqs:SendMessage",
-                "Resource": arn,
-                "Condition": {"ArnEquals": {"aws:SourceArn": rule}},
-            },
-        }
-        self._sqs.set_queue_attributes(QueueUrl=self._queue, Attributes={"Policy": json.dumps(policy)})
+        policy = json.dumps(fed_by(rule, arn))
+        self._sqs.set_queue_attributes(QueueUrl=self._queue, Attributes={"Policy": policy})
         self._events.put_targets(Rule=self._name, EventBusName=bus, Targets=[{"Id": "tap", "Arn": arn}])
         self._thread = threading.Thread(target=self._read, name=self._name, daemon=True)
         self._thread.start()

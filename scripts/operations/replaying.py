@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from laptop.tap import fed_by
+
 from .deployed import Deployed
 
 # By the name that a person types: the outputs of the consumer's rule and queue.
@@ -127,7 +129,7 @@ class Replayer:
             arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
             rule = self._events.put_rule(Name=name, EventBusName=self._bus, EventPattern=json.dumps(pattern))["RuleArn"]
             try:
-                sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(_only(rule, arn))})
+                sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(fed_by(rule, arn))})
                 self._events.put_targets(Rule=name, EventBusName=self._bus, Targets=[{"Id": "net", "Arn": arn}])
                 yield rule, url
             finally:
@@ -152,16 +154,3 @@ class Replayer:
                     sent.add(event_id)
                 sqs.delete_message(QueueUrl=source, ReceiptHandle=message["ReceiptHandle"])
         return len(sent)
-
-
-def _only(rule_arn: str, queue_arn: str) -> dict[str, Any]:
-    return {
-        "Version": "2012-10-17",
-        "Statement": {
-            "Effect": "Allow",
-            "Principal": {"Service": "events.amazonaws.com"},
-            "Action": "sqs:SendMessage",
-            "Resource": queue_arn,
-            "Condition": {"ArnEquals": {"aws:SourceArn": rule_arn}},
-        },
-    }

@@ -8,13 +8,14 @@ from typing import Any
 
 from contracts.schemas import example
 from promotions.ledger import Announcement, Change, Customer, News, decide
-from promotions.model import Delivery, Expiry, History, Rule, euros
+from promotions.model import Delivery, Expiry, Grant, History, PromoCode, Rule, euros
 from promotions.operations import Promotions
 from promotions.redemption import Happened
 from promotions.rules import RULES
 from promotions.rules.campaign import Campaign
-from promotions.store import PromotionsStore
+from promotions.store import PromotionsStore, _data
 from tiffin.discounts import FixedAmount
+from tiffin.events import event_id
 from tiffin.money import Money
 
 ANNA = "5f1c7a52-8f0b-4f43-9b1e-2c6f2d0f7a11"
@@ -138,3 +139,15 @@ def said(announcements: Sequence[Announcement]) -> list[tuple[str, ...]]:
         until[code.code] = min(until.get(code.code, "9"), code.expires_at.isoformat())
     issued = [("PromoCodeIssued", code, expires_at) for code, expires_at in until.items()]
     return sorted(issued + [(a.name, a.code, a.order_id) for a in announcements if not a.issued])
+
+
+def issued(grant: Grant) -> dict[str, Any]:
+    """The event that announces Anna's code, as the outbox holds it."""
+    code = PromoCode.issue(ANNA, grant)
+    event = example("PromoCodeIssued")
+    event["detail"]["data"] = _data(ANNA, Announcement("PromoCodeIssued", code.order_id, code.code, issued=code))
+    event["detail"]["metadata"] |= {
+        "order_id": code.order_id,
+        "event_id": event_id(code.order_id, "PromoCodeIssued", code.code),
+    }
+    return event
