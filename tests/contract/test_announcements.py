@@ -14,12 +14,12 @@ from typing import Any
 import asl
 import boto3
 import pytest
-from asl import Execution, TaskFailed, machine
-from botocore.exceptions import ClientError
+from asl import Execution, machine
 from contracts import schemas
 from tiffin.events import rfc3339
 from worlds.orders import Api, orders_world
 from worlds.runtime import ENVIRONMENT
+from worlds.workflows import ask_the_table
 
 MACHINES = {
     name: machine(name, OrdersTableName="OrdersTable", EventBusName="bus", PaymentsFunctionArn="payments")
@@ -95,20 +95,14 @@ class World:
 
     def _perform(self, resource: str, arguments: dict[str, Any]) -> Any:
         resource = resource.removesuffix(".waitForTaskToken").removeprefix("arn:aws:states:::")
-        try:
-            match resource:
-                case "dynamodb:updateItem" | "aws-sdk:dynamodb:updateItem":
-                    return self._dynamodb.update_item(**arguments)
-                case "dynamodb:getItem":
-                    return self._dynamodb.get_item(**arguments)
-                case "lambda:invoke":
-                    return {"Payload": self.payments[arguments["Payload"]["operation"]]}
-                case "events:putEvents":
-                    self._announce(arguments["Entries"])
-                    return {"FailedEntryCount": 0}
-        except ClientError as error:
-            prefix = "DynamoDb" if resource.startswith("aws-sdk") else "DynamoDB"
-            raise TaskFailed(f"{prefix}.{error.response['Error']['Code']}") from error
+        match resource:
+            case "dynamodb:updateItem" | "aws-sdk:dynamodb:updateItem" | "dynamodb:getItem":
+                return ask_the_table(self._dynamodb, resource, arguments)
+            case "lambda:invoke":
+                return {"Payload": self.payments[arguments["Payload"]["operation"]]}
+            case "events:putEvents":
+                self._announce(arguments["Entries"])
+                return {"FailedEntryCount": 0}
         raise NotImplementedError(resource)
 
     def _announce(self, entries: list[dict[str, Any]]) -> None:

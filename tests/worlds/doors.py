@@ -11,7 +11,6 @@ import orders.consumer
 import promotions.consumer
 import pytest
 from asl import Execution, TaskFailed, machine
-from botocore.exceptions import ClientError
 from contracts import schemas
 from jsonschema import Draft202012Validator
 from payments import handler as payments_handler
@@ -22,6 +21,7 @@ from tiffin import outbox
 from worlds.orders import Api
 from worlds.payments import World as Payments
 from worlds.runtime import context
+from worlds.workflows import ask_the_table
 
 CONSUMERS = [
     promotions.consumer.consumer,
@@ -137,10 +137,8 @@ class Doors:
         resource = resource.removesuffix(".waitForTaskToken").removeprefix("arn:aws:states:::")
         try:
             match resource:
-                case "dynamodb:updateItem" | "aws-sdk:dynamodb:updateItem":
-                    return self.dynamodb.update_item(**arguments)
-                case "dynamodb:getItem":
-                    return self.dynamodb.get_item(**arguments)
+                case "dynamodb:updateItem" | "aws-sdk:dynamodb:updateItem" | "dynamodb:getItem":
+                    return ask_the_table(self.dynamodb, resource, arguments)
                 case "lambda:invoke":
                     request = json.loads(json.dumps(arguments["Payload"]))
                     self.asked.append(request)
@@ -151,9 +149,6 @@ class Doors:
                         detail = json.loads(json.dumps(entry["Detail"]))
                         self._hear(entry["Source"], entry["DetailType"], detail, entry["TraceHeader"])
                     return {"FailedEntryCount": 0}
-        except ClientError as error:
-            prefix = "DynamoDb" if resource.startswith("aws-sdk") else "DynamoDB"
-            raise TaskFailed(f"{prefix}.{error.response['Error']['Code']}") from error
         except PaymentError as error:
             raise TaskFailed(type(error).__name__) from error
         raise NotImplementedError(resource)

@@ -2,6 +2,7 @@
 
 from typing import Any, Literal
 
+from asl import TaskFailed
 from botocore.exceptions import ClientError
 from orders.workflow import CallbackRefused
 
@@ -69,3 +70,22 @@ class FakeUnwindWorkflow:
 
     def start(self, order_id: str, attempt: int) -> None:
         self.started.append(order_id)
+
+
+def ask_the_table(dynamodb: Any, resource: str, arguments: dict[str, Any]) -> Any:
+    """Do what a state asks of DynamoDB.
+
+    Args:
+        dynamodb: a DynamoDB client.
+        resource: `dynamodb:getItem`, `dynamodb:updateItem`, or the latter by the SDK integration.
+        arguments: the state's.
+
+    Raises:
+        TaskFailed: it was refused; the SDK integration spells the service's name in a way of its own.
+    """
+    call = dynamodb.get_item if resource.endswith(":getItem") else dynamodb.update_item
+    try:
+        return call(**arguments)
+    except ClientError as error:
+        prefix = "DynamoDb" if resource.startswith("aws-sdk") else "DynamoDB"
+        raise TaskFailed(f"{prefix}.{error.response['Error']['Code']}") from error
