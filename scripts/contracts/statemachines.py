@@ -83,6 +83,8 @@ def lint(text: str, name: str) -> list[Finding]:
 
 
 def _cfn_lint(machine: Any) -> Iterator[Finding]:
+    # cfn-lint knows a task's resource by its partition.
+    machine = json.loads(json.dumps(machine).replace("${Partition}", "aws"))
     properties = {"RoleArn": "arn:aws:iam::123456789012:role/states", "Definition": machine}
     if names := _SUBSTITUTION.findall(json.dumps(machine)):
         properties["DefinitionSubstitutions"] = dict.fromkeys(names, "substituted")

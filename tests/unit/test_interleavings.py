@@ -349,7 +349,7 @@ class Tiffin(RuleBasedStateMachine):
 
     def perform(self, resource: str, arguments: dict[str, Any]) -> Any:
         """What Step Functions would do for a task, with its names for what goes wrong."""
-        resource = resource.removesuffix(".waitForTaskToken").removeprefix("arn:aws:states:::")
+        resource = resource.removesuffix(".waitForTaskToken").partition(":states:::")[2]
         try:
             match resource:
                 case "dynamodb:updateItem" | "aws-sdk:dynamodb:updateItem":

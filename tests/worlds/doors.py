@@ -130,11 +130,13 @@ class Doors:
         for row in outgoing:
             record = {"dynamodb": {"NewImage": row, "Keys": row, "SequenceNumber": "1"}, "eventName": "INSERT"}
             entry = outbox._entry(record, "bus")
-            self._hear(entry["Source"], entry["DetailType"], json.loads(entry["Detail"]), entry["TraceHeader"])
+            detail = json.loads(entry["Detail"])
+            assert entry["TraceHeader"] == detail["metadata"]["trace_header"]
+            self._hear(entry["Source"], entry["DetailType"], detail)
         return {row["detail_type"]["S"]: json.loads(row["detail"]["S"]) for row in outgoing}
 
     def _perform(self, resource: str, arguments: dict[str, Any]) -> Any:
-        resource = resource.removesuffix(".waitForTaskToken").removeprefix("arn:aws:states:::")
+        resource = resource.removesuffix(".waitForTaskToken").partition(":states:::")[2]
         try:
             match resource:
                 case "dynamodb:updateItem" | "aws-sdk:dynamodb:updateItem" | "dynamodb:getItem":
@@ -147,19 +149,18 @@ class Doors:
                 case "events:putEvents":
                     for entry in arguments["Entries"]:
                         detail = json.loads(json.dumps(entry["Detail"]))
-                        self._hear(entry["Source"], entry["DetailType"], detail, entry["TraceHeader"])
+                        self._hear(entry["Source"], entry["DetailType"], detail)
                     return {"FailedEntryCount": 0}
         except PaymentError as error:
             raise TaskFailed(type(error).__name__) from error
         raise NotImplementedError(resource)
 
-    def _hear(self, source: str, name: str, detail: dict[str, Any], trace_header: str) -> None:
+    def _hear(self, source: str, name: str, detail: dict[str, Any]) -> None:
         """As the bus and everybody behind it."""
         sent = schemas.example(name) | {"detail-type": name, "source": source, "detail": detail}
         schemas.validate(sent)
-        assert trace_header == detail["metadata"]["trace_header"]
         # EventBridge API reference, PutEventsRequestEntry.
-        assert 1 <= len(trace_header) <= 500
+        assert 1 <= len(detail["metadata"]["trace_header"]) <= 500
         for consumer in CONSUMERS:
             if name in consumer.names:
                 consumer._read(json.dumps(sent))

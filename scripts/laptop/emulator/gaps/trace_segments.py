@@ -334,7 +334,7 @@ def _trace_calls_of_states() -> None:
                 return call(*arguments)
             name, aws = describe(*arguments)
             more = {"namespace": "aws", "aws": {"region": get_region(), "account_id": get_account_id(), **aws}}
-            # Whether the optimised putEvents hands its trace on is not documented: the entry's own header does.
+            # That the optimised putEvents hands its trace on is nowhere documented: so here it does not.
             hands_on = name != "EventBridge"
             with _subsegment(state, name, _current, more), _here(_current, _current.get() if hands_on else None):
                 return call(*arguments)
@@ -346,7 +346,7 @@ def _trace_calls_of_states() -> None:
 
     def integration(resource: str, data: Any) -> tuple[str, _Document]:
         service, _, operation = (
-            resource.removeprefix("arn:aws:states:::").removeprefix("aws-sdk:").partition(".")[0].partition(":")
+            resource.partition(":states:::")[2].removeprefix("aws-sdk:").partition(".")[0].partition(":")
         )
         aws: _Document = {"operation": operation[:1].upper() + operation[1:]}
         if isinstance(data, dict) and "TableName" in data:
