@@ -29,6 +29,9 @@ ARCHIVE_LAG = timedelta(minutes=10)
 AFTERMATH = timedelta(hours=6)
 # How far the API's clock, by which an order was placed, may be ahead of EventBridge's, by which the archive goes.
 SKEW = timedelta(minutes=1)
+# For how long a new rule may not match yet: EventBridge says "a short period of time" (API reference, PutRule), and
+# means up to a minute. The laptop's rules match at once.
+RULE_DELAY = 60.0
 _DONE = frozenset({"COMPLETED", "CANCELLED", "FAILED"})
 
 
@@ -46,11 +49,12 @@ class Replayer:
 
     def __init__(self, stack: Deployed, patience: float = 900.0) -> None:
         self._stack, self._patience = stack, patience
+        self._rule_delay = RULE_DELAY if stack.region else 0.0
         self._events = stack.client("events")
         self._bus = stack.outputs["EventBusName"]
 
     def between(self, consumer: str, since: datetime, until: datetime) -> str:
-        """Replay what one consumer listens to, from a span of time.
+        """Replay what one consumer listens to, from a span of time, up to now at most.
 
         Returns:
             The replay's name.
@@ -71,13 +75,13 @@ class Replayer:
         """
         rule_arn, queue_url = (self._output(name) for name in CONSUMERS[consumer])
         since = self._placed_at(order_id)
-        until = min(since + AFTERMATH, datetime.now(UTC))
         name = f"replay-{uuid.uuid4().hex[:16]}"
         pattern = self._pattern(rule_arn)
         pattern["detail"] = {"metadata": {"order_id": [order_id]}}
         pattern["replay-name"] = [name]
         with self._net(name, pattern) as (net_arn, net_url):
-            self._replay([net_arn], since - SKEW, until + timedelta(seconds=1), name)
+            time.sleep(self._rule_delay)
+            self._replay([net_arn], since - SKEW, since + AFTERMATH, name)
             return self._move(net_url, queue_url)
 
     def _output(self, name: str) -> str:
@@ -101,6 +105,8 @@ class Replayer:
         return dict(json.loads(rule["EventPattern"]))
 
     def _replay(self, rules: list[str], since: datetime, until: datetime, name: str) -> str:
+        # What has not happened yet is in no archive.
+        until = min(until, datetime.now(UTC))
         if since >= until:
             raise CannotReplay("The span ends before it begins.")
         archive = self._events.describe_archive(ArchiveName=self._output("EventArchiveName"))
