@@ -30,6 +30,14 @@ def show(console: Console, timeline: Timeline, story: Story) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    unseen = {line.trace_id for line in timeline.logs if line.trace_id} - {span.trace_id for span in timeline.spans}
+    if unseen:
+        console.print(
+            f"[dim]{len(unseen)} of the traces that the log lines name are not to be found in X-Ray: an account with "
+            "Transaction Search indexes 1 % of them unless told otherwise (docs/tracing.md, Limits).[/]\n",
+            highlight=False,
+            soft_wrap=True,
+        )
     _steps(console, timeline)
     _waterfall(console, timeline)
     _events(console, timeline)

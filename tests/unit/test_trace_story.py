@@ -1,12 +1,14 @@
 """What is told of an order: the sentence, what is hidden, what is cut away, and the figures."""
 
+import io
 import json
 from itertools import permutations
 from typing import Any
 
 import pytest
 from contracts import schemas
-from tracing import figures, story, timeline
+from rich.console import Console
+from tracing import figures, story, text, timeline
 from tracing.axis import Axis
 from tracing.facts import HIDDEN, BusEvent, Execution, Facts, LogLine, bus_event, log_line, redacted
 from tracing.html import page
@@ -397,3 +399,21 @@ def test_nothing_takes_less_than_no_time() -> None:
     assert figures.statuses([told]) == {"DECLINED": [0.0]}
     assert figures.delays([told]) == {("OrderDeclined", "promotions"): [0.0]}
     assert story.tell(told, PLACED).sentence.endswith(" 0 ms after placing")
+
+
+def test_traces_that_xray_does_not_find_are_told_with_the_reason() -> None:
+    """A log line names its trace, whether X-Ray has indexed it or not."""
+
+    def shown(*segments: dict[str, Any]) -> str:
+        run = execution(History().enter("AuthorizePayment"), "RUNNING", given={})
+        lines = [log_line(PLACED, json.dumps({"message": "said", "xray_trace_id": trace})) for trace in ("1-a", "1-b")]
+        logs = [line for line in lines if line]
+        told = timeline.build(Facts("ord_1", "here", [run], segments=list(segments), logs=logs))
+        console = Console(width=140, record=True, file=io.StringIO())
+        text.show(console, told, story.tell(told, PLACED))
+        return console.export_text()
+
+    found = function("f", PLACED)
+    assert "2 of the traces" in shown()
+    assert "1 of the traces" in shown(found)
+    assert "of the traces" not in shown(found, found | {"trace_id": "1-b", "id": "g"})
