@@ -195,9 +195,17 @@ def test_a_reason_is_as_long_as_a_person_reads(dead_letters: Callable[[], list[d
     [
         (refused("BadRequestException"), True),
         (ParamValidationError(report=SECRET), True),
+        # A person must act first: verify an address, appeal, make what is missing.
+        (refused("MessageRejected"), True),
+        (refused("MailFromDomainNotVerifiedException"), True),
+        (refused("AccountSuspendedException"), True),
+        (refused("NotFoundException"), True),
+        # Over the rate, over the day's quota, paused.
         (refused("TooManyRequestsException"), False),
-        # An address that is not verified may be by the next attempt.
-        (refused("MessageRejected"), False),
+        (refused("ThrottlingException"), False),
+        (refused("LimitExceededException"), False),
+        (refused("SendingPausedException"), False),
+        (refused("AccessDeniedException"), False),
         (ReadTimeoutError(endpoint_url="https://email"), False),
     ],
 )

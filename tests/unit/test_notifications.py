@@ -117,6 +117,31 @@ def test_an_error_from_ses_is_free_of_the_recipients_address() -> None:
         Mailer(client, SENDER).send(ADA, Message("subject", "text"))
 
 
+def test_mails_go_out_no_faster_than_the_account_may_send() -> None:
+    moment, sent = 100.0, list[float]()
+
+    class Clocked(Ses):
+        def send_email(self, **request: Any) -> Any:
+            sent.append(moment)
+            if len(sent) == 2:
+                raise ReadTimeoutError(endpoint_url="https://email")
+            return super().send_email(**request)
+
+    def wait(seconds: float) -> None:
+        nonlocal moment
+        moment += seconds
+
+    mailer = Mailer(Clocked(), SENDER, interval=2.0, now=lambda: moment, wait=wait)
+    mailer.send(ADA, Message("subject", "text"))
+    moment += 0.5  # the work between two mails
+    with pytest.raises(MailRefused):
+        mailer.send(ADA, Message("subject", "text"))
+    mailer.send(ADA, Message("subject", "text"))  # what was refused counts too
+    moment += 7
+    mailer.send(ADA, Message("subject", "text"))
+    assert sent == [100.0, 102.0, 104.0, 111.0]
+
+
 @pytest.mark.parametrize("name", ANNOUNCED)
 def test_a_customer_is_told_once_however_often_the_event_comes(ses: Ses, name: str) -> None:
     event = example(name)
@@ -179,13 +204,25 @@ def test_of_two_at_once_one_sends(ses: Ses) -> None:
         sent.claim(ORDER, "OrderAccepted", NOW + 2 * LEASE)
 
 
-def test_logs_are_free_of_address_and_customer_whatever_ses_says(ses: Ses, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("code", "to_retry", "reasons"),
+    [("TooManyRequestsException", ["message-0"], []), ("MessageRejected", [], ["MessageRejected"])],
+)
+def test_what_ses_refuses_is_free_of_address_and_customer_wherever_it_goes(
+    ses: Ses, monkeypatch: pytest.MonkeyPatch, code: str, to_retry: list[str], reasons: list[str]
+) -> None:
+    """What may pass is tried again; what a person must mend is set aside at once, with its reason."""
     out = io.StringIO()
     monkeypatch.setattr(logger.registered_handler, "stream", out)
-    refusal: Any = {"Error": {"Code": "MessageRejected", "Message": f"Email address is not verified: {ADA}"}}
+    refusal: Any = {"Error": {"Code": code, "Message": f"Email address is not verified: {ADA}"}}
     ses.troubles = [ClientError(refusal, "SendEmail")]
-    assert run(example("PaymentAuthorized")) == ["message-0"]
-    assert "MessageRejected" in out.getvalue()
+    assert run(example("PaymentAuthorized")) == to_retry
+    letters = boto3.client("sqs").receive_message(
+        QueueUrl=boto3.client("sqs").get_queue_url(QueueName="dead-letters")["QueueUrl"], MessageAttributeNames=["All"]
+    )
+    told = [letter["MessageAttributes"]["reason"]["StringValue"] for letter in letters.get("Messages", [])]
+    assert told == reasons
+    assert code in out.getvalue()
     assert ADA not in out.getvalue()
     assert example("PaymentAuthorized")["detail"]["data"]["customer_id"] not in out.getvalue()
 

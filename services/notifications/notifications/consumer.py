@@ -26,6 +26,9 @@ from notifications.store import Contacts, Sent
 
 consumer = Consumer()
 
+AT_ONCE = 2
+"""How many batches the queue's mapping hands out at the same time: each sends its share of the mails a second."""
+
 
 class _Read(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -144,4 +147,5 @@ def sent() -> Sent:
 @once
 def mailer() -> Mailer:
     """The way out. One attempt each: SES knows no idempotency, and a repeated request would be a second mail."""
-    return Mailer(ses(client("sesv2", read_timeout=4, attempts=1)), os.environ["SENDER"])
+    interval = AT_ONCE / float(os.environ["MAILS_PER_SECOND"])
+    return Mailer(ses(client("sesv2", read_timeout=4, attempts=1)), os.environ["SENDER"], interval)
