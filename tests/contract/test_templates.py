@@ -1,17 +1,22 @@
 """What holds for all templates, once SAM has made of them what CloudFormation sees."""
 
+import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cfnlint.decode.cfn_yaml import load
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 from cfnlint.template.transforms._sam import Transform
+from notifications.consumer import AT_ONCE
 from worlds import ROOT
+from worlds.templates import resources
 
 TEMPLATES = [ROOT / "template.yaml", *sorted(ROOT.glob("services/*/template.yaml"))]
 # Named within something else, one of many of that name, or for people only.
-MAY_REPEAT = {"StageName", "MetricName", "LayerName", "DisplayName"}
+MAY_REPEAT = {"StageName", "MetricName", "DisplayName"}
 
 
 @pytest.fixture(params=TEMPLATES, ids=lambda path: str(path.parent.name))
@@ -46,3 +51,75 @@ def test_a_queue_takes_in_the_events_of_its_own_rule_only(properties: dict[str, 
 
 def test_whoever_announces_announces_its_own_events_only(properties: dict[str, Any]) -> None:
     assert [s for s in allowed(properties) if "events:PutEvents" in str(s) and "events:source" not in str(s)] == []
+
+
+DAY = 24 * 60 * 60
+
+
+def test_a_dead_letter_has_a_week_left_at_least(properties: dict[str, Any]) -> None:
+    """Its age counts from when it first came in (SQS developer guide, "Using dead-letter queues in Amazon SQS")."""
+    queues = [own for own in properties.values() if "MessageRetentionPeriod" in own]
+    for queue in queues:
+        assert queue["MessageRetentionPeriod"] == (7 if "RedrivePolicy" in queue else 14) * DAY
+
+
+def test_a_request_is_let_through_at_a_pace_that_the_deployer_chose(properties: dict[str, Any]) -> None:
+    for stage in (own for own in properties.values() if "StageName" in own):
+        [setting] = stage["MethodSettings"]
+        assert setting["ThrottlingRateLimit"] == {"Ref": "RequestsPerSecond"}
+        assert setting["ThrottlingBurstLimit"] == {"Ref": "RequestsBurst"}
+        assert "MetricsEnabled" not in setting  # by method: nobody reads them, and each is paid for
+
+
+def test_a_sweep_that_failed_is_left_to_the_next_one(properties: dict[str, Any]) -> None:
+    if "ReconcilerFunction" in properties:
+        [patience] = [own for own in properties.values() if "MaximumEventAgeInSeconds" in own and "Qualifier" in own]
+        assert (patience["MaximumRetryAttempts"], patience["MaximumEventAgeInSeconds"]) == (0, 60)
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: str(path.parent.name))
+def test_logs_are_kept_for_as_long_as_cloudwatch_knows_how_to(template: Path) -> None:
+    schema: Any = PROVIDER_SCHEMA_MANAGER.get_resource_schema("eu-central-1", "AWS::Logs::LogGroup").schema
+    known = schema["properties"]["RetentionInDays"]["enum"]
+    asked = load(str(template))["Parameters"]["LogRetentionDays"]
+    assert (asked["AllowedValues"], asked["Default"] in known) == (known, True)
+
+
+@pytest.mark.parametrize("template", TEMPLATES[1:], ids=lambda path: str(path.parent.name))
+def test_a_service_that_is_deployed_alone_is_a_stack_of_its_own(template: Path) -> None:
+    stacks = [
+        tomllib.loads((folder / "samconfig.toml").read_text())["default"]["global"]["parameters"]["stack_name"]
+        for folder in (ROOT, template.parent)
+    ]
+    assert stacks == ["tiffin", f"tiffin-{template.parent.name}"]
+
+
+def test_the_tables_that_outlive_their_stack_are_those_that_the_docs_name() -> None:
+    kept = {
+        name
+        for template in TEMPLATES[1:]
+        for name, own in resources(template.parent.name).items()
+        if own["Type"] == "AWS::DynamoDB::Table" and own.get("DeletionPolicy", "Delete") != "Delete"
+    }
+    for template in TEMPLATES[1:]:
+        for name in kept & resources(template.parent.name).keys():
+            own = resources(template.parent.name)[name]
+            assert (own["DeletionPolicy"], own["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
+    told = (ROOT / "docs/deploying.md").read_text()
+    assert set(re.findall(r"`(\w+Table)`", told)) == kept
+
+
+@pytest.mark.parametrize("text", [*TEMPLATES, *sorted(ROOT.glob("statemachines/*.json"))], ids=lambda path: path.name)
+def test_no_partition_is_written_out(text: Path) -> None:
+    assert "arn:aws:" not in text.read_text()
+
+
+def test_the_slowest_batch_of_mails_is_sent_within_its_functions_time() -> None:
+    own = resources("notifications")
+    mapping = own["NotificationsMapping"]["Properties"]
+    slowest = (
+        AT_ONCE / load(str(ROOT / "services/notifications/template.yaml"))["Parameters"]["MailsPerSecond"]["MinValue"]
+    )
+    per_mail = 4 + slowest  # the client's patience, then the pace
+    assert mapping["ScalingConfig"]["MaximumConcurrency"] == AT_ONCE
+    assert mapping["BatchSize"] * per_mail < own["ConsumerFunction"]["Properties"]["Timeout"]
