@@ -50,7 +50,12 @@ def test_a_queue_takes_in_the_events_of_its_own_rule_only(properties: dict[str, 
 
 
 def test_whoever_announces_announces_its_own_events_only(properties: dict[str, Any]) -> None:
-    assert [s for s in allowed(properties) if "events:PutEvents" in str(s) and "events:source" not in str(s)] == []
+    """An absent key satisfies `ForAllValues` (IAM user guide, "Set operators"), so `Null` says that both are there."""
+    for statement in (s for s in allowed(properties) if "events:PutEvents" in str(s["Action"])):
+        condition = statement["Condition"]
+        assert list(condition["ForAllValues:StringEquals"]) == ["events:source"]
+        assert list(condition["ForAllValues:StringLike"]) == ["events:detail-type"]
+        assert condition["Null"] == {"events:source": "false", "events:detail-type": "false"}
 
 
 DAY = 24 * 60 * 60

@@ -8,6 +8,7 @@ what is wrapped.
 import os
 
 from . import (
+    bus_policies,
     callback_permissions,
     event_archives,
     execution_ends,
@@ -42,6 +43,7 @@ ALL = (
     start_execution,
     put_events,
     retry_delays,
+    bus_policies,
     workflow_permissions,
     target_permissions,
     stream_failures,

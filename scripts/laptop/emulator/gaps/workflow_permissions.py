@@ -3,7 +3,7 @@
 Source: Step Functions developer guide, "How AWS Step Functions works with IAM" and "IAM policies for integrated
 services"; the error is the Amazon States Language's `States.Permissions`. MiniStack checks callers of its API, but a
 state machine calls the services in-process. Checked are the integrations that Tiffin uses: Lambda, DynamoDB,
-EventBridge, SQS and Step Functions.
+EventBridge, SQS and Step Functions; by the role's policies, and by the resource's own where it has one.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,6 +13,7 @@ from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import stepfunctions
 
+from . import bus_policies
 from .execution_ends import current
 
 _Arguments = dict[str, Any]
@@ -36,7 +37,7 @@ def fill() -> None:
 
 
 def role_allows(role: str, action: str, resource: str, keys: dict[str, Any] | None = None) -> bool:
-    """Whether the policies of a role allow an action.
+    """Whether a role may act: its policies allow it, and the resource's own, if it has one, does not deny it.
 
     Args:
         role: the role's ARN.
@@ -55,7 +56,10 @@ def role_allows(role: str, action: str, resource: str, keys: dict[str, Any] | No
         service_context=keys or {},
     )
     policies = iam_evaluator._gather_role_policies(role.rpartition("/")[2], account)
-    return bool(iam_evaluator.evaluate(context, policies).decision == "Allow")
+    result = iam_evaluator.evaluate(context, policies)
+    if found := iam_evaluator._resource_policy(action.partition(":")[0], resource):
+        result = iam_evaluator.combine_resource_policy(result, context, *found)
+    return bool(result.decision == "Allow")
 
 
 def _check(resource: str, data: _Arguments) -> None:
@@ -63,22 +67,25 @@ def _check(resource: str, data: _Arguments) -> None:
     machine = stepfunctions._state_machines.get(execution["stateMachineArn"]) if execution else None
     if machine is None:
         return
-    keys = {"events:source": [entry.get("Source") for entry in data.get("Entries", [])]}
-    for action, target in _needs(resource, data):
+    for action, target, keys in _needs(resource, data):
         if not role_allows(machine["roleArn"], action, target, keys):
             raise stepfunctions._ExecutionError(
                 "States.Permissions", f"{machine['roleArn']} is not authorized to perform {action} on {target}"
             )
 
 
-def _needs(resource: str, data: _Arguments) -> Iterator[tuple[str, str]]:
-    """The actions that an integration performs, each with its resource."""
+def _needs(resource: str, data: _Arguments) -> Iterator[tuple[str, str, dict[str, str]]]:
+    """The actions that an integration performs, each with its resource and its service's condition keys."""
     if resource.startswith("arn:aws:lambda:"):
-        yield "lambda:InvokeFunction", resource
+        yield "lambda:InvokeFunction", resource, {}
         return
     service, _, operation = (
         resource.removeprefix(_PREFIX).removeprefix("aws-sdk:").removesuffix(".waitForTaskToken").partition(":")
     )
+    if service == "events":
+        for entry in data.get("Entries", []):
+            yield "events:PutEvents", bus_policies.bus_arn(entry), bus_policies.keys_of(entry)
+        return
     target = _TARGETS.get(service)
     if target is None:
         return
@@ -86,7 +93,7 @@ def _needs(resource: str, data: _Arguments) -> Iterator[tuple[str, str]]:
     if service == "states":
         action = "states:StartExecution"
     for arn in target(data):
-        yield action, arn
+        yield action, arn, {}
 
 
 def _arn(service: str, resource: str) -> str:
@@ -105,11 +112,6 @@ def _tables(data: _Arguments) -> list[str]:
     return [name if name.startswith("arn:") else _arn("dynamodb", f"table/{name}")]
 
 
-def _buses(data: _Arguments) -> list[str]:
-    names = [str(entry.get("EventBusName", "default")) for entry in data.get("Entries", [])]
-    return [name if name.startswith("arn:") else _arn("events", f"event-bus/{name}") for name in names]
-
-
 def _queues(data: _Arguments) -> list[str]:
     return [_arn("sqs", str(data.get("QueueUrl", "")).rpartition("/")[2])]
 
@@ -117,7 +119,6 @@ def _queues(data: _Arguments) -> list[str]:
 _TARGETS: dict[str, Callable[[_Arguments], list[str]]] = {
     "lambda": _functions,
     "dynamodb": _tables,
-    "events": _buses,
     "sqs": _queues,
     "states": lambda data: [str(data.get("StateMachineArn", ""))],
 }
