@@ -12,16 +12,10 @@ from worlds.polling import eventually
 
 
 def put(stack: Stack, *events: dict[str, Any]) -> None:
-    entries = [
-        {
-            "EventBusName": stack.outputs["EventBusName"],
-            "Source": "tiffin.orders",
-            "DetailType": e["detail-type"],
-            "Detail": json.dumps(e["detail"]),
-        }
-        for e in events
-    ]
-    assert stack.client("events").put_events(Entries=entries)["FailedEntryCount"] == 0
+    """Into the queue, as the rule would put them there: nobody but the services' own roles announces."""
+    entries = [{"Id": str(number), "MessageBody": json.dumps(event)} for number, event in enumerate(events)]
+    sent = stack.client("sqs").send_message_batch(QueueUrl=stack.outputs["PromotionsQueueUrl"], Entries=entries)
+    assert len(sent["Successful"]) == len(events)
 
 
 def test_bad_events_are_kept_with_their_reason_and_good_ones_take_effect(

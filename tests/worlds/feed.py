@@ -18,7 +18,8 @@ def event(name: str, order_id: str, **data: Any) -> dict[str, Any]:
         data: what differs from the contract's example.
     """
     made = example(name)
-    made["detail"]["metadata"] |= {"order_id": order_id, "event_id": f"{order_id}:{name}"}
+    metadata = made["detail"]["metadata"]
+    metadata |= {"order_id": order_id, "event_id": metadata["event_id"].replace(metadata["order_id"], order_id)}
     made["detail"]["data"] |= data
     return made
 
