@@ -41,6 +41,6 @@ def test_bad_events_are_kept_with_their_reason_and_good_ones_take_effect(
         return {ids[1], ids[2]} <= dead.keys()
 
     assert eventually(both_dead, what="keeping the dead letters")
-    assert "99" in dead[ids[1]]
+    assert "version" in dead[ids[1]]
     assert "customer_id" in dead[ids[2]]
     assert ids[0] not in dead

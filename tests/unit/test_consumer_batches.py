@@ -19,6 +19,7 @@ from worlds.feed import dead_letter_queue, failures, raw
 from worlds.runtime import context
 
 Message = dict[str, Any]
+ONE, TWO, BUSY = (f"ord_{word:a<26}" for word in ("one", "two", "busy"))
 
 
 class Delivered(BaseModel):
@@ -55,7 +56,7 @@ def consumer(taken: list[Event[Delivered]]) -> Consumer:
 
     @made.on("OrderDelivered", reads=Delivered)
     def delivered(event: Event[Delivered]) -> None:
-        if event.metadata.order_id == "ord_busy":
+        if event.metadata.order_id == BUSY:
             raise Busy
         logger.info("taken")
         taken.append(event)
@@ -63,9 +64,9 @@ def consumer(taken: list[Event[Delivered]]) -> Consumer:
     return made
 
 
-def delivered(order_id: str = "ord_1", **data: Any) -> dict[str, Any]:
+def delivered(order_id: str = ONE, **data: Any) -> dict[str, Any]:
     event = example("OrderDelivered")
-    event["detail"]["metadata"]["order_id"] = order_id
+    event["detail"]["metadata"] |= {"order_id": order_id, "event_id": f"{order_id}:OrderDelivered"}
     event["detail"]["data"] |= data
     return event
 
@@ -98,8 +99,8 @@ POISON = [
     (without("detail", "metadata"), "NotAnEvent", "detail.metadata: Field required"),
     (without("detail", "metadata", "order_id"), "NotAnEvent", "detail.metadata.order_id: Field required"),
     (with_version("one"), "NotAnEvent", "detail.metadata.event_version"),
-    (delivered() | {"detail-type": "OrderAte"}, "UnknownEvent", "'OrderAte'"),
-    (with_version(2), "UnknownVersion", "version 2, known is 1"),
+    (delivered() | {"detail-type": "OrderAte"}, "UnknownEvent", "nobody here reads events of this name"),
+    (with_version(2), "UnknownVersion", "OrderDelivered is of a version that nobody here reads; known is 1"),
     (without("detail", "data", "customer_id"), "UnexpectedShape", "OrderDelivered: customer_id: Field required"),
     (delivered(customer_id=["anna"]), "UnexpectedShape", "customer_id: Input should be a valid string"),
 ]
@@ -115,8 +116,8 @@ def test_old_and_new_version_are_both_read_during_a_change(consumer: Consumer, t
     new["detail"]["data"] = {"customer": "anna"}
     told: list[str] = []
     consumer.on("OrderDelivered", reads=Renamed, version=2)(lambda event: told.append(event.data.customer))
-    assert run(consumer, delivered("ord_1"), new, delivered("ord_2")) == []
-    assert ([event.metadata.order_id for event in taken], told) == (["ord_1", "ord_2"], ["anna"])
+    assert run(consumer, delivered(ONE), new, delivered(TWO)) == []
+    assert ([event.metadata.order_id for event in taken], told) == ([ONE, TWO], ["anna"])
 
 
 def test_a_second_reader_of_one_version_is_refused(consumer: Consumer) -> None:
@@ -133,9 +134,9 @@ def test_a_poisonous_message_is_set_aside_with_its_reason_and_the_others_are_tak
     error_type: str,
     reason: str,
 ) -> None:
-    assert run(consumer, delivered("ord_1"), poison, delivered("ord_2")) == []
+    assert run(consumer, delivered(ONE), poison, delivered(TWO)) == []
 
-    assert [event.metadata.order_id for event in taken] == ["ord_1", "ord_2"]
+    assert [event.metadata.order_id for event in taken] == [ONE, TWO]
     [letter] = dead_letters()
     assert letter["Body"] == (poison if isinstance(poison, str) else json.dumps(poison))
     assert letter["MessageAttributes"]["error_type"]["StringValue"] == error_type
@@ -145,13 +146,13 @@ def test_a_poisonous_message_is_set_aside_with_its_reason_and_the_others_are_tak
 def test_trouble_that_may_pass_brings_back_that_message_alone(
     consumer: Consumer, taken: list[Event[Delivered]], dead_letters: Callable[[], list[Message]]
 ) -> None:
-    assert run(consumer, delivered("ord_1"), delivered("ord_busy"), delivered("ord_2")) == ["message-1"]
-    assert [event.metadata.order_id for event in taken] == ["ord_1", "ord_2"]
+    assert run(consumer, delivered(ONE), delivered(BUSY), delivered(TWO)) == ["message-1"]
+    assert [event.metadata.order_id for event in taken] == [ONE, TWO]
     assert dead_letters() == []
 
 
 def test_when_everything_fails_everything_comes_back(consumer: Consumer) -> None:
-    assert run(consumer, delivered("ord_busy"), delivered("ord_busy")) == ["message-0", "message-1"]
+    assert run(consumer, delivered(BUSY), delivered(BUSY)) == ["message-0", "message-1"]
 
 
 def test_a_message_that_the_dead_letter_queue_refuses_comes_back(
@@ -163,7 +164,7 @@ def test_a_message_that_the_dead_letter_queue_refuses_comes_back(
     monkeypatch.setattr(module, "client", lambda *_: SimpleNamespace(send_message=refuse))
     monkeypatch.setenv("DEAD_LETTER_QUEUE_URL", "https://sqs.eu-central-1.amazonaws.com/123456789012/dead")
 
-    assert run(consumer, "poison", delivered("ord_1")) == ["message-0"]
+    assert run(consumer, "poison", delivered(ONE)) == ["message-0"]
     assert len(taken) == 1
 
 
@@ -193,15 +194,15 @@ def test_an_event_that_has_grown_is_still_read(consumer: Consumer, taken: list[E
 def test_log_lines_name_their_own_order_and_the_trace_that_caused_it(
     consumer: Consumer, logged: io.StringIO, dead_letters: Callable[[], list[Message]]
 ) -> None:
-    run(consumer, delivered("ord_1"), "poison", delivered("ord_busy"), delivered("ord_2"))
+    run(consumer, delivered(ONE), "poison", delivered(BUSY), delivered(TWO))
 
     lines = [json.loads(line) for line in logged.getvalue().splitlines()]
     told = [(line["message"].split(":")[0], line.get("order_id")) for line in lines]
     assert told == [
-        ("taken", "ord_1"),
+        ("taken", ONE),
         ("Event sent to the dead-letter queue", None),
-        ("Event not consumed", "ord_busy"),
-        ("taken", "ord_2"),
+        ("Event not consumed", BUSY),
+        ("taken", TWO),
     ]
     assert lines[0]["caused_by_trace"] == "1-6926e5b0-4c1d2f3a5b6c7d8e9f0a1b2c"
 
@@ -224,6 +225,6 @@ def test_each_record_is_searchable_by_its_order_in_the_traces(
 ) -> None:
     annotated: list[tuple[str, str]] = []
     monkeypatch.setattr(tracer, "put_annotation", lambda key, value: annotated.append((key, value)))
-    run(consumer, delivered("ord_1"), delivered("ord_2"))
-    assert [value for key, value in annotated if key == "order_id"] == ["ord_1", "ord_2"]
+    run(consumer, delivered(ONE), delivered(TWO))
+    assert [value for key, value in annotated if key == "order_id"] == [ONE, TWO]
     assert {value for key, value in annotated if key == "caused_by_trace"} == {"1-6926e5b0-4c1d2f3a5b6c7d8e9f0a1b2c"}

@@ -26,6 +26,7 @@ from worlds.feed import failures, raw
 from worlds.runtime import context
 from worlds.templates import create_table
 
+ONE, TWO, THREE = (f"ord_{word:a<26}" for word in ("one", "two", "three"))
 SECRET = "Karlsplatz 1, 1010 Wien"
 
 
@@ -124,7 +125,7 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
 
 def event(order_id: str) -> str:
     made = example("OrderDelivered")
-    made["detail"]["metadata"]["order_id"] = order_id
+    made["detail"]["metadata"] |= {"order_id": order_id, "event_id": f"{order_id}:OrderDelivered"}
     return json.dumps(made)
 
 
@@ -134,11 +135,11 @@ def run(act: Callable[[], object]) -> tuple[list[str], list[str]]:
 
     @consumer.on("OrderDelivered", reads=Read)
     def delivered(told: Event[Read]) -> None:
-        if told.metadata.order_id == "ord_2":
+        if told.metadata.order_id == TWO:
             act()
         taken.append(told.metadata.order_id)
 
-    answer = consumer(raw(*(event(order_id) for order_id in ("ord_1", "ord_2", "ord_3"))), context())
+    answer = consumer(raw(*(event(order_id) for order_id in (ONE, TWO, THREE))), context())
     return failures(answer), taken
 
 
@@ -153,22 +154,22 @@ def failing(error: Exception) -> Callable[[], object]:
 def test_it_is_set_aside_with_its_reason_and_the_others_are_taken(
     dead_letters: Callable[[], list[dict[str, Any]]], logged: io.StringIO, error: Exception, reason: str
 ) -> None:
-    assert run(failing(error)) == ([], ["ord_1", "ord_3"])
+    assert run(failing(error)) == ([], [ONE, THREE])
 
     [letter] = dead_letters()
-    assert letter["Body"] == event("ord_2")
+    assert letter["Body"] == event(TWO)
     told = {key: value["StringValue"] for key, value in letter["MessageAttributes"].items()}
     assert told["error_type"] == type(error).__name__
     assert reason in told["reason"]
     # What an error says may hold what the event or a table holds.
     assert SECRET not in told["reason"] + logged.getvalue()
     line = json.loads(logged.getvalue().splitlines()[-1])
-    assert (line["message"], line["order_id"]) == ("Event sent to the dead-letter queue", "ord_2")
+    assert (line["message"], line["order_id"]) == ("Event sent to the dead-letter queue", TWO)
 
 
 @pytest.mark.parametrize("error", PASSING, ids=lambda error: name(error) or None)
 def test_what_may_pass_comes_back_alone(dead_letters: Callable[[], list[dict[str, Any]]], error: Exception) -> None:
-    assert run(failing(error)) == (["message-1"], ["ord_1", "ord_3"])
+    assert run(failing(error)) == (["message-1"], [ONE, THREE])
     assert dead_letters() == []
     assert not no_retry_mends(error)
 
@@ -179,7 +180,7 @@ def test_an_item_that_is_too_large_for_its_table_is_set_aside(
     create_table("promotions", "PromotionsTable")
     table = boto3.resource("dynamodb").Table("PromotionsTable")
     large = {"customer_id": "anna", "record": "TALLY", "text": "x" * 410_000}
-    assert run(lambda: table.put_item(Item=large)) == ([], ["ord_1", "ord_3"])
+    assert run(lambda: table.put_item(Item=large)) == ([], [ONE, THREE])
     [letter] = dead_letters()
     assert letter["MessageAttributes"]["reason"]["StringValue"] == "PutItem: Validation"
 

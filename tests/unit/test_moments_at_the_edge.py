@@ -1,10 +1,11 @@
-"""Moments from year 1 to year 9999, in any offset: the contracts let them through, and nothing derived overflows.
+"""Moments at the edges: of the calendar, where nothing derived overflows, and of what an event may say, 2020 to 2100.
 
-Food that was delivered in year 9999 is nonsense, but no reason to lose an event: what lies beyond the last moment that
-there is counts as that moment.
+Food that was delivered in year 9999 is nonsense, and a code that expires then is a gift for life: the event that says so
+is set aside. What was calculated or stored of such moments counts as the first or the last that there is.
 """
 
 import json
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -22,8 +23,9 @@ from promotions import consumer as promotions
 from promotions.model import Delivery, Expiry, History, end_of_day, euros
 from promotions.rules import RULES
 from promotions.rules.campaign import Campaign
-from pydantic import ValidationError
-from tiffin.events import EventMetadata, rfc3339
+from pydantic import TypeAdapter, ValidationError
+from tiffin.events import rfc3339
+from tiffin.moments import EARLIEST, LATEST, Moment
 from worlds.feed import batch, raw
 from worlds.promotions import ANNA, SPRING, Ledger, issued, order
 from worlds.runtime import context
@@ -32,13 +34,26 @@ from worlds.templates import create_table
 EVERY_RULE = (*RULES, SPRING.grants)
 FIRST = datetime.min.replace(tzinfo=UTC)
 LAST = datetime.max.replace(tzinfo=UTC, microsecond=999_000)
-EDGES = [
+BEYOND = [
     "9999-12-31T23:59:59-12:00",
     "9999-12-31T23:59:59.999999999Z",
     "9999-12-31T00:00:00Z",
     "0001-01-01T00:00:00+14:00",
     "0001-01-01T00:00:00Z",
     "0001-02-01T12:00:00+23:59",
+    "1970-01-01T00:00:00Z",
+    "2019-12-31T23:59:59.999Z",
+    "2020-01-01T00:00:00+00:01",
+    "2100-01-01T00:00:00Z",
+    "2099-12-31T23:59:59-00:01",
+    "2226-11-26T12:00:00Z",
+]
+EDGES = [
+    "2020-01-01T00:00:00Z",
+    "2020-01-01T14:00:00+14:00",
+    "2099-12-31T23:59:59.999Z",
+    "2099-12-31T23:59:59.999999999Z",
+    "2099-12-31T11:59:59-12:00",
 ]
 
 
@@ -46,9 +61,8 @@ def offset(minutes: int) -> timezone:
     return timezone(timedelta(minutes=minutes))
 
 
-def edge(text: str) -> datetime:
-    """As the consumers' models read it."""
-    return EventMetadata(event_id="e", event_version=1, occurred_at=text, order_id="o", trace_header="").occurred_at
+read = TypeAdapter[datetime](Moment).validate_python
+"""As the consumers' models read a moment."""
 
 
 # Any moment, and often one of the first and last days, in any offset that Python knows.
@@ -92,7 +106,7 @@ def test_a_rule_takes_nothing_back_at_the_edges_either(known: list[Delivery | Ex
 
 @given(moments, st.integers(0, 4_000_000))
 def test_a_day_ends_where_the_calendar_ends_at_the_latest(moment: datetime, days: int) -> None:
-    assert FIRST < end_of_day(moment, days) <= LAST
+    assert FIRST < end_of_day(moment, days) <= LATEST
 
 
 def test_a_day_in_the_middle_ends_at_its_midnight_in_utc() -> None:
@@ -119,12 +133,24 @@ def test_two_moments_are_written_in_their_order(one: datetime, other: datetime) 
 
 @pytest.mark.parametrize("text", EDGES)
 def test_a_mail_says_when_it_happened(text: str) -> None:
-    assert edge(text).strftime("%d %B") in compose("OrderDelivered", order(1), euros(20), edge(text)).text
+    assert read(text).strftime("%d %B") in compose("OrderDelivered", order(1), euros(20), read(text)).text
 
 
 def test_a_moment_without_an_offset_is_none() -> None:
     with pytest.raises(ValidationError):
-        edge("2026-11-26T12:00:00")
+        read("2026-11-26T12:00:00")
+
+
+@pytest.mark.parametrize("text", [*BEYOND, "2026-11-26", "1764154929", "yesterday", "", 1764154929, 1764154929.5, True])
+def test_what_lies_beyond_or_is_no_text_is_no_moment_of_an_event(text: Any) -> None:
+    with pytest.raises(ValidationError):
+        read(text)
+
+
+@given(st.datetimes(EARLIEST.replace(tzinfo=None), LATEST.replace(tzinfo=None)), st.integers(-840, 840))
+def test_every_moment_of_eighty_years_is_one_in_every_offset(moment: datetime, minutes: int) -> None:
+    moment = moment.replace(tzinfo=UTC)
+    assert read(moment.astimezone(offset(minutes)).isoformat()) == moment
 
 
 # --- Through the consumers --------------------------------------------------------------------------------------------
@@ -166,7 +192,7 @@ def test_an_event_at_the_edge_earns_its_code(
     items = tables.Table("PromotionsTable").scan()["Items"]
     [code] = [item for item in items if item["record"].startswith("CODE#")]
     assert code["reason"] == reason
-    assert code["valid_until"][:4] in {"0001", "9999"}
+    assert EARLIEST < datetime.fromisoformat(code["valid_until"]) <= LATEST
     [announced] = [json.loads(item["detail"]) for item in items if item["record"].startswith("EVENT#")]
     # And what is announced is taken in by who keeps a copy.
     told = example("PromoCodeIssued") | {"detail": announced}
@@ -181,9 +207,35 @@ def test_a_code_that_expires_at_the_edge_is_known_to_orders(tables: Any, text: s
     event["detail"]["data"]["expires_at"] = text
     assert projection.handler(raw(json.dumps(event)), context()) == {"batchItemFailures": []}
     [code] = tables.Table("PromoCodesTable").scan()["Items"]
-    assert code["valid_until"][:4] in {"0000", "0001", "9999"}
+    assert code["valid_until"] == rfc3339(read(text))
     # The table's TTL attribute: 90 days later, in seconds since 1970.
-    assert code["expires_at"] == int(edge(text).timestamp()) + 90 * 86_400
+    assert code["expires_at"] == int(read(text).timestamp()) + 90 * 86_400
+
+
+@pytest.mark.parametrize("text", BEYOND)
+@pytest.mark.parametrize(
+    ("name", "where"),
+    [
+        ("OrderDelivered", ("metadata", "occurred_at")),
+        ("OrderDelivered", ("data", "delivered_at")),
+        ("OrderExpired", ("data", "deadline_at")),
+        ("PromoCodeIssued", ("data", "expires_at")),
+    ],
+)
+def test_an_event_of_another_century_is_set_aside_with_the_reason(
+    tables: Any, name: str, where: tuple[str, str], text: str
+) -> None:
+    event = example(name)
+    event["detail"][where[0]][where[1]] = text
+    handler = projection.handler if name == "PromoCodeIssued" else promotions.handler
+    assert handler(raw(json.dumps(event)), context()) == {"batchItemFailures": []}
+
+    assert [tables.Table(table).scan()["Items"] for table in ("PromotionsTable", "PromoCodesTable")] == [[], []]
+    [letter] = boto3.client("sqs").receive_message(
+        QueueUrl=os.environ["DEAD_LETTER_QUEUE_URL"], MessageAttributeNames=["All"]
+    )["Messages"]
+    assert f"{where[1]}: " in letter["MessageAttributes"]["reason"]["StringValue"]
+    assert "between 2020 and 2100" in letter["MessageAttributes"]["reason"]["StringValue"]
 
 
 @given(facts, st.randoms(use_true_random=False))

@@ -252,16 +252,17 @@ class TestConsumer:
             holder()
 
     @pytest.mark.parametrize(
-        "discount",
+        ("reason", "discount"),
         [
-            {"type": "percentage", "percent": 7},
-            {"type": "fixed", "amount": {"amount": 500, "currency": "EUR"}},
-            {"type": "free_delivery"},
+            ("welcome_back", {"type": "percentage", "percent": 7, "cap": {"amount": 500, "currency": "EUR"}}),
+            ("apology", {"type": "fixed", "amount": {"amount": 500, "currency": "EUR"}}),
+            ("free_delivery", {"type": "free_delivery"}),
         ],
-        ids=lambda d: d["type"],
     )
-    def test_every_discount_of_the_contract_comes_through(self, world: Api, discount: dict[str, Any]) -> None:
-        hear(issued(discount=discount))
+    def test_every_discount_of_the_contract_comes_through(
+        self, world: Api, reason: str, discount: dict[str, Any]
+    ) -> None:
+        hear(issued(reason=reason, discount=discount))
         off = {"percentage": 133, "fixed": 500, "free_delivery": 250}[discount["type"]]
         assert spend(world, "key-1")[1]["discount"]["amount"] == off
 

@@ -14,7 +14,7 @@ from promotions.ledger import MAX_CODES, News, decide
 from promotions.model import Budget, Grant, History, Terms, code_for, euros
 from promotions.redemption import State, Use, holders
 from promotions.rules import RULES
-from tiffin.discounts import FixedAmount
+from tiffin.discounts import FixedAmount, Percentage
 from worlds.promotions import ANNA, NOON, SPRING, Ledger, delivered, ended, expired, order, placed, said
 
 WELCOME = code_for(ANNA, "WELCOME_BACK", "WELCOME")
@@ -120,14 +120,14 @@ def test_an_older_delivery_that_becomes_known_late_puts_the_code_right_and_says_
 
 
 def test_codes_keep_the_terms_that_they_were_issued_with() -> None:
-    def generous(history: History) -> Iterator[Grant]:
-        terms = Terms("welcome_back", "WELCOME", FixedAmount(amount=euros(50)), euros(1))
+    def stingy(history: History) -> Iterator[Grant]:
+        terms = Terms("welcome_back", "WELCOME", Percentage(percent=10, cap=euros(1)), euros(1))
         for first in history.deliveries[:1]:
             yield terms.grant(by=first, expires_at=NOON + timedelta(days=999))
 
     ledger = Ledger().take(delivered(1))
     promised = dict(ledger.customer.codes)
-    ledger.rules = [generous]
+    ledger.rules = [stingy]
     ledger.take(delivered(1), delivered(2))
     assert ledger.customer.codes == promised
 

@@ -5,19 +5,20 @@ No order waits for this service or knows of it. If it is down, events wait in it
 
 import os
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import ConfigDict
+from pydantic import AfterValidator, ConfigDict, Field
 from tiffin.clients import client, once, table
 from tiffin.consumer import Consumer, Event
 from tiffin.events import ORDER_ENDS
-from tiffin.ids import CustomerId
+from tiffin.ids import CustomerId, NetworkName
 from tiffin.models import BaseModel
 from tiffin.money import Money
 from tiffin.telemetry import logger, metrics, tracer
+from tiffin.text import is_sentence
 
 from notifications.mailer import Mailer, ses
 from notifications.messages import compose
@@ -48,16 +49,22 @@ class OrderEvent(_Read):
     total: Money
 
 
-class Reason(_Read):
-    """Why an order ended, for a person to read."""
+def _sentence(text: str) -> str:
+    if not is_sentence(text):
+        raise ValueError("a reason is a plain sentence, without a link")
+    return text
 
-    message: str
+
+class Reason(_Read):
+    """Why an order ended, for a person to read: it goes into the mail as it is."""
+
+    message: Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_sentence)]
 
 
 class Decline(Reason):
     """Why the card was declined, as far as it is disclosed."""
 
-    network: str
+    network: NetworkName
 
 
 class Ended(OrderEvent):

@@ -15,6 +15,7 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import ConfigDict, Field
 from tiffin.consumer import Consumer, Event
+from tiffin.discounts import REASON
 from tiffin.events import ORDER_ENDS
 from tiffin.models import BaseModel
 from tiffin.moments import Moment
@@ -48,7 +49,7 @@ class Ended(_Read):
 class Issued(_Read):
     """Which rule gave the code away."""
 
-    reason: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+    reason: Annotated[str, Field(pattern=REASON)]
 
 
 @consumer.on("OrderPlaced", reads=Placed)

@@ -6,15 +6,15 @@ every end of an order (`docs/decisions/promo-codes-are-a-projection.md`).
 """
 
 import os
-from typing import Any
+from typing import Annotated, Any, Self
 
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field, model_validator
 from tiffin.clients import once, table
 from tiffin.consumer import Consumer, Event
-from tiffin.discounts import Discount, Offer
+from tiffin.discounts import REASON, Discount, Offer, is_within_reason
 from tiffin.ids import CustomerId, PromoCodeId
 from tiffin.models import BaseModel
 from tiffin.moments import Moment
@@ -37,11 +37,18 @@ class CodeEvent(BaseModel):
 
 
 class IssuedEvent(CodeEvent):
-    """A new code also says what it is worth."""
+    """A new code also says what it is worth, and why there is one: no reason gives away more than it may."""
 
+    reason: Annotated[str, Field(pattern=REASON)]
     discount: Discount
     minimum_order: Money
     expires_at: Moment
+
+    @model_validator(mode="after")
+    def _within_reason(self) -> Self:
+        if not is_within_reason(self.reason, self.discount):
+            raise ValueError("the discount is larger than its reason allows")
+        return self
 
 
 @consumer.on("PromoCodeIssued", reads=IssuedEvent)

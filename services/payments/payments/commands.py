@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from tiffin.ids import CustomerId, OrderId
-from tiffin.models import BaseModel
+from tiffin.models import BaseModel, faults
 from tiffin.money import Money
 from tiffin.trace_headers import TraceHeader, new_root
 
@@ -56,5 +56,4 @@ def parse(event: dict[str, Any]) -> Command:
     try:
         return _adapter.validate_python(event)
     except ValidationError as error:
-        faults = ", ".join(f"{'.'.join(map(str, e['loc'])) or 'request'}: {e['type']}" for e in error.errors())
-        raise InvalidPaymentRequest(faults) from None
+        raise InvalidPaymentRequest(faults(error)) from None

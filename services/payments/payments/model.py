@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from tiffin.money import Money
+from tiffin.text import is_sentence
 
 
 class Status(StrEnum):
@@ -96,9 +97,12 @@ class Decline:
         Args:
             network: the gateway's name of the card network.
             code: its reason.
-            message: its sentence; the generic one stands in for none.
+            message: its sentence; the generic one stands in for none, and for one that is no plain sentence.
         """
-        return cls(spelled_network(network), reason_code(code), message.strip()[:MESSAGE_LIMIT] or GENERIC_DECLINE[1])
+        sentence = " ".join(message.split())[:MESSAGE_LIMIT].strip()
+        # It is repeated in mails: without one that can be, the generic one has to do.
+        told = sentence if is_sentence(sentence) else GENERIC_DECLINE[1]
+        return cls(spelled_network(network), reason_code(code), told)
 
     def disclosed(self) -> "Decline":
         """The decline as the customer may see it."""

@@ -12,12 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 
-from tiffin.discounts import FixedAmount, FreeDelivery, Percentage, limit_of
+from tiffin.discounts import CURRENCY, FixedAmount, FreeDelivery, Percentage, is_within_reason, limit_of
 from tiffin.moments import later, utc
 from tiffin.money import Money
-
-CURRENCY = "EUR"
-"""The currency of the programme: in it the rules state their amounts."""
 
 
 def euros(amount: int) -> Money:
@@ -112,7 +109,7 @@ class Terms:
         minimum_order: smallest subtotal that it can be spent on.
 
     Raises:
-        ValueError: nobody could spend such a code.
+        ValueError: nobody could spend such a code, or it would take off more than its reason allows.
     """
 
     rule: str
@@ -126,6 +123,13 @@ class Terms:
         limit = limit_of(self.discount)
         if limit is not None and (limit.amount == 0 or limit.currency != self.minimum_order.currency):
             raise ValueError(f"{limit} off an order of at least {self.minimum_order} is nothing, or another currency")
+        if not is_within_reason(self.reason, self.discount):
+            raise ValueError(f"a code of {self.reason} takes off less than that: see tiffin.discounts, MOST")
+
+    @property
+    def reason(self) -> str:
+        """The rule's name, as keys and events have it."""
+        return self.rule.rpartition(".")[2]
 
     def grant(self, *parts: str, by: "Delivery | Expiry", expires_at: datetime) -> "Grant":
         """Entitle the customer to a code.
@@ -136,10 +140,9 @@ class Terms:
             by: what earned it.
             expires_at: first moment at which it is no longer taken. It, too, must follow from what happened.
         """
-        reason = self.rule.rpartition(".")[2]
         return Grant(
-            key="#".join((reason.upper(), *parts)),
-            reason=reason,
+            key="#".join((self.reason.upper(), *parts)),
+            reason=self.reason,
             prefix=self.prefix,
             discount=self.discount,
             minimum_order=self.minimum_order,

@@ -27,7 +27,7 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from tiffin.clients import client
 from tiffin.dead_letters import set_aside
-from tiffin.events import EventMetadata
+from tiffin.events import EventMetadata, names
 from tiffin.models import BaseModel, faults
 from tiffin.telemetry import about_order, came_to, logger, metrics, tracer
 from tiffin.unmendable import Unmendable, no_retry_mends, reason
@@ -213,11 +213,13 @@ class Consumer:
         metadata = envelope.detail.metadata
         name, version = envelope.detail_type, metadata.event_version
         if name not in self.names:
-            raise UnknownEvent(f"nobody here reads {name[:128]!r}")
+            raise UnknownEvent("nobody here reads events of this name")
         subscription = self._subscriptions.get((name, version))
         if subscription is None:
             known = ", ".join(str(v) for n, v in sorted(self._subscriptions) if n == name)
-            raise UnknownVersion(f"{name} is of version {version}, known is {known}")
+            raise UnknownVersion(f"{name} is of a version that nobody here reads; known is {known}")
+        if not names(metadata.event_id, metadata.order_id, name):
+            raise UnexpectedShape(f"{name}: metadata.event_id: it names another order, or another event")
         try:
             data = self.parse(name, version, envelope.detail.data)
         except ValidationError as error:

@@ -23,7 +23,7 @@ def set_aside(sqs: "SQSClient", body: str, error: Exception) -> None:
     Raises:
         ClientError, BotoCoreError: the queue did not take it.
     """
-    # SQS takes no control characters (API reference, SendMessage), and a reason may quote what cannot be printed.
+    # SQS takes no control characters (API reference, SendMessage).
     said = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in reason(error)[:1024])
     sqs.send_message(
         QueueUrl=os.environ["DEAD_LETTER_QUEUE_URL"],

@@ -5,6 +5,7 @@ a percentage has to be rounded: to the nearest minor unit, half of one up (2.5 c
 are charged in larger steps of (KWD 0.010), a discount is a number of those, rounded down: what is left has to be paid.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
@@ -83,6 +84,64 @@ class FreeDelivery(BaseModel):
 
 
 Discount = Annotated[Percentage | FixedAmount | FreeDelivery, Field(discriminator="type")]
+
+# --- How much a code may take off -------------------------------------------------------------------------------------
+
+REASON = r"^[a-z][a-z0-9_]{0,63}$"
+"""What the name of a reason looks like: that of the rule that gives the code."""
+CURRENCY = "EUR"
+"""The currency of the promo-code programme: in it rules and campaigns state their amounts."""
+
+
+def _euros(amount: int) -> Money:
+    return Money(amount=amount * 100, currency=CURRENCY)
+
+
+MOST: Mapping[str, Sequence[Percentage | FixedAmount | FreeDelivery]] = {
+    "welcome_back": [Percentage(percent=20, cap=_euros(5))],
+    "loyalty": [Percentage(percent=25, cap=_euros(10))],
+    "apology": [FixedAmount(amount=_euros(5))],
+    "free_delivery": [FreeDelivery()],
+}
+"""The most that a code takes off, by its reason.
+
+Promotions give no code that exceeds it, and orders take none in: whoever forges an announcement gains no more. A limit
+is raised before the rule's terms are, and lowered only when no code of the old terms is left.
+"""
+MOST_OF_ALL: Sequence[Percentage | FixedAmount | FreeDelivery] = [
+    Percentage(percent=50, cap=_euros(20)),
+    FixedAmount(amount=_euros(20)),
+    FreeDelivery(),
+]
+"""The same for every other reason: campaigns, and rules that are not known here yet."""
+
+
+def is_within_reason(reason: str, discount: Percentage | FixedAmount | FreeDelivery) -> bool:
+    """Whether a discount is no larger than a code of this reason may take off: `MOST`, `MOST_OF_ALL`.
+
+    Args:
+        reason: the rule that gave the code.
+        discount: what the code takes off one order.
+    """
+    return any(_is_no_larger(discount, most) for most in MOST.get(reason, MOST_OF_ALL))
+
+
+def _is_no_larger(
+    discount: Percentage | FixedAmount | FreeDelivery, most: Percentage | FixedAmount | FreeDelivery
+) -> bool:
+    limit, most_of_it = limit_of(discount), limit_of(most)
+    if type(discount) is not type(most) or (limit is None) is not (most_of_it is None):
+        return False
+    if isinstance(discount, Percentage) and isinstance(most, Percentage) and discount.percent > most.percent:
+        return False
+    return (
+        limit is None
+        or most_of_it is None
+        or (limit.currency == most_of_it.currency and limit.amount <= most_of_it.amount)
+    )
+
+
+# --- What is offered --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

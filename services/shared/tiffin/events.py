@@ -3,11 +3,13 @@
 The contracts themselves are the JSON Schemas in `events/schemas/`; the state machines write the same envelope.
 """
 
+import re
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
+from tiffin.ids import OrderId
 from tiffin.models import BaseModel
 from tiffin.moments import Moment, utc
 from tiffin.trace_headers import TraceHeader, new_root, usable
@@ -27,7 +29,7 @@ class EventMetadata(BaseModel):
     """What is true of every event.
 
     Attributes:
-        event_id: derived from what happened to what, so that a retried announcement is recognisably the same event.
+        event_id: see `names`; derived from what happened to what, so that a retried announcement is recognisably the same event.
         event_version: version of the shape of `data`; a breaking change is a new number.
         occurred_at: when it happened, RFC 3339 in UTC.
         order_id: the order that the event belongs to.
@@ -38,9 +40,9 @@ class EventMetadata(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     event_id: str = Field(min_length=1, max_length=200)
-    event_version: int
+    event_version: Annotated[int, Field(ge=1)]
     occurred_at: Moment
-    order_id: str = Field(min_length=1, max_length=64)
+    order_id: OrderId
     trace_header: TraceHeader = Field(default_factory=new_root)
 
 
@@ -53,6 +55,17 @@ def event_id(order_id: str, name: str, *parts: str) -> str:
         parts: what tells several events of one name within one order apart.
     """
     return ":".join((order_id, name, *parts))
+
+
+_PART = re.compile(r"[A-Z0-9-]{1,64}")
+
+
+def names(event_id: str, order_id: str, name: str) -> bool:
+    """Whether an event's id is one that `event_id` makes for an order and an event's name, of parts such as a code."""
+    return event_id == f"{order_id}:{name}" or (
+        event_id.startswith(f"{order_id}:{name}:")
+        and all(map(_PART.fullmatch, event_id.removeprefix(f"{order_id}:{name}:").split(":")))
+    )
 
 
 MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"

@@ -50,7 +50,7 @@ def printed(amount: int, currency: str) -> str:
 
 def _known(currency: str) -> str:
     if currency not in DECIMALS:
-        raise UnknownCurrency(f"{currency} is no currency of ISO 4217")
+        raise UnknownCurrency("no currency of ISO 4217")
     return currency
 
 

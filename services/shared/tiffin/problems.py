@@ -8,6 +8,8 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
+from tiffin.models import why
+
 CONTENT_TYPE = "application/problem+json"
 TYPE_BASE = "https://tiffin.example/problems/"
 
@@ -144,7 +146,7 @@ def install(app: APIGatewayRestResolver) -> None:
     @app.exception_handler(RequestValidationError)
     def invalid(error: RequestValidationError) -> "Response[str]":
         # `input` and `ctx` repeat what the client sent, personal data included: only place and reason go back.
-        errors = [{"pointer": _pointer(e["loc"]), "reason": e["msg"]} for e in error.errors()]
+        errors = [{"pointer": _pointer(e["loc"]), "reason": why(e)} for e in error.errors()]
         malformed = any(e["type"] == "json_invalid" for e in error.errors())
         if malformed:
             return malformed_json().response()

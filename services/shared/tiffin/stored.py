@@ -4,6 +4,7 @@ A request is judged once, when it comes in. A row is only read: what its reader 
 everything else is taken as it is.
 """
 
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -48,8 +49,7 @@ def reading(kind: str, row_id: str) -> Iterator[None]:
     except ValidationError as error:
         why = faults(error)
     except KeyError as error:
-        # The name of a member that is missing.
-        why = f"no {error.args[0]}"
+        why = _missing(error)
     except (ValueError, TypeError, AttributeError, ArithmeticError) as error:
         why = type(error).__name__
     else:
@@ -57,6 +57,13 @@ def reading(kind: str, row_id: str) -> Iterator[None]:
     logger.error("A stored row cannot be read", kind=kind, row_id=row_id, reason=why)
     metrics.add_metric("RowsUnreadable", MetricUnit.Count, 1)
     raise UnreadableRow(kind, row_id, why) from None
+
+
+def _missing(error: KeyError) -> str:
+    """Which member is missing, if its name is written in the code that looked for it; a value looked up is not told."""
+    frames = list(traceback.walk_tb(error.__traceback__))
+    written = frames[-1][0].f_code.co_consts if frames else ()
+    return f"no {error.args[0]}" if error.args and error.args[0] in written else "something that nobody here knows"
 
 
 def read(model: type[Row], row: Mapping[str, Any], *, kind: str, row_id: str) -> Row:

@@ -4,6 +4,7 @@ Source of the categories: Unicode Standard Annex #44, "General_Category Values" 
 forms: Annex #15, "Unicode Normalization Forms".
 """
 
+import re
 import unicodedata
 
 # What opens, closes or overrides a direction. The marks U+200E, U+200F and U+061C are not among them: they turn no text
@@ -11,6 +12,8 @@ import unicodedata
 _REORDERING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 # Letters and symbols by category that show as nothing: the Hangul fillers, Braille's blank, music's empty note.
 _BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800\U0001d159")
+# What mail programs make a link of: an address, or a name with a top-level domain. `States.TaskFailed` is none.
+_LINK = re.compile(r"://|@|\bwww\.|\w\.(?:[a-z]{2,}|[A-Z]{2,})\b")
 # Controls, formats, marks, and spaces.
 _UNSEEN = frozenset({"Cc", "Cf", "Mn", "Mc", "Me", "Zl", "Zp", "Zs"})
 
@@ -42,3 +45,8 @@ def is_visible(text: str) -> bool:
     Characters that this Python does not know yet count as visible: next year's emoji is nobody's fault.
     """
     return any(c not in _BLANK and unicodedata.category(c) not in _UNSEEN for c in text)
+
+
+def is_sentence(text: str) -> bool:
+    """Whether a text can be repeated to anybody as it is: it shows, on one line, plainly, and nothing in it is a link."""
+    return is_visible(text) and is_plain(text) and "\n" not in text and _LINK.search(text) is None

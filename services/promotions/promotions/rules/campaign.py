@@ -7,29 +7,17 @@ first there does matter: a customer's codes are the same in any order of events 
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from tiffin.discounts import Discount
 from tiffin.models import BaseModel
 from tiffin.moments import Moment
 from tiffin.money import Money
 
 from promotions.model import Budget, Grant, History, Terms
-
-_EARLIEST, _LATEST = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
-
-
-def _of_this_century(moment: datetime) -> datetime:
-    if not _EARLIEST <= moment < _LATEST:
-        raise ValueError(f"a campaign's dates lie between {_EARLIEST.year} and {_LATEST.year}")
-    return moment
-
-
-Date = Annotated[Moment, AfterValidator(_of_this_century)]
 
 
 class Campaign(BaseModel):
@@ -51,9 +39,9 @@ class Campaign(BaseModel):
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
     prefix: Annotated[str, Field(pattern=r"^[A-Z0-9]{2,20}$")]
-    starts_at: Date
-    ends_at: Date
-    expires_at: Date
+    starts_at: Moment
+    ends_at: Moment
+    expires_at: Moment
     budget: Annotated[int, Field(ge=1, le=1_000_000_000)]
     per_customer: Annotated[int, Field(ge=1, le=10)]
     minimum_order: Money
