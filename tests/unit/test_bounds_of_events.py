@@ -237,9 +237,7 @@ class TestMails:
             (("data", "total", "currency"), "XXX"),
         ],
     )
-    def test_a_forged_event_becomes_no_mail(
-        self, monkeypatch: pytest.MonkeyPatch, place: Place, value: str
-    ) -> None:
+    def test_a_forged_event_becomes_no_mail(self, monkeypatch: pytest.MonkeyPatch, place: Place, value: str) -> None:
         def told(*_: Any) -> None:
             raise AssertionError
 

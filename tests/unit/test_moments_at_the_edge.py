@@ -1,7 +1,7 @@
 """Moments at the edges: of the calendar, where nothing derived overflows, and of what an event may say, 2020 to 2100.
 
-Food that was delivered in year 9999 is nonsense, and a code that expires then is a gift for life: the event that says so
-is set aside. What was calculated or stored of such moments counts as the first or the last that there is.
+Food that was delivered in year 9999 is nonsense, and a code that expires then is a gift for life: the event that says
+so is set aside. What was calculated or stored of such moments counts as the first or the last that there is.
 """
 
 import json

@@ -29,7 +29,8 @@ class EventMetadata(BaseModel):
     """What is true of every event.
 
     Attributes:
-        event_id: see `names`; derived from what happened to what, so that a retried announcement is recognisably the same event.
+        event_id: derived from what happened to what (see `names`), so that a retried announcement is recognisably the
+            same event.
         event_version: version of the shape of `data`; a breaking change is a new number.
         occurred_at: when it happened, RFC 3339 in UTC.
         order_id: the order that the event belongs to.

@@ -48,5 +48,5 @@ def is_visible(text: str) -> bool:
 
 
 def is_sentence(text: str) -> bool:
-    """Whether a text can be repeated to anybody as it is: it shows, on one line, plainly, and nothing in it is a link."""
+    """Whether a text can be repeated to anybody as it is: one line, plain, with something to see and no link."""
     return is_visible(text) and is_plain(text) and "\n" not in text and _LINK.search(text) is None

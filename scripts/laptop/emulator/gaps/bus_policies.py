@@ -130,7 +130,7 @@ def _role_of(principal: Any) -> Any:
     return role["Arn"] if role else principal
 
 
-# --- The policy, as CloudFormation makes it: a statement per resource --------------------------------------------------
+# --- The policy, as CloudFormation makes it: a statement per resource -------------------------------------------------
 
 
 def _create(logical_id: str, props: dict[str, Any], stack_name: str) -> tuple[str, dict[str, str]]:

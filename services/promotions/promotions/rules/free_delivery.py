@@ -9,10 +9,10 @@ for two codes, of two periods that meet.
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 
-from tiffin.discounts import FreeDelivery
+from tiffin.discounts import CURRENCY, FreeDelivery
 from tiffin.moments import later, utc
 
-from promotions.model import CURRENCY, Grant, History, Terms, euros
+from promotions.model import Grant, History, Terms, euros
 
 FIRST_DAY = date(2026, 1, 1)
 PERIOD_DAYS = 30
