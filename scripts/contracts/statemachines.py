@@ -2,8 +2,8 @@
 
 `sam validate --lint` does not look into a `DefinitionUri` file. So each definition is put inline into a template of one
 resource, for cfn-lint's own validator of the States Language (rule E3601), and what that does not see is checked here:
-where transitions lead, which variables can be unassigned where they are read, whether JSONata parses, and what Tiffin
-promises (comments, timeouts, known events).
+where transitions lead, which variables can be unassigned where they are read, whether JSONata parses, whether arguments
+are what the service takes, and what Tiffin promises (comments, timeouts, known events).
 """
 
 import json
@@ -19,7 +19,7 @@ from cfnlint.rules import Rules
 from cfnlint.runner import Runner, run_template_by_data
 from jsonata.parser import Parser
 
-from . import schemas
+from . import arguments, schemas
 from .layout import no_duplicates
 
 STATEMACHINES = Path(__file__).resolve().parents[2] / "statemachines"
@@ -28,7 +28,8 @@ STATEMACHINES = Path(__file__).resolve().parents[2] / "statemachines"
 PROMISED_TIMEOUTS = {"order.asl.json": 10800}
 
 _SUBSTITUTION = re.compile(r"\$\{(\w+)\}")
-_EXPRESSION = re.compile(r"^\s*\{%(.*)%\}\s*$", re.DOTALL)
+# "Transforming data with JSONata in Step Functions": no space before the first mark and none after the last.
+_EXPRESSION = re.compile(r"\A\{%(.*)%\}\Z", re.DOTALL)
 # Step Functions developer guide, "Transforming data with JSONata in Step Functions": JSONata's own functions but for
 # $eval, and these. jsonata.org, "Function library".
 _STEP_FUNCTIONS_ADDS = frozenset({"partition", "range", "hash", "random", "uuid", "parse"})
@@ -131,6 +132,7 @@ def _scope(machine: dict[str, Any], outer: frozenset[str], somewhere: frozenset[
                 yield Finding(name, f"leads to {edge.target!r}, which is no state here")
         if not state.get("Comment"):
             yield Finding(name, "no Comment")
+        yield from (Finding(name, message) for message in arguments.check(state))
         yield from _errors_handled(name, state)
         yield from _announcements(name, state)
 

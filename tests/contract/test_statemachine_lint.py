@@ -18,7 +18,7 @@ MACHINE: dict[str, Any] = {
         "Ask": {
             "Comment": "Ask the function.",
             "Type": "Task",
-            "Resource": "arn:aws:states:::lambda:invoke",
+            "Resource": "arn:${Partition}:states:::lambda:invoke",
             "Arguments": {"FunctionName": "${FunctionArn}", "Payload": "{% $states.input %}"},
             "Retry": [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "JitterStrategy": "FULL"}],
             "Catch": [
@@ -41,7 +41,7 @@ MACHINE: dict[str, Any] = {
         "Announce": {
             "Comment": "Tell.",
             "Type": "Task",
-            "Resource": "arn:aws:states:::events:putEvents",
+            "Resource": "arn:${Partition}:states:::events:putEvents",
             "Arguments": {
                 "Entries": [
                     {
@@ -97,7 +97,17 @@ def state(name: str, *path: str | int, to: Any) -> Break:
     return put("States", name, *path, to=to)
 
 
+def aws_sdk(call: str, **arguments: Any) -> Break:
+    """A change that lets `Ask` call a service by the SDK's integration."""
+
+    def change(machine: Any) -> None:
+        machine["States"]["Ask"] |= {"Resource": f"arn:${{Partition}}:states:::aws-sdk:{call}", "Arguments": arguments}
+
+    return change
+
+
 ENTRY = ("Arguments", "Entries", 0)
+GET: dict[str, Any] = {"TableName": "orders", "Key": {"order_id": {"S": "ord_1"}}}
 BROKEN: list[tuple[str, Break, str, str]] = [
     ("unknown field", state("Ask", "Nxet", to="Stop"), "Ask", "'Nxet' was unexpected"),
     ("JSONPath field", state("Ask", "Parameters", to={}), "Ask", "'Parameters' was unexpected"),
@@ -149,6 +159,46 @@ BROKEN: list[tuple[str, Break, str, str]] = [
     ("no event name", state("Announce", *ENTRY, "DetailType", to=None), "Announce", "None, which has no contract"),
     ("another's event", state("Announce", *ENTRY, "DetailType", to="PaymentCaptured"), "Announce",
      "not as its contract says"),
+    ("a literal partition", state("Ask", "Resource", to="arn:aws:states:::lambda:invoke"), "Ask",
+     "Resource: a literal partition"),
+    ("a literal partition elsewhere", state("Ask", "Arguments", "FunctionName", to="arn:aws-cn:lambda:x"), "Ask",
+     "Arguments/FunctionName: a literal partition"),
+    ("a function by itself", state(
+        "Ask", "Resource", to="arn:${Partition}:lambda:eu-central-1:123456789012:function:x"),
+     "Ask", "is no service integration"),
+    ("an integration without a list", state("Ask", "Resource", to="arn:${Partition}:states:::sns:publish"), "Ask",
+     "sns:publish has no list of documented fields"),
+    ("no such service", aws_sdk("cosmosdb:getItem"), "Ask", "no service 'cosmosdb'"),
+    ("no such operation", aws_sdk("dynamodb:findItem"), "Ask", "no operation 'FindItem' of dynamodb"),
+    ("an operation's capital", aws_sdk("dynamodb:GetItem"), "Ask", "GetItem begins with a small letter"),
+    ("an unknown field", state("Ask", "Arguments", "Colour", to="red"), "Ask", "Arguments: Colour is unknown"),
+    ("a field's capital", state("Ask", "Arguments", "payload", to={}), "Ask",
+     "payload is unknown; it is spelled Payload"),
+    ("an undocumented field", state("Ask", "Arguments", "LogType", to="Tail"), "Ask",
+     "LogType is documented nowhere for lambda:invoke"),
+    ("an entry's undocumented field", state("Announce", *ENTRY, "TraceHeader", to="{% $told %}"), "Announce",
+     "Arguments/Entries/0: TraceHeader is documented nowhere for events:putEvents"),
+    ("a field that is needed", state("Ask", "Arguments", "FunctionName", to=None), "Ask", "FunctionName is missing"),
+    ("an entry's field that is needed", state("Announce", *ENTRY, "Detail", to=None), "Announce", "Detail is missing"),
+    ("a number for a text", state("Announce", *ENTRY, "Source", to=7), "Announce", "Source: 7 is no string"),
+    ("a text for a list", state("Announce", *ENTRY, "Resources", to="arn"), "Announce", "'arn' is no list"),
+    ("a text for a boolean", aws_sdk("dynamodb:getItem", **GET | {"ConsistentRead": "true"}), "Ask",
+     "ConsistentRead: 'true' is no boolean"),
+    ("a number for a boolean", aws_sdk("dynamodb:getItem", **GET | {"ConsistentRead": 1}), "Ask",
+     "ConsistentRead: 1 is no boolean"),
+    ("a boolean for a number", aws_sdk("dynamodb:query", TableName="orders", Limit=True), "Ask",
+     "Limit: True is no integer"),
+    ("a number out of range", aws_sdk("dynamodb:query", TableName="orders", Limit=0), "Ask", "Limit: 0, fewer than 1"),
+    ("a value of a set", aws_sdk("dynamodb:getItem", **GET | {"ReturnConsumedCapacity": "SOME"}), "Ask",
+     "ReturnConsumedCapacity: is none of"),
+    ("a bare value in a key", aws_sdk("dynamodb:getItem", **GET | {"Key": {"order_id": "ord_1"}}), "Ask",
+     "Key/order_id: 'ord_1' is no structure"),
+    ("a type that DynamoDB has not", aws_sdk("dynamodb:getItem", **GET | {"Key": {"order_id": {"T": "ord_1"}}}), "Ask",
+     "Key/order_id: T is unknown"),
+    ("an API's own spelling", aws_sdk("sfn:startExecution", stateMachineArn="x"), "Ask",
+     "stateMachineArn is unknown; it is spelled StateMachineArn"),
+    ("an expression after a space", state("Announce", *ENTRY, "Detail", "data", to=" {% $told %}"), "Announce",
+     "whole string"),
     ("two entries", state("Announce", "Arguments", "Entries", to=[
         {"Source": "tiffin.orders", "DetailType": "OrderAccepted"}] * 2), "Announce", "announces 2 events"),
 ]  # fmt: skip
@@ -164,6 +214,23 @@ def test_a_broken_machine_is_refused(change: Break, where: str, says: str) -> No
     change(machine)
     findings = lint(json.dumps(machine), "broken.asl.json")
     assert [f for f in findings if f.state == where and says in f.message], findings
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        aws_sdk("dynamodb:getItem", **GET),
+        aws_sdk("dynamodb:getItem.waitForTaskToken", **GET | {"Key": "{% $states.input %}"}),
+        aws_sdk("dynamodb:getItem", **GET | {"ConsistentRead": "{% true %}"}),
+        aws_sdk("sfn:startExecution", StateMachineArn="${UnwindWorkflowArn}", Input="{}"),
+        aws_sdk("eventbridge:putEvents", Entries=[{"Detail": "{}", "TraceHeader": "Root=1"}]),
+        state("Ask", "Arguments", "Payload", to=["anything", 1]),
+    ],
+)
+def test_sound_arguments_pass(change: Break) -> None:
+    machine = copy.deepcopy(MACHINE)
+    change(machine)
+    assert lint(json.dumps(machine), "sound.asl.json") == []
 
 
 def test_broken_json_is_refused() -> None:
