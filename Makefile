@@ -7,6 +7,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
 ASYNCAPI := scripts/asyncapi/node_modules
+JSONATA := scripts/jsonata-js/node_modules
+# The reference implementation of JSONata is asked where there is Node; without Node its tests say that they are skipped.
+REFERENCE := $(if $(shell command -v npm),$(JSONATA)/.package-lock.json)
 # What the tools that read the code need to find in it.
 PATHS := services/shared:services/orders:services/payments:services/promotions:services/notifications:services/observability:scripts
 # The caller's AWS settings never reach these targets: what talks to AWS is `sam deploy`, typed by hand.
@@ -53,27 +56,29 @@ trace: $(VENV)/ready ## where an order is, and why: make trace ORDER=ord_... [HT
 stats: $(VENV)/ready ## how long orders take to each status, and events to each consumer
 	@$(BIN)/python scripts/stats.py
 
-test: $(VENV)/ready ## unit, contract, workflow and end-to-end tests
+test: $(VENV)/ready $(REFERENCE) ## unit, contract, workflow and end-to-end tests
 	$(BIN)/pytest
 
 check: style ## before each commit: style, and the unit tests without the long generated ones
 	$(BIN)/pytest tests/unit -m "not generated"
 
-unit: $(VENV)/ready ## the tests that need no emulator
+unit: $(VENV)/ready $(REFERENCE) ## the tests that need no emulator
 	$(BIN)/pytest tests/unit tests/contract
 
-style: $(VENV)/ready ## format, lint, types, imports, workflows, contracts
+style: $(VENV)/ready ## format, lint, types, imports, workflows, templates, contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	PYTHONPATH=$(PATHS) $(BIN)/lint-imports --no-logo
 	$(BIN)/python scripts/lint_statemachines.py
+	$(BIN)/python scripts/lint_templates.py
 	$(BIN)/python scripts/render_workflows.py --check
 	$(BIN)/python scripts/event_contracts.py compare
 	$(BIN)/python scripts/render_events.py --check
 
-lint: style $(ASYNCAPI)/.package-lock.json ## style, templates, the catalogue of events
+lint: style $(ASYNCAPI)/.package-lock.json ## style, templates as written and as deployed, the catalogue of events
 	$(BIN)/cfn-lint template.yaml services/*/template.yaml
+	$(BIN)/python scripts/lint_templates.py --schemas
 	AWS_DEFAULT_REGION=eu-central-1 sh -ec 'for t in template.yaml services/*/template.yaml; do $(BIN)/sam validate --lint --template $$t; done'
 	@# It reports its use to its makers unless told that it runs in CI, and notes that in the home directory unless told where.
 	CI=true ASYNCAPI_METRICS_CONFIG_PATH=$(ASYNCAPI)/.metrics \
@@ -92,7 +97,7 @@ lock: $(VENV)/ready ## resolve the dependencies anew and pin them with hashes
 	  -c requirements-dev.txt services/shared/requirements.in -o services/shared/requirements.txt
 
 clean: ## forget the environment and everything built
-	rm -rf $(VENV) $(ASYNCAPI) .aws-sam .tiffin build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(ASYNCAPI) $(JSONATA) .aws-sam .tiffin build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 # uv is itself one of the locked packages: pip installs just that one, by its hash, and uv the rest.
 $(VENV)/ready: requirements-dev.txt
@@ -104,7 +109,7 @@ $(VENV)/ready: requirements-dev.txt
 	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements-dev.txt
 	@touch $@
 
-# The AsyncAPI CLI is a Node package; Node is needed for this step alone.
-$(ASYNCAPI)/.package-lock.json: scripts/asyncapi/package-lock.json
-	@npm ci --silent --prefix scripts/asyncapi
+# The AsyncAPI CLI and the reference JSONata are Node packages, each by its own lock.
+%/node_modules/.package-lock.json: %/package-lock.json
+	@npm ci --silent --prefix $*
 	@touch $@

@@ -1,0 +1,93 @@
+"""What a resource is called once it is made: its name, what `Ref` answers, and its attributes.
+
+The CloudFormation user guide has a page for each type; "Return values" says what `Ref` and `Fn::GetAtt` answer.
+"""
+
+from typing import NamedTuple
+
+_ARN = "arn:{partition}:%s:{region}:{account}:%s"
+
+
+class Made(NamedTuple):
+    """What is known of a type.
+
+    Attributes:
+        ref: what `Ref` answers; `{name}` is the name that the template gives, or CloudFormation makes.
+        attributes: what `Fn::GetAtt` answers.
+        longest: the longest name that the service takes, to which CloudFormation cuts the one that it makes.
+    """
+
+    ref: str = "{name}"
+    attributes: dict[str, str] = {}  # noqa: RUF012
+    longest: int = 255
+
+
+# The property by which a resource is named, where a template names it itself.
+NAMED_BY = {
+    "AWS::ApiGateway::RestApi": "Name",
+    "AWS::ApiGateway::Stage": "StageName",
+    "AWS::Budgets::Budget": "Budget.BudgetName",
+    "AWS::CloudWatch::Alarm": "AlarmName",
+    "AWS::CloudWatch::CompositeAlarm": "AlarmName",
+    "AWS::CloudWatch::Dashboard": "DashboardName",
+    "AWS::DynamoDB::Table": "TableName",
+    "AWS::Events::Archive": "ArchiveName",
+    "AWS::Events::EventBus": "Name",
+    "AWS::Events::Rule": "Name",
+    "AWS::IAM::ManagedPolicy": "ManagedPolicyName",
+    "AWS::IAM::Role": "RoleName",
+    "AWS::Lambda::Function": "FunctionName",
+    "AWS::Lambda::LayerVersion": "LayerName",
+    "AWS::Logs::LogGroup": "LogGroupName",
+    "AWS::Logs::QueryDefinition": "Name",
+    "AWS::SES::ConfigurationSet": "Name",
+    "AWS::SNS::Topic": "TopicName",
+    "AWS::SQS::Queue": "QueueName",
+    "AWS::Scheduler::Schedule": "Name",
+    "AWS::SecretsManager::Secret": "Name",
+    "AWS::StepFunctions::StateMachine": "StateMachineName",
+    "AWS::XRay::Group": "GroupName",
+    "AWS::XRay::SamplingRule": "SamplingRule.RuleName",
+}
+
+TYPES = {
+    "AWS::ApiGateway::Deployment": Made("{id}"),
+    "AWS::ApiGateway::RestApi": Made("{id}", {"RestApiId": "{id}", "RootResourceId": "{id}"}),
+    "AWS::CloudFormation::Stack": Made(_ARN % ("cloudformation", "stack/{name}/{uuid}"), longest=128),
+    "AWS::CloudWatch::Alarm": Made(attributes={"Arn": _ARN % ("cloudwatch", "alarm:{name}")}),
+    "AWS::DynamoDB::Table": Made(
+        attributes={
+            "Arn": _ARN % ("dynamodb", "table/{name}"),
+            "StreamArn": _ARN % ("dynamodb", "table/{name}/stream/2026-05-04T18:30:00.000"),
+        }
+    ),
+    "AWS::Events::Archive": Made(attributes={"Arn": _ARN % ("events", "archive/{name}")}, longest=48),
+    "AWS::Events::EventBus": Made(attributes={"Arn": _ARN % ("events", "event-bus/{name}"), "Name": "{name}"}),
+    "AWS::Events::Rule": Made(attributes={"Arn": _ARN % ("events", "rule/{bus}{name}")}, longest=64),
+    "AWS::IAM::Role": Made(attributes={"Arn": "arn:{partition}:iam::{account}:role/{name}"}, longest=64),
+    "AWS::Lambda::Function": Made(attributes={"Arn": _ARN % ("lambda", "function:{name}")}, longest=64),
+    "AWS::Lambda::LayerVersion": Made(
+        _ARN % ("lambda", "layer:{name}:1"),
+        {"Arn": _ARN % ("lambda", "layer:{name}:1"), "LayerVersionArn": _ARN % ("lambda", "layer:{name}:1")},
+    ),
+    "AWS::Logs::LogGroup": Made(attributes={"Arn": _ARN % ("logs", "log-group:{name}:*")}),
+    "AWS::Logs::QueryDefinition": Made("{id}", {"QueryDefinitionId": "{id}"}),
+    "AWS::SNS::Topic": Made(
+        _ARN % ("sns", "{name}"), {"TopicArn": _ARN % ("sns", "{name}"), "TopicName": "{name}"}, longest=256
+    ),
+    "AWS::SQS::Queue": Made(
+        "https://sqs.{region}.amazonaws.com/{account}/{name}",
+        {
+            "Arn": _ARN % ("sqs", "{name}"),
+            "QueueName": "{name}",
+            "QueueUrl": "https://sqs.{region}.amazonaws.com/{account}/{name}",
+        },
+        longest=80,
+    ),
+    "AWS::Scheduler::Schedule": Made(attributes={"Arn": _ARN % ("scheduler", "schedule/default/{name}")}, longest=64),
+    "AWS::StepFunctions::StateMachine": Made(
+        _ARN % ("states", "stateMachine:{name}"),
+        {"Arn": _ARN % ("states", "stateMachine:{name}"), "Name": "{name}"},
+        longest=80,
+    ),
+}
