@@ -1,0 +1,224 @@
+"""What protects and is not needed to run: all in the templates that a working order would never miss."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from contracts.cloudformation import deploy, transformed
+
+DAY = 24 * 60 * 60
+RESOURCES = {path: template["Resources"] for path, template in transformed().items()}
+
+
+class Made:
+    """A resource as SAM has made it, beside those of the same template.
+
+    Attributes:
+        name: its logical id.
+        whole: it with its policies; `own` are its properties.
+    """
+
+    def __init__(self, path: str, name: str) -> None:
+        self.path, self.name, self.whole = path, name, RESOURCES[path][name]
+        self.own: dict[str, Any] = self.whole.get("Properties", {})
+
+    def follow(self, reference: dict[str, Any]) -> "Made":
+        """The resource that a `Ref` or a `Fn::GetAtt` means."""
+        [target] = reference.values()
+        return Made(self.path, target if isinstance(target, str) else target[0])
+
+    def beside(self, kind: str) -> Iterator["Made"]:
+        """The resources of a type in the same template."""
+        yield from (Made(self.path, name) for name, one in RESOURCES[self.path].items() if one["Type"] == kind)
+
+
+def each(kind: str) -> Callable[[Any], Any]:
+    """Let a test see every resource of a type; there are some, or the test is about nothing."""
+    found = [
+        pytest.param(Made(path, name), id=f"{path.removesuffix('/template.yaml').removeprefix('services/')}/{name}")
+        for path, resources in RESOURCES.items()
+        for name, one in resources.items()
+        if one["Type"] == kind
+    ]
+    assert found, kind
+    return pytest.mark.parametrize("made", found)
+
+
+def fed(queue: Made) -> list[Made]:
+    """The mappings that read a queue."""
+    mappings = queue.beside("AWS::Lambda::EventSourceMapping")
+    return [mapping for mapping in mappings if mapping.follow(mapping.own["EventSourceArn"]).name == queue.name]
+
+
+def statements(node: Any) -> Iterator[dict[str, Any]]:
+    """Every statement of every policy document below a node, those that stand behind a condition too."""
+    if isinstance(node, dict) and "Effect" in node:
+        yield node
+    elif isinstance(node, dict | list):
+        for inner in node.values() if isinstance(node, dict) else node:
+            yield from statements(inner)
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+@each("AWS::Lambda::EventSourceMapping")
+def test_one_bad_message_brings_back_no_other(made: Made) -> None:
+    assert made.own["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+@each("AWS::Lambda::EventSourceMapping")
+def test_a_mapping_of_a_stream_gives_nothing_up_unseen(made: Made) -> None:
+    if "StreamArn" in str(made.own["EventSourceArn"]):
+        assert made.own["BisectBatchOnFunctionError"] is True
+        assert (made.own["MaximumRetryAttempts"], made.own["MaximumRecordAgeInSeconds"]) == (-1, 6 * 60 * 60)
+        assert made.own["StartingPosition"] == "TRIM_HORIZON"
+        dead = made.follow(made.own["DestinationConfig"]["OnFailure"]["Destination"])
+        assert (dead.whole["Type"], "DeadLetterQueue" in dead.name) == ("AWS::SQS::Queue", True)
+
+
+@each("AWS::SQS::Queue")
+def test_a_queue_is_encrypted_and_either_has_a_dead_letter_queue_or_is_one(made: Made) -> None:
+    assert made.own["SqsManagedSseEnabled"] is True
+    if made.name.endswith("DeadLetterQueue"):
+        assert "RedrivePolicy" not in made.own
+        assert fed(made) == []
+        assert made.own["MessageRetentionPeriod"] == 14 * DAY
+    else:
+        redrive = made.own["RedrivePolicy"]
+        assert made.follow(redrive["deadLetterTargetArn"]).name == made.name.removesuffix("Queue") + "DeadLetterQueue"
+        assert redrive["maxReceiveCount"] == 5
+        assert made.own["MessageRetentionPeriod"] == 7 * DAY
+
+
+@each("AWS::SQS::Queue")
+def test_a_message_comes_back_when_its_function_has_surely_ended(made: Made) -> None:
+    """Six times its timeout (Lambda developer guide, "Using Lambda with Amazon SQS")."""
+    if not made.name.endswith("DeadLetterQueue"):
+        [mapping] = fed(made)
+        assert made.own["VisibilityTimeout"] == 6 * mapping.follow(mapping.own["FunctionName"]).own["Timeout"]
+
+
+@each("AWS::SQS::QueuePolicy")
+def test_a_queue_takes_messages_from_its_rule_alone(made: Made) -> None:
+    of = [made.follow(queue).name for queue in made.own["Queues"]]
+    allowing = [one for one in statements(made.own) if one["Effect"] == "Allow"]
+    for statement in allowing:
+        assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+        assert statement["Action"] == "sqs:SendMessage"
+        assert {made.follow(arn).name for arn in listed(statement["Resource"])} == set(of)
+        source = made.follow(statement["Condition"]["ArnEquals"]["aws:SourceArn"])
+        assert source.whole["Type"] == "AWS::Events::Rule"
+        targets = [target for target in source.own["Targets"] if "DeadLetterConfig" in target]
+        reached = {made.follow(t["DeadLetterConfig"]["Arn"]).name for t in targets} | {
+            made.follow(t["Arn"]).name for t in targets
+        }
+        assert set(of) <= reached
+    assert allowing
+
+
+@each("AWS::Events::Rule")
+def test_a_rule_tries_for_a_day_and_keeps_what_it_could_not_deliver(made: Made) -> None:
+    for target in made.own["Targets"]:
+        assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": DAY, "MaximumRetryAttempts": 185}
+        assert made.follow(target["DeadLetterConfig"]["Arn"]).name.endswith("DeadLetterQueue")
+
+
+@each("AWS::DynamoDB::Table")
+def test_a_table_is_encrypted_and_can_be_put_back_to_any_second_or_can_be_filled_anew(made: Made) -> None:
+    # Menus are loaded from a file, and what was told is forgotten after a while.
+    if made.name not in {"MenusTable", "SentTable"}:
+        assert made.own["SSESpecification"] == {"SSEEnabled": True}
+        assert made.own["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert made.own["BillingMode"] == "PAY_PER_REQUEST"
+
+
+@each("AWS::DynamoDB::Table")
+def test_a_table_outlives_its_stack_or_holds_nothing_that_is_missed(made: Made) -> None:
+    # Beside those two: the sandbox stands for the gateway's own side, and its money is none.
+    if made.name not in {"MenusTable", "SentTable", "SandboxLedgerTable"}:
+        assert made.whole["DeletionPolicy"] == "RetainExceptOnCreate"
+        assert made.whole["UpdateReplacePolicy"] == "Retain"
+
+
+@each("AWS::IAM::Role")
+def test_a_role_names_what_it_may_do_and_to_what(made: Made) -> None:
+    for statement in statements(made.own["Policies"]) if "Policies" in made.own else []:
+        for action in listed(statement["Action"]):
+            assert "*" not in action
+        if "*" in listed(statement["Resource"]):
+            # X-Ray and the list of streams know no resource (Service authorization reference).
+            known = {"xray:", "dynamodb:ListStreams"}
+            assert all(any(action.startswith(one) for one in known) for action in listed(statement["Action"]))
+
+
+@each("AWS::IAM::Role")
+def test_a_role_is_taken_by_a_service_and_by_nobody_else(made: Made) -> None:
+    for statement in statements(made.own["AssumeRolePolicyDocument"]):
+        [(kind, services)] = statement["Principal"].items()
+        assert kind == "Service"
+        assert all(service.endswith(".amazonaws.com") for service in listed(services))
+
+
+@each("AWS::CloudWatch::Alarm")
+def test_an_alarm_tells_somebody_and_names_its_runbook(made: Made) -> None:
+    assert made.own["AlarmActions"] == made.own["OKActions"] == [{"Ref": "AlarmTopic"}]
+    assert "/${RunbooksUrl}/" in made.own["AlarmDescription"]["Fn::Sub"].replace("Runbook: ", "/")
+
+
+@each("AWS::CloudWatch::Alarm")
+def test_an_alarm_of_dead_letters_counts_those_that_lie_there(made: Made) -> None:
+    if made.name.endswith("DeadLetters"):
+        counted = ("Namespace", "MetricName", "Statistic", "Threshold", "ComparisonOperator", "EvaluationPeriods")
+        assert [made.own[key] for key in counted] == [
+            "AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", 0, "GreaterThanThreshold", 1,
+        ]  # fmt: skip
+        [dimension] = made.own["Dimensions"]
+        assert (dimension["Name"], "DeadLetterQueue" in str(dimension["Value"])) == ("QueueName", True)
+
+
+def test_every_dead_letter_queue_has_an_alarm_of_its_own() -> None:
+    stacks = deploy(transformed(), "tiffin")
+    queues = [
+        f"{stack.name}-{name}-"
+        for stack in stacks
+        for _, name, kind, _ in stack.resources()
+        if kind == "AWS::SQS::Queue" and name.endswith("DeadLetterQueue")
+    ]
+    watched = [
+        str(own["Dimensions"][0]["Value"])
+        for stack in stacks
+        for _, _, kind, own in stack.resources()
+        if kind == "AWS::CloudWatch::Alarm" and own.get("MetricName") == "ApproximateNumberOfMessagesVisible"
+    ]
+    assert {queue: sum(name.startswith(queue) for name in watched) for queue in queues} == dict.fromkeys(queues, 1)
+
+
+@each("AWS::Lambda::Function")
+def test_a_function_is_traced_and_logs_where_its_service_does(made: Made) -> None:
+    assert made.own["TracingConfig"] == {"Mode": "Active"}
+    assert made.own["LoggingConfig"] == {"LogGroup": {"Ref": "Logs"}}
+    variables = made.own["Environment"]["Variables"]
+    assert variables["POWERTOOLS_TRACER_CAPTURE_RESPONSE"] == "false"
+    assert variables["POWERTOOLS_SERVICE_NAME"] == made.path.split("/")[1]
+    assert variables["LOG_LEVEL"] == "INFO"
+
+
+@each("AWS::Logs::LogGroup")
+def test_log_lines_are_forgotten_after_a_while(made: Made) -> None:
+    assert made.own["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+@each("AWS::ApiGateway::Stage")
+def test_an_api_is_traced_and_throttled(made: Made) -> None:
+    assert made.own["TracingEnabled"] is True
+    [setting] = made.own["MethodSettings"]
+    assert (setting["ResourcePath"], setting["HttpMethod"]) == ("/*", "*")
+    assert {"ThrottlingBurstLimit", "ThrottlingRateLimit"} <= setting.keys()
+
+
+@each("AWS::StepFunctions::StateMachine")
+def test_an_execution_is_traced_and_kept_for_ninety_days(made: Made) -> None:
+    assert made.own["TracingConfiguration"] == {"Enabled": True}
+    assert made.own["StateMachineType"] == "STANDARD"
