@@ -15,6 +15,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from .. import private
+
 PATH_ENV = "TIFFIN_RECORD"
 """Environment variable: where the file is."""
 LIMIT_ENV = "TIFFIN_RECORD_LIMIT"
@@ -76,7 +78,12 @@ class Record:
 
     def __init__(self, path: Path, limit: int = DEFAULT_LIMIT) -> None:
         self.path, self._limit = path, limit
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # SQLite gives its companions the file's own mode, if it makes them anew.
+        for companion in (path.with_name(path.name + end) for end in ("-wal", "-shm")):
+            with contextlib.suppress(FileNotFoundError):
+                companion.chmod(0o600)
+        private.file(path)
         with contextlib.closing(_open(path)) as connection:
             connection.executescript(_SCHEMA)
         self._written = 0
