@@ -6,11 +6,15 @@ It prints where everything is, and requests to try, and ends. `make down` stops 
 """
 
 import argparse
+import shlex
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 from laptop import AlreadyRunning, EmulatorError, Stack
+from laptop.environment import STATE_DIR
+from laptop.stack import AWS_ENV
 from rich.console import Console
 from rich.markup import escape
 
@@ -55,6 +59,12 @@ def _something_to_eat(stack: Stack) -> tuple[str, str]:
     return item["restaurant_id"]["S"], item["dishes"]["L"][0]["M"]["dish_id"]["S"]
 
 
+def _from_here(path: Path) -> str:
+    """A path as a shell takes it, short if it lies below where we are."""
+    here = Path.cwd()
+    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
+
+
 def show(stack: Stack, console: Console) -> None:
     """Print where everything is and what to try."""
     console.print()
@@ -62,6 +72,11 @@ def show(stack: Stack, console: Console) -> None:
         console.print(f"[bold]{name:<24}[/bold] {escape(value)}", soft_wrap=True, highlight=False)
     console.print()
     console.print(escape(requests_to_try(stack)), soft_wrap=True, highlight=False)
+    console.print(
+        f"AWS's own tools, in a shell of their own: export $(cat {_from_here(STATE_DIR / AWS_ENV)})",
+        soft_wrap=True,
+        highlight=False,
+    )
     console.print(
         f"It runs on {stack.endpoint}, reachable from this machine only. Stop it with: make down", soft_wrap=True
     )

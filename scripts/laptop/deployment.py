@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from . import private
 from .emulator.launcher import tail
-from .environment import ROOT, STATE_DIR, architecture, client, runtime, sam_environment
+from .environment import ROOT, STATE_DIR, Access, architecture, client, runtime, sam_environment
 from .errors import BuildFailed, DeployFailed, EmulatorError
 
 ARTIFACTS = "tiffin-artifacts"
@@ -25,7 +26,7 @@ _NO_CONFIGURATION = ("--config-env", "laptop")
 
 
 def deploy(
-    endpoint: str,
+    access: Access,
     template: Path = ROOT / "template.yaml",
     stack_name: str = "tiffin",
     parameters: Mapping[str, str] | None = None,
@@ -35,7 +36,7 @@ def deploy(
     """Build a template and deploy it.
 
     Args:
-        endpoint: the emulator's.
+        access: the emulator's.
         template: the root template.
         stack_name: the stack's name.
         parameters: template parameters besides `Runtime` and `Architecture`, which are this machine's.
@@ -49,7 +50,7 @@ def deploy(
     Raises:
         BuildFailed, DeployFailed: with the last lines of what sam said.
     """
-    environment = sam_environment(endpoint, state_dir)
+    environment = sam_environment(access, state_dir)
     # What a template does not declare is not passed on by sam.
     laptop = {
         "Runtime": runtime(),
@@ -72,10 +73,10 @@ def deploy(
                 template.parent, environment, state_dir / "sam-build.log", BuildFailed,
             )  # fmt: skip
         with step("Deploying the stack (sam deploy)"):
-            client("s3", endpoint).create_bucket(
+            client("s3", access).create_bucket(
                 Bucket=ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": environment["AWS_REGION"]}
             )
-            upload_layers_once(endpoint, folder)
+            upload_layers_once(access, folder)
             _sam(
                 ["deploy", "--template-file", str(folder / "build" / "template.yaml"), "--stack-name", stack_name,
                  *_NO_CONFIGURATION, "--s3-bucket", ARTIFACTS, "--region", environment["AWS_REGION"],
@@ -84,26 +85,26 @@ def deploy(
                  "--parameter-overrides", *given],
                 template.parent, environment, state_dir / "sam-deploy.log", DeployFailed,
             )  # fmt: skip
-    return outputs(endpoint, stack_name)
+    return outputs(access, stack_name)
 
 
-def outputs(endpoint: str, stack_name: str) -> dict[str, str]:
+def outputs(access: Access, stack_name: str) -> dict[str, str]:
     """A deployed stack's outputs by their names."""
-    (stack,) = client("cloudformation", endpoint).describe_stacks(StackName=stack_name)["Stacks"]
+    (stack,) = client("cloudformation", access).describe_stacks(StackName=stack_name)["Stacks"]
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
-def upload_layers_once(endpoint: str, folder: Path) -> None:
+def upload_layers_once(access: Access, folder: Path) -> None:
     """Upload each different layer once, and point the built templates at it.
 
     Every service declares the layer, so that it can be deployed alone; `sam deploy` would pack and upload the same
     content once per service.
 
     Args:
-        endpoint: the emulator's.
+        access: the emulator's.
         folder: holds `build`, what `sam build` made; packed layers are kept beside it.
     """
-    s3 = client("s3", endpoint)
+    s3 = client("s3", access)
     uploaded: set[str] = set()
     for template in (folder / "build").rglob("template.yaml"):
 
@@ -152,8 +153,7 @@ def _sam(
     log: Path,
     error: type[BuildFailed] | type[DeployFailed],
 ) -> None:
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as out:
+    with private.file(log).open("wb") as out:
         # `-m samcli`: a console script's first line breaks when a virtual environment is moved.
         process = subprocess.Popen(
             [sys.executable, "-m", "samcli", *arguments],
@@ -178,7 +178,7 @@ def _sam(
 @contextmanager
 def _one_at_a_time(state_dir: Path) -> Iterator[None]:
     """Two builds in one folder would mix; the lock goes with the process that holds it."""
-    state_dir.mkdir(parents=True, exist_ok=True)
+    private.folder(state_dir)
     lock = os.open(state_dir / "build.lock", os.O_CREAT | os.O_RDWR, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -5,24 +5,29 @@ caller's: no profile, no credentials, no endpoint, no region, no emulator settin
 configuration file and no `AWS_*` variable, use no proxy, and refuse any endpoint that is not a loopback address.
 """
 
+import base64
 import ipaddress
 import os
 import platform
+import secrets
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import boto3
 import botocore.config
 import botocore.session
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from .errors import NotLoopback
 
 REGION = "eu-central-1"
 HOST = "127.0.0.1"
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
 ROOT = Path(__file__).resolve().parents[2]
 STATE_DIR = ROOT / ".tiffin"
@@ -58,10 +63,49 @@ def loopback(endpoint: str) -> str:
     return endpoint
 
 
-def environment(state_dir: Path = STATE_DIR, caller: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The environment of the emulator's process: what runs, test credentials, and no way out of this machine.
+@dataclass(frozen=True)
+class Access:
+    """Where an emulator is, and the credentials that its start made. It takes no others.
+
+    Attributes:
+        endpoint: its base URL.
+        access_key_id: of the account's root user. No AWS account has a key that begins like this one.
+        secret_access_key: what signs requests.
+    """
+
+    endpoint: str
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+
+    @classmethod
+    def new(cls, port: int) -> Self:
+        """Access to an emulator that is about to start on a port."""
+        key = "TIFFIN" + base64.b32encode(secrets.token_bytes(10)).decode()
+        return cls(f"http://{HOST}:{port}", key, secrets.token_urlsafe(30))
+
+    def credentials(self) -> dict[str, str]:
+        """The credentials as variables of an environment."""
+        return {"AWS_ACCESS_KEY_ID": self.access_key_id, "AWS_SECRET_ACCESS_KEY": self.secret_access_key}
+
+    def variables(self) -> dict[str, str]:
+        """All that AWS's CLI or an SDK needs in its environment in order to work here, and nowhere else."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            **self.credentials(),
+            # Of credentials that a shell had before; it would be sent along.
+            "AWS_SESSION_TOKEN": "",
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        }
+
+
+def environment(access: Access, state_dir: Path = STATE_DIR, caller: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The environment of the emulator's process: what runs, its own credentials, and no way out of this machine.
 
     Args:
+        access: the emulator's.
         state_dir: where things may be written; the home directory too, if the caller's cannot be.
         caller: the caller's environment.
     """
@@ -77,7 +121,7 @@ def environment(state_dir: Path = STATE_DIR, caller: Mapping[str, str] = os.envi
         "HOME": home,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
-        **CREDENTIALS,
+        **access.credentials(),
         "AWS_CONFIG_FILE": nowhere,
         "AWS_SHARED_CREDENTIALS_FILE": nowhere,
         "AWS_EC2_METADATA_DISABLED": "true",
@@ -87,12 +131,12 @@ def environment(state_dir: Path = STATE_DIR, caller: Mapping[str, str] = os.envi
 
 
 def sam_environment(
-    endpoint: str, state_dir: Path = STATE_DIR, caller: Mapping[str, str] = os.environ
+    access: Access, state_dir: Path = STATE_DIR, caller: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
     """The environment of the SAM CLI and of the layer's build: the emulator's, with the endpoint, and with downloads.
 
     Args:
-        endpoint: the emulator's.
+        access: the emulator's.
         state_dir: where things may be written.
         caller: the caller's environment; of it, proxies, certificates and uv's own settings (`UV_*`) pass.
 
@@ -103,8 +147,8 @@ def sam_environment(
     downloads |= {name: value for name, value in caller.items() if name.startswith("UV_")}
     return {
         **downloads,
-        **environment(state_dir, caller),
-        "AWS_ENDPOINT_URL": loopback(endpoint),
+        **environment(access, state_dir, caller),
+        "AWS_ENDPOINT_URL": loopback(access.endpoint),
         "SAM_CLI_TELEMETRY": "0",
         "SAM_CLI_POLL_DELAY": "0.2",
         "__SAM_CLI_APP_DIR": str(state_dir / "sam"),
@@ -115,12 +159,12 @@ def sam_environment(
     }
 
 
-def client(service: str, endpoint: str, **config: Any) -> Any:
+def client(service: str, access: Access, **config: Any) -> Any:
     """A boto3 client that can only talk to the emulator.
 
     Args:
         service: boto3's name of the service.
-        endpoint: the emulator's.
+        access: the emulator's.
         config: settings of `botocore.config.Config`.
 
     Raises:
@@ -147,10 +191,23 @@ def client(service: str, endpoint: str, **config: Any) -> Any:
     own: Any = boto3.Session(
         botocore_session=session,
         region_name=REGION,
-        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        aws_access_key_id=access.access_key_id,
+        aws_secret_access_key=access.secret_access_key,
     )
-    return own.client(service, endpoint_url=loopback(endpoint), config=botocore.config.Config(**settings))
+    return own.client(service, endpoint_url=loopback(access.endpoint), config=botocore.config.Config(**settings))
+
+
+def signed(access: Access, url: str) -> dict[str, str]:
+    """The headers that sign a GET of one of MiniStack's own pages, which no client of AWS knows.
+
+    Args:
+        access: the emulator's.
+        url: at the emulator.
+    """
+    request = AWSRequest("GET", loopback(url))
+    keys = Credentials(access.access_key_id, access.secret_access_key)
+    SigV4Auth(keys, "ministack", REGION).add_auth(request)
+    return dict(request.headers)
 
 
 def runtime() -> str:

@@ -15,6 +15,16 @@ class NotLoopback(EmulatorError):
         self.endpoint = endpoint
 
 
+class NoCaller(EmulatorError):
+    """Somebody to let in was named in a way that names nobody, or everybody."""
+
+    def __init__(self, entry: str) -> None:
+        super().__init__(
+            f"{entry!r} can not be let in: name a host (host.docker.internal) or an origin (http://127.0.0.1:5173)."
+        )
+        self.entry = entry
+
+
 class NotRunning(EmulatorError):
     """No stack is up that could be attached to."""
 

@@ -1,10 +1,10 @@
 """The mails that the emulator's SES took, and the addresses that it may send from and to."""
 
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 
+from .environment import signed
 from .stack import Stack
 
 
@@ -30,7 +30,7 @@ def mails(stack: Stack, recipient: str | None = None) -> list[dict[str, Any]]:
         stack: whose SES.
         recipient: only those to this address.
     """
-    base = urlsplit(stack.endpoint)
-    answer = httpx.get(f"{base.scheme}://{base.netloc}/_ministack/ses/messages", timeout=30, trust_env=False)
+    url = f"{stack.endpoint}/_ministack/ses/messages"
+    answer = httpx.get(url, headers=signed(stack.access, url), timeout=30, trust_env=False)
     sent = [mail for account in answer.raise_for_status().json()["messages"].values() for mail in account]
     return [mail for mail in sent if recipient is None or recipient in mail["To"]]

@@ -2,12 +2,12 @@
 
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from . import deployment, menus
+from . import deployment, menus, private
 from .emulator import launcher
 from .environment import REGION, ROOT, STATE_DIR, client
 from .errors import AlreadyRunning, NotRunning
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _STATE = "stack.json"
+AWS_ENV = "aws.env"
+"""The file that lets AWS's own tools talk to the stack of `make up`; it goes with it."""
 _EXECUTE_API = re.compile(r"https://([a-z0-9]+)\.execute-api\.[a-z0-9-]+\.amazonaws\.com(/[^/]*)?(.*)")
 
 
@@ -25,6 +27,7 @@ class Stack:
 
     Attributes:
         outputs: the stack's outputs; URLs of REST APIs lead to the emulator.
+        access: where the emulator is, and the credentials that it takes.
         endpoint: the emulator's base URL.
         region: the region that everything is deployed to.
     """
@@ -36,7 +39,8 @@ class Stack:
     ) -> None:
         self._process, self._emulator, self._state_dir = process, emulator, state_dir
         self._taps: list[BusTap] = []
-        self.endpoint = process.endpoint
+        self.access = process.access
+        self.endpoint = self.access.endpoint
         self.outputs = {name: reachable(value, self.endpoint) for name, value in outputs.items()}
 
     @classmethod
@@ -50,6 +54,7 @@ class Stack:
         parameters: Mapping[str, str] | None = None,
         stays: bool = False,
         state_dir: Path = STATE_DIR,
+        lets_in: Iterable[str] = (),
     ) -> "Stack":
         """Start an emulator, build and deploy the template, and load the menus into the application's own.
 
@@ -61,21 +66,23 @@ class Stack:
             parameters: template parameters besides `Runtime` and `Architecture`.
             stays: whether it shall outlive this process; `Stack.attach` finds it then.
             state_dir: where logs and state go.
+            lets_in: hosts and origins that the emulator lets in besides its own; see `callers.Callers`.
 
         Raises:
+            NoCaller: nobody is called what `lets_in` says.
             AlreadyRunning: it shall stay, and another does already.
             StartFailed, BuildFailed, DeployFailed: with the log's last lines. Nothing is left running.
         """
         if stays and (running := _running(state_dir)):
-            raise AlreadyRunning(running[0].endpoint)
+            raise AlreadyRunning(running[0].access.endpoint)
         # The one that stays has the emulator's usual address; others pass by it.
         port, log = (launcher.PREFERRED_PORT, "emulator.log") if stays else (0, "emulator-foreground.log")
-        emulator = launcher.Emulator(clock, env, state_dir, log, port)
+        emulator = launcher.Emulator(clock, env, state_dir, log, port, lets_in)
         try:
             with _step(console, "Starting the emulator"):
                 process = emulator.start()
             outputs = deployment.deploy(
-                process.endpoint,
+                process.access,
                 template,
                 parameters=parameters,
                 state_dir=state_dir,
@@ -87,6 +94,8 @@ class Stack:
                     menus.seed(stack)
             if stays:
                 process.save(state_dir / _STATE, outputs)
+                lines = [f"{name}={value}\n" for name, value in process.access.variables().items()]
+                private.file(state_dir / AWS_ENV).write_text("".join(lines))
                 emulator.let_stay()
         except BaseException:
             emulator.stop()
@@ -112,7 +121,7 @@ class Stack:
             service: boto3's name of the service.
             config: settings of `botocore.config.Config`.
         """
-        return client(service, self.endpoint, **config)
+        return client(service, self.access, **config)
 
     def tap(self, bus: str | None = None) -> BusTap:
         """Listen to every event on the custom bus from now on.
@@ -120,7 +129,7 @@ class Stack:
         Args:
             bus: another bus than the stack's.
         """
-        tap = BusTap(self.endpoint, bus or self.outputs["EventBusName"])
+        tap = BusTap(self.access, bus or self.outputs["EventBusName"])
         self._taps.append(tap)
         return tap
 
@@ -136,7 +145,7 @@ class Stack:
             launcher.stop(self._process)
         remembered = launcher.Process.load(self._state_dir / _STATE)
         if remembered and remembered[0] == self._process:
-            (self._state_dir / _STATE).unlink(missing_ok=True)
+            _forget(self._state_dir)
 
     def __enter__(self) -> Self:
         return self
@@ -162,9 +171,14 @@ def _running(state_dir: Path) -> tuple[launcher.Process, dict[str, str]] | None:
     if remembered and not remembered[0].alive():
         # Killed from outside, so that nobody cleaned up after it.
         launcher.discard(remembered[0])
-        (state_dir / _STATE).unlink()
+        _forget(state_dir)
         return None
     return remembered if remembered and remembered[0].running() else None
+
+
+def _forget(state_dir: Path) -> None:
+    for name in (_STATE, AWS_ENV):
+        (state_dir / name).unlink(missing_ok=True)
 
 
 def _step(console: "Console | None", text: str) -> AbstractContextManager[None]:

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .environment import client
+from .environment import Access, client
 from .errors import EventNotSeen
 
 Event = dict[str, Any]
@@ -33,15 +33,15 @@ class BusTap:
     """A rule for every event of a bus, with a queue that is read in the background.
 
     Args:
-        endpoint: the emulator's.
+        access: the emulator's.
         bus: name of the event bus.
 
     Attributes:
         events: complete EventBridge events in order of arrival, each once.
     """
 
-    def __init__(self, endpoint: str, bus: str) -> None:
-        self._sqs, self._events, self._bus = client("sqs", endpoint), client("events", endpoint), bus
+    def __init__(self, access: Access, bus: str) -> None:
+        self._sqs, self._events, self._bus = client("sqs", access), client("events", access), bus
         self._name = f"tap-{uuid.uuid4().hex[:12]}"
         self._arrived = threading.Condition()
         self._seen: set[str] = set()

@@ -23,6 +23,6 @@ def world(state_dir: Path) -> Iterator[World]:
     left_open = {gaps.LEFT_OPEN: os.environ.get(gaps.LEFT_OPEN, "")}
     emulator = Emulator(CLOCK, left_open, state_dir)
     try:
-        yield World(emulator.start().endpoint)
+        yield World(emulator.start().access)
     finally:
         emulator.stop()

@@ -153,7 +153,7 @@ class TestLayers:
                 "      ContentUri: s3://elsewhere/key\n"
             )
 
-        deployment.upload_layers_once(world.endpoint, tmp_path)
+        deployment.upload_layers_once(world.access, tmp_path)
 
         texts = {path.read_text() for path in (tmp_path / "build").rglob("template.yaml")}
         keys = [item["Key"] for item in world.client("s3").list_objects_v2(Bucket=bucket)["Contents"]]

@@ -1,6 +1,8 @@
 """What the laptop's tools take from their caller, and whom they talk to."""
 
 import os
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import boto3
@@ -11,6 +13,7 @@ from laptop.emulator.launcher import Process, discard
 from laptop.stack import reachable
 
 HERE = "http://127.0.0.1:4566"
+ACCESS = environment.Access(HERE, "TIFFINKEY", "secret")
 CALLER = {
     "PATH": "/usr/bin",
     "HOME": "/nowhere",
@@ -52,41 +55,65 @@ class TestEndpoint:
         ],
     )
     def test_every_other_address_is_refused(self, endpoint: str) -> None:
-        for use in (environment.loopback, lambda e: environment.client("sts", e), environment.sam_environment):
+        elsewhere = replace(ACCESS, endpoint=endpoint)
+        for use in (
+            lambda: environment.loopback(endpoint),
+            lambda: environment.client("sts", elsewhere),
+            lambda: environment.sam_environment(elsewhere),
+            lambda: environment.signed(ACCESS, endpoint),
+        ):
             with pytest.raises(NotLoopback):
-                use(endpoint)
+                use()
+
+
+class TestAccess:
+    def test_each_start_has_credentials_of_its_own(self) -> None:
+        made = [environment.Access.new(4566) for _ in range(100)]
+
+        assert (
+            len({access.access_key_id for access in made}) == len({access.secret_access_key for access in made}) == 100
+        )
+        for access in made:
+            assert access.endpoint == HERE
+            # As long as AWS's, and never one of them.
+            assert re.fullmatch(r"TIFFIN[A-Z2-7]{16}", access.access_key_id)
+            assert len(access.secret_access_key) == 40
+            assert access.secret_access_key not in repr(access)
+
+    def test_what_a_shell_needs_is_one_word_per_variable(self) -> None:
+        assert all(re.fullmatch(r"[\w./:-]*", value) for value in environment.Access.new(4566).variables().values())
 
 
 class TestEnvironment:
     def test_aws_settings_are_its_own(self, tmp_path: Path) -> None:
-        built = environment.environment(tmp_path, CALLER)
+        built = environment.environment(ACCESS, tmp_path, CALLER)
 
         assert {name: value for name, value in built.items() if name.startswith("AWS_")} == {
             "AWS_REGION": "eu-central-1",
             "AWS_DEFAULT_REGION": "eu-central-1",
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_ACCESS_KEY_ID": "TIFFINKEY",
+            "AWS_SECRET_ACCESS_KEY": "secret",
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
     def test_only_listed_variables_pass(self, tmp_path: Path) -> None:
-        built = environment.environment(tmp_path, CALLER)
+        built = environment.environment(ACCESS, tmp_path, CALLER)
 
         assert {name for name, value in CALLER.items() if built.get(name) == value} == {"LANG"}
 
     def test_a_missing_home_is_replaced(self, tmp_path: Path) -> None:
         for caller in (CALLER, {}):
-            home = environment.environment(tmp_path, caller)["HOME"]
+            home = environment.environment(ACCESS, tmp_path, caller)["HOME"]
             assert Path(home).is_dir()
             assert Path(home).is_relative_to(tmp_path)
 
     def test_an_existing_home_is_kept(self, tmp_path: Path) -> None:
-        assert environment.environment(tmp_path / "state", {"HOME": str(tmp_path)})["HOME"] == str(tmp_path)
+        assert environment.environment(ACCESS, tmp_path / "state", {"HOME": str(tmp_path)})["HOME"] == str(tmp_path)
 
     def test_sam_downloads_as_the_caller_does_and_deploys_to_the_emulator_only(self, tmp_path: Path) -> None:
-        built = environment.sam_environment(HERE, tmp_path, CALLER)
+        built = environment.sam_environment(ACCESS, tmp_path, CALLER)
 
         assert built["HTTPS_PROXY"] == CALLER["HTTPS_PROXY"]
         assert built["UV_INDEX_URL"] == CALLER["UV_INDEX_URL"]
@@ -106,11 +133,11 @@ class TestClient:
         with pytest.raises(ProfileNotFound):
             boto3.client("sqs")
 
-        client = environment.client("sqs", HERE)
+        client = environment.client("sqs", ACCESS)
 
         assert client.meta.endpoint_url == HERE
         assert client.meta.region_name == environment.REGION
-        assert client._get_credentials().access_key == "test"
+        assert client._get_credentials().access_key == "TIFFINKEY"
         assert not client.meta.config.proxies
 
 
@@ -138,17 +165,18 @@ class TestState:
             Stack.attach(tmp_path)
 
     def test_what_is_saved_is_loaded(self, tmp_path: Path) -> None:
-        process = Process(123, 4566, "/tmp/tiffin-x", "emulator.log")  # noqa: S108 - a name, never opened
+        process = Process(123, 4566, "/tmp/tiffin-x", "emulator.log", "TIFFINKEY", "secret")  # noqa: S108 - never opened
 
         process.save(tmp_path / "new" / "stack.json", {"ApiUrl": "x"})
 
         assert Process.load(tmp_path / "new" / "stack.json") == (process, {"ApiUrl": "x"})
         assert not process.running()
+        assert process.access == ACCESS
 
     def test_a_directory_that_belongs_to_something_else_is_kept(self, tmp_path: Path) -> None:
         for name in ("precious", "tiffin-precious"):
             (tmp_path / name).mkdir()
 
-            discard(Process(123, 4566, str(tmp_path / name), "emulator.log"))
+            discard(Process(123, 4566, str(tmp_path / name), "emulator.log", "TIFFINKEY", "secret"))
 
             assert (tmp_path / name).is_dir()

@@ -24,8 +24,9 @@ CLOCK = 60
 class World:
     """One emulator, and what tests put into it."""
 
-    def __init__(self, endpoint: str) -> None:
-        self.endpoint = endpoint
+    def __init__(self, access: environment.Access) -> None:
+        self.access = access
+        self.endpoint = access.endpoint
         self.states = self.client("stepfunctions")
         self.functions = self.client("lambda")
         self.queues = self.client("sqs")
@@ -33,7 +34,7 @@ class World:
         self.admin = self.role([{"Effect": "Allow", "Action": "*", "Resource": "*"}])
 
     def client(self, service: str) -> Any:
-        return environment.client(service, self.endpoint)
+        return environment.client(service, self.access)
 
     def role(self, statements: list[dict[str, Any]]) -> str:
         """ARN of a new role that any service may assume."""
@@ -147,7 +148,7 @@ def allow_events(queue_arn: str) -> dict[str, Any]:
 
 def with_a_worker(process: Process) -> None:
     """Leave a function's process behind, as every use does."""
-    world = World(process.endpoint)
+    world = World(process.access)
     called = world.functions.invoke(FunctionName=world.function("def handler(event, context):\n    return 1"))
     assert json.load(called["Payload"]) == 1
     assert process.scratch in processes()

@@ -32,6 +32,7 @@ from ministack.core import lambda_runtime
 from ministack.core.responses import error_response_json, json_response
 from ministack.services import dynamodb, eventbridge, lambda_svc, stepfunctions
 
+from .. import callers
 from ..environment import HOST
 from .gaps.execution_ends import current
 
@@ -415,29 +416,45 @@ def _about(execution: Any) -> str:
 class _Control(BaseHTTPRequestHandler):
     """GET: the report. POST /rules: a list of rules. POST /lift: a list of ids. POST /kill: all workers."""
 
+    def parse_request(self) -> bool:
+        """Let nobody in whom a web page sent."""
+        if not super().parse_request():
+            return False
+        known = callers.Callers(int(os.environ[PORT]))
+        refusal = known.refusal(self.path, self.headers.items())
+        if refusal is None:
+            return True
+        self.close_connection = True
+        self._answer(refusal.document(), 403, callers.CONTENT_TYPE)
+        return False
+
     def do_GET(self) -> None:
-        self._answer(book.report())
+        self._answer(_json(book.report()))
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers.get("Content-Length", "0"))) or b"[]")
         match self.path:
             case "/rules":
                 book.add(Rule(**rule) for rule in asked)
-                self._answer(len(asked))
+                self._answer(_json(len(asked)))
             case "/lift":
                 book.lift(set(asked))
-                self._answer(len(asked))
+                self._answer(_json(len(asked)))
             case "/kill":
-                self._answer(kill_workers())
+                self._answer(_json(kill_workers()))
             case _:
                 self.send_error(404)
 
     def log_message(self, *_: Any) -> None:
         """Silent: the emulator's log is for what Tiffin does."""
 
-    def _answer(self, document: Any) -> None:
-        body = json.dumps(document).encode()
-        self.send_response(200)
+    def _answer(self, body: bytes, status: int = 200, kind: str = "application/json") -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+
+def _json(document: Any) -> bytes:
+    return json.dumps(document).encode()

@@ -11,11 +11,12 @@ import tempfile
 import time
 import urllib.request
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from ..environment import HOST, REGION, STATE_DIR, environment
+from .. import callers, private
+from ..environment import HOST, REGION, STATE_DIR, Access, environment
 from ..errors import StartFailed
 from ..record import store
 from . import server
@@ -36,21 +37,24 @@ class Process:
         port: where it listens, on 127.0.0.1.
         scratch: its temporary directory, function code included.
         log: its log file.
+        access_key_id, secret_access_key: the credentials that it takes.
     """
 
     pid: int
     port: int
     scratch: str
     log: str
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
 
     @property
-    def endpoint(self) -> str:
-        """Its base URL."""
-        return f"http://{HOST}:{self.port}"
+    def access(self) -> Access:
+        """Where it is, and what it takes."""
+        return Access(f"http://{HOST}:{self.port}", self.access_key_id, self.secret_access_key)
 
     def running(self) -> bool:
         """Whether this very process is alive and answers."""
-        return self.alive() and _answers(self.endpoint)
+        return self.alive() and _answers(self.access.endpoint)
 
     def alive(self) -> bool:
         """Whether this very process is there: its number may have been given to another since."""
@@ -61,8 +65,8 @@ class Process:
 
     def save(self, path: Path, outputs: Mapping[str, str]) -> None:
         """Remember it, whole or not at all."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".new")
+        private.folder(path.parent)
+        draft = private.file(path.with_suffix(".new"))
         draft.write_text(json.dumps({**asdict(self), "outputs": dict(outputs)}, indent=2) + "\n")
         draft.replace(path)
 
@@ -86,6 +90,11 @@ class Emulator:
         state_dir: where the log goes.
         log_name: name of the log file in it.
         port: which port to take if it is free; any free one by default.
+        lets_in: hosts and origins that it lets in besides its own, and besides those that the variable `TIFFIN_LETS_IN`
+            of this process names; see `callers.Callers`.
+
+    Raises:
+        NoCaller: nobody is called so.
     """
 
     def __init__(
@@ -95,9 +104,12 @@ class Emulator:
         state_dir: Path = STATE_DIR,
         log_name: str = "emulator.log",
         port: int = 0,
+        lets_in: Iterable[str] = (),
     ) -> None:
         self._clock, self._env, self._state_dir, self._port = clock, dict(env or {}), state_dir, port
         self._log = state_dir / log_name
+        self._lets_in = [*callers.named(os.environ.get(callers.LETS_IN, "")), *lets_in]
+        callers.Callers(port, self._lets_in)
         self._popen: subprocess.Popen[bytes] | None = None
         self.process: Process | None = None
 
@@ -117,23 +129,26 @@ class Emulator:
         raise StartFailed("Every port that was free a moment ago is taken.")
 
     def _start(self, port: int) -> Process:
-        self._state_dir.mkdir(parents=True, exist_ok=True)
+        private.folder(self._state_dir)
+        access = Access.new(port)
         scratch = tempfile.mkdtemp(prefix=_SCRATCH)
         try:
             # A new file: another emulator may still write to the old one.
             self._log.unlink(missing_ok=True)
-            with self._log.open("wb") as log:
+            with private.file(self._log).open("wb") as log:
                 self._popen = subprocess.Popen(
                     # Its directory tells its command line apart from every other's.
                     [sys.executable, server.__file__, scratch],
                     cwd=scratch,
-                    env=self._environment(port, scratch),
+                    env=self._environment(access, port, scratch),
                     stdin=subprocess.PIPE,
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                 )
-            self.process = Process(self._popen.pid, port, scratch, str(self._log))
+            self.process = Process(
+                self._popen.pid, port, scratch, str(self._log), access.access_key_id, access.secret_access_key
+            )
             self._wait_until_up(self.process)
         except BaseException:
             self.stop()
@@ -156,9 +171,9 @@ class Emulator:
             self._popen.stdin.close()
         self._popen = None
 
-    def _environment(self, port: int, scratch: str) -> dict[str, str]:
+    def _environment(self, access: Access, port: int, scratch: str) -> dict[str, str]:
         return {
-            **environment(self._state_dir),
+            **environment(access, self._state_dir),
             "PYTHONUNBUFFERED": "1",
             "TMPDIR": scratch,
             "BIND_HOST": HOST,
@@ -171,6 +186,7 @@ class Emulator:
             "SFN_WAIT_SCALE": repr(1 / self._clock),
             "TIFFIN_CLOCK": repr(self._clock),
             store.PATH_ENV: str(self._state_dir / store.FILE),
+            callers.LETS_IN: ",".join(self._lets_in),
             # Functions run with the permissions of their roles, and with no others.
             "AUTH": "true",
             **self._env,
@@ -182,7 +198,7 @@ class Emulator:
         while time.monotonic() < deadline:
             if self._popen and (code := self._popen.poll()) is not None:
                 raise StartFailed(f"The emulator ended with {code}.", tail(self._log), str(self._log))
-            if listening.exists() and _answers(process.endpoint):
+            if listening.exists() and _answers(process.access.endpoint):
                 return
             time.sleep(0.05)
         raise StartFailed(f"The emulator did not answer within {_START_SECONDS:g} s.", tail(self._log), str(self._log))

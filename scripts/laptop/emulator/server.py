@@ -1,4 +1,4 @@
-"""The emulator's own process: MiniStack with its gaps filled. Started by `launcher`, never by hand.
+"""The emulator's own process: MiniStack with its gaps filled, behind a door. Started by `launcher`, never by hand.
 
 It says that it listens by writing the file `listening` into its temporary directory, after the socket is bound: a
 health check alone could be answered by somebody else's server on the same port.
@@ -58,7 +58,7 @@ def announce_listening() -> None:
 
 
 def main() -> None:
-    """Fill the gaps and serve until told to stop."""
+    """Fill the gaps, hang the door and serve until told to stop."""
     from laptop.emulator import gaps
     from laptop.record import hooks
 
@@ -74,6 +74,10 @@ def main() -> None:
             from laptop.emulator import fault_points
 
             fault_points.fill()
+        # The last: whatever the others wrap lies behind it, and it takes names that they change.
+        from laptop.emulator import door
+
+        door.fill()
         runpy.run_module("ministack", run_name="__main__")
     except (KeyboardInterrupt, SystemExit):
         pass

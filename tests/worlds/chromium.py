@@ -1,0 +1,54 @@
+"""A real browser, headless, with a new profile, that talks to this machine alone."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+_QUIET = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-proxy-server",
+)
+
+
+def program() -> str | None:
+    """The browser on the path, if there is one."""
+    return next((found for name in NAMES if (found := shutil.which(name))), None)
+
+
+@contextmanager
+def showing(url: str, resolver_rules: str) -> Iterator[None]:
+    """Have a page open for as long as the context lasts.
+
+    Args:
+        url: of the page.
+        resolver_rules: what names mean, as Chromium's option `--host-resolver-rules` has it.
+    """
+    browser = program()
+    assert browser is not None
+    with tempfile.TemporaryDirectory(prefix="tiffin-browser-", ignore_cleanup_errors=True) as profile:
+        process = subprocess.Popen(
+            [browser, *_QUIET, f"--user-data-dir={profile}", f"--host-resolver-rules={resolver_rules}", url],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            # A group of its own: the browser's many processes end with it.
+            start_new_session=True,
+        )
+        try:
+            yield
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
