@@ -6,7 +6,8 @@ Filled in here, each as Stripe documents it: idempotency keys (docs.stripe.com/a
 `allowed_payment_method_types` (API version 2026-07-29), that only a held PaymentIntent can be captured
 (docs.stripe.com/payments/paymentintents/lifecycle), which amounts are charged (docs.stripe.com/currencies), and that a
 payment method which belongs to no customer is tried once (docs.stripe.com/error-codes,
-`payment_method_unexpected_state`). It listens on the loopback interface alone, and writes no file.
+`payment_method_unexpected_state`). It listens on the loopback interface alone, takes nothing that a web page may have
+sent (localstripe itself asks no page to stay out), and writes no file.
 `POST /_config/fail_next` lets the next call to the API do its work and then answer 500.
 """
 
@@ -19,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
+from laptop import callers
 from localstripe import resources, server
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
@@ -42,6 +44,24 @@ class State:
 
 
 state = State()
+
+
+def from_this_machine(port: int) -> Any:
+    """A middleware that lets nobody in whom a web page sent.
+
+    Args:
+        port: where the server listens.
+    """
+    known = callers.Callers(port)
+
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        refusal = known.refusal(request.raw_path, request.headers.items())
+        if refusal:
+            return web.Response(status=403, body=refusal.document(), content_type=callers.CONTENT_TYPE)
+        return await handler(request)
+
+    return guard
 
 
 @web.middleware
@@ -142,15 +162,18 @@ def serve(port: int) -> None:
     """
     resources.store.dump_to_disk = lambda: None
     resources.PaymentIntent._api_create = classmethod(_create)
+    listening = socket.create_server(("127.0.0.1", port))
+    port = listening.getsockname()[1]
     # Outermost first: a replayed answer is the answer that the client got, failure and all.
-    server.app.middlewares[:0] = [idempotency, failures]
+    server.app.middlewares[:0] = [from_this_machine(port), idempotency, failures]
+    # It has each answer say that any page may read it.
+    server.app.on_response_prepare.clear()
     server.app.middlewares.extend([lifecycle, amounts, used_once])
     server.app.router.add_post("/_config/fail_next", fail_next)
-    listening = socket.create_server(("127.0.0.1", port))
     web.run_app(
         server.app,
         sock=listening,
-        print=lambda _: print(f"http://127.0.0.1:{listening.getsockname()[1]}", flush=True),
+        print=lambda _: print(f"http://127.0.0.1:{port}", flush=True),
     )
 
 
