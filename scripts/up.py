@@ -73,7 +73,7 @@ def show(stack: Stack, console: Console) -> None:
     console.print()
     console.print(escape(requests_to_try(stack)), soft_wrap=True, highlight=False)
     console.print(
-        f"AWS's own tools, in a shell of their own: export $(cat {_from_here(STATE_DIR / AWS_ENV)})",
+        f"AWS's own tools, in a shell of their own: unset AWS_PROFILE; export $(cat {_from_here(STATE_DIR / AWS_ENV)})",
         soft_wrap=True,
         highlight=False,
     )

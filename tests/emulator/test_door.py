@@ -486,9 +486,14 @@ class TestWhatIsKept:
 
             # As the documentation has it, in the shell of somebody who works with AWS all day.
             done = subprocess.run(
-                ["sh", "-c", f"export $(cat {shlex.quote(str(file))}); {sys.executable} -c {shlex.quote(program)}"],
+                [
+                    "sh",
+                    "-c",
+                    f"unset AWS_PROFILE; export $(cat {shlex.quote(str(file))}); {sys.executable} -c {shlex.quote(program)}",
+                ],
                 env={
                     "PATH": os.environ["PATH"],
+                    "AWS_PROFILE": "production",
                     "AWS_ACCESS_KEY_ID": "AKIAPRODUCTION",
                     "AWS_SESSION_TOKEN": "production",
                     "AWS_REGION": "us-west-2",
