@@ -489,7 +489,8 @@ class TestWhatIsKept:
                 [
                     "sh",
                     "-c",
-                    f"unset AWS_PROFILE; export $(cat {shlex.quote(str(file))}); {sys.executable} -c {shlex.quote(program)}",
+                    f"unset AWS_PROFILE; export $(cat {shlex.quote(str(file))}); "
+                    f"{sys.executable} -c {shlex.quote(program)}",
                 ],
                 env={
                     "PATH": os.environ["PATH"],
