@@ -1,6 +1,5 @@
 """The shared consumer: what cannot be read is set aside with its reason, what may yet succeed comes back, alone."""
 
-import io
 import json
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -16,6 +15,7 @@ from tiffin.consumer import Consumer, Event
 from tiffin.models import BaseModel
 from tiffin.telemetry import logger, tracer
 from worlds.feed import dead_letter_queue, failures, raw
+from worlds.logs import Log, captured
 from worlds.runtime import context
 
 Message = dict[str, Any]
@@ -39,10 +39,8 @@ def dead_letters(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[
 
 
 @pytest.fixture
-def logged(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    out = io.StringIO()
-    monkeypatch.setattr(logger.registered_handler, "stream", out)
-    return out
+def logged(monkeypatch: pytest.MonkeyPatch) -> Log:
+    return captured(monkeypatch)
 
 
 @pytest.fixture
@@ -192,11 +190,11 @@ def test_an_event_that_has_grown_is_still_read(consumer: Consumer, taken: list[E
 
 
 def test_log_lines_name_their_own_order_and_the_trace_that_caused_it(
-    consumer: Consumer, logged: io.StringIO, dead_letters: Callable[[], list[Message]]
+    consumer: Consumer, logged: Log, dead_letters: Callable[[], list[Message]]
 ) -> None:
     run(consumer, delivered(ONE), "poison", delivered(BUSY), delivered(TWO))
 
-    lines = [json.loads(line) for line in logged.getvalue().splitlines()]
+    lines = logged.lines
     told = [(line["message"].split(":")[0], line.get("order_id")) for line in lines]
     assert told == [
         ("taken", ONE),
@@ -208,16 +206,16 @@ def test_log_lines_name_their_own_order_and_the_trace_that_caused_it(
 
 
 def test_logs_and_reasons_are_free_of_what_is_personal(
-    consumer: Consumer, logged: io.StringIO, dead_letters: Callable[[], list[Message]]
+    consumer: Consumer, logged: Log, dead_letters: Callable[[], list[Message]]
 ) -> None:
     name = "anna.example@tiffin.example, Karlsplatz 1, 1010 Wien"
     run(consumer, delivered(customer_id=name), delivered(customer_id=[name]), f'{{"detail": "{name}')
 
     letters = dead_letters()
     assert len(letters) == 3
-    assert logged.getvalue().count("Event sent to the dead-letter queue") == 3
+    assert logged.text.count("Event sent to the dead-letter queue") == 3
     assert not any("anna" in json.dumps(letter["MessageAttributes"]) for letter in letters)
-    assert "anna" not in logged.getvalue()
+    assert "anna" not in logged.text
 
 
 def test_each_record_is_searchable_by_its_order_in_the_traces(

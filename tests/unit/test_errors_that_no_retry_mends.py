@@ -1,7 +1,6 @@
 """What no retry can mend is set aside at once, with its reason; what may pass comes back, as does what nobody knows."""
 
 import decimal
-import io
 import json
 import ssl
 from collections.abc import Callable, Iterator
@@ -20,9 +19,9 @@ from tiffin.consumer import Consumer, Event
 from tiffin.models import BaseModel
 from tiffin.money import Money
 from tiffin.stored import UnreadableRow
-from tiffin.telemetry import logger
 from tiffin.unmendable import Unmendable, no_retry_mends
 from worlds.feed import failures, raw
+from worlds.logs import Log, captured
 from worlds.runtime import context
 from worlds.templates import create_table
 
@@ -117,10 +116,8 @@ def dead_letters(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[
 
 
 @pytest.fixture
-def logged(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    out = io.StringIO()
-    monkeypatch.setattr(logger.registered_handler, "stream", out)
-    return out
+def logged(monkeypatch: pytest.MonkeyPatch) -> Log:
+    return captured(monkeypatch)
 
 
 def event(order_id: str) -> str:
@@ -152,7 +149,7 @@ def failing(error: Exception) -> Callable[[], object]:
 
 @pytest.mark.parametrize(("error", "reason"), PERMANENT, ids=lambda value: name(value) or None)
 def test_it_is_set_aside_with_its_reason_and_the_others_are_taken(
-    dead_letters: Callable[[], list[dict[str, Any]]], logged: io.StringIO, error: Exception, reason: str
+    dead_letters: Callable[[], list[dict[str, Any]]], logged: Log, error: Exception, reason: str
 ) -> None:
     assert run(failing(error)) == ([], [ONE, THREE])
 
@@ -162,8 +159,8 @@ def test_it_is_set_aside_with_its_reason_and_the_others_are_taken(
     assert told["error_type"] == type(error).__name__
     assert reason in told["reason"]
     # What an error says may hold what the event or a table holds.
-    assert SECRET not in told["reason"] + logged.getvalue()
-    line = json.loads(logged.getvalue().splitlines()[-1])
+    assert SECRET not in told["reason"] + logged.text
+    line = logged.lines[-1]
     assert (line["message"], line["order_id"]) == ("Event sent to the dead-letter queue", TWO)
 
 

@@ -1,6 +1,5 @@
 """Notifications as Lambda runs them: events in, mails out, each once, and addresses in the mails alone."""
 
-import io
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -25,8 +24,9 @@ from notifications.model import ON_THE_WAY, Overtaken, Telling, ToldAlready
 from notifications.store import ATTEMPTS, LEASE, BeingSent, Sent
 from tiffin.events import ORDER_ENDS
 from tiffin.money import Money
-from tiffin.telemetry import logger, metrics
+from tiffin.telemetry import metrics
 from worlds.feed import batch, dead_letter_queue, failures, raw
+from worlds.logs import captured
 from worlds.runtime import context
 from worlds.templates import create_table, resources
 
@@ -212,8 +212,7 @@ def test_what_ses_refuses_is_free_of_address_and_customer_wherever_it_goes(
     ses: Ses, monkeypatch: pytest.MonkeyPatch, code: str, to_retry: list[str], reasons: list[str]
 ) -> None:
     """What may pass is tried again; what a person must mend is set aside at once, with its reason."""
-    out = io.StringIO()
-    monkeypatch.setattr(logger.registered_handler, "stream", out)
+    log = captured(monkeypatch)
     refusal: Any = {"Error": {"Code": code, "Message": f"Email address is not verified: {ADA}"}}
     ses.troubles = [ClientError(refusal, "SendEmail")]
     assert run(example("PaymentAuthorized")) == to_retry
@@ -222,9 +221,9 @@ def test_what_ses_refuses_is_free_of_address_and_customer_wherever_it_goes(
     )
     told = [letter["MessageAttributes"]["reason"]["StringValue"] for letter in letters.get("Messages", [])]
     assert told == reasons
-    assert code in out.getvalue()
-    assert ADA not in out.getvalue()
-    assert example("PaymentAuthorized")["detail"]["data"]["customer_id"] not in out.getvalue()
+    assert code in log.text
+    assert ADA not in log.text
+    assert example("PaymentAuthorized")["detail"]["data"]["customer_id"] not in log.text
 
 
 def test_an_unreadable_message_goes_to_the_dead_letter_queue(ses: Ses) -> None:

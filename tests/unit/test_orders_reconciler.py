@@ -14,6 +14,7 @@ from orders.operations import place
 from orders.store import OPEN_SHARDS, OrderStore
 from orders.workflow import CallbackRefused
 from tiffin.events import rfc3339
+from worlds.logs import captured
 from worlds.orders import MENU_ITEM, an_order
 from worlds.runtime import context
 from worlds.templates import create_table
@@ -152,9 +153,7 @@ class TestOverdueOrders:
         assert world.sweep(OVERDUE) == {"overdue": 1}
         assert world.unwind.started == ["ord_1"]
 
-    def test_an_unwind_that_failed_is_tried_again_and_counted(
-        self, world: World, caplog: pytest.LogCaptureFixture
-    ) -> None:
+    def test_an_unwind_that_failed_is_tried_again_and_counted(self, world: World) -> None:
         world.an_order(status="OUT_FOR_DELIVERY")
         world.workflow.runs = False
         for attempt in range(6):
@@ -212,14 +211,14 @@ class TestTheSweep:
         assert world.module.handler({}, last) == repairs
 
     def test_the_others_are_repaired_when_one_order_is_unreadable(
-        self, world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+        self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        counted = []
+        counted, log = [], captured(monkeypatch)
         monkeypatch.setattr(world.module.metrics, "add_metric", lambda name, *_: counted.append(name))
         for n in range(4):
             world.an_order(f"ord_{n}")
         world.an_order("ord_2", deadline_at="when Ada is hungry")
         assert world.sweep(SOON) == {"execution-started": 3}
         assert counted == ["RowsUnreadable", "OrdersStuck"]
-        assert "Cannot be reconciled" in caplog.text
-        assert "Ada" not in caplog.text
+        assert "Cannot be reconciled" in [line["message"] for line in log.lines]
+        assert "Ada" not in log.text

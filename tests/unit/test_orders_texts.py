@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tiffin.text import is_plain, is_visible, normalised
+from worlds.logs import Log, captured
 from worlds.orders import PROBLEM, Api, an_order, orders_world
 
 CARD = "4242 4242 4242 4242"
@@ -18,6 +19,11 @@ CARD = "4242 4242 4242 4242"
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     with orders_world(monkeypatch) as ready:
         yield ready
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> Log:
+    return captured(monkeypatch)
 
 
 def changed(place: str, text: str) -> dict[str, Any]:
@@ -151,23 +157,19 @@ class TestCards:
         ],
         ids=ascii,
     )
-    def test_a_card_number_anywhere_in_the_body(
-        self, api: Api, changes: dict[str, Any], capfd: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_a_card_number_anywhere_in_the_body(self, api: Api, changes: dict[str, Any], log: Log) -> None:
         answer = api.place(**changes)
         assert (answer[0], answer[1]["type"]) == (422, PROBLEM + "card-number-refused")
         assert answer[1]["errors"][0]["pointer"].startswith("/body")
-        self.nowhere(api, answer, capfd)
+        self.nowhere(api, answer, log)
 
     @pytest.mark.parametrize("key", ["4242424242424242", "4242-4242-4242-4242", CARD, "order-4242.4242.4242.4242"])
     @pytest.mark.parametrize("header", ["Idempotency-Key", "idempotency-key"])
-    def test_a_card_number_as_the_idempotency_key(
-        self, api: Api, key: str, header: str, capfd: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_a_card_number_as_the_idempotency_key(self, api: Api, key: str, header: str, log: Log) -> None:
         answer = api.call("POST", "/orders", an_order(), {header: key})
         assert (answer[0], answer[1]["type"]) == (422, PROBLEM + "card-number-refused")
         assert answer[1]["errors"][0]["pointer"] == "/header/Idempotency-Key"
-        self.nowhere(api, answer, capfd)
+        self.nowhere(api, answer, log)
 
     @pytest.mark.parametrize(
         ("method", "path", "query"),
@@ -185,17 +187,17 @@ class TestCards:
         method: str,
         path: str,
         query: dict[str, str] | None,
-        capfd: pytest.CaptureFixture[str],
+        log: Log,
     ) -> None:
         answer = api.call(method, path, query=query)
         assert (answer[0], answer[1]["type"]) == (422, PROBLEM + "card-number-refused")
-        self.nowhere(api, answer, capfd)
+        self.nowhere(api, answer, log)
 
-    def nowhere(self, api: Api, answer: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    def nowhere(self, api: Api, answer: Any, log: Log) -> None:
         """It is in no row, no workflow, no answer and no log."""
         assert api.rows() == []
         assert not api.workflow.started
-        for written in (json.dumps(answer), "".join(capfd.readouterr())):
+        for written in (json.dumps(answer), log.text):
             digits = "".join(str(unicodedata.digit(c, "")) for c in written)
             assert "42424242" not in digits
 

@@ -11,6 +11,7 @@ from moto import mock_aws
 from payments import commands, gateway, handler, model, sandbox
 from referencing import Registry, Resource
 from worlds import ROOT
+from worlds.logs import captured
 from worlds.payments import CUSTOMER, ORDER, OTHER_ORDER, World, authorize, capture, release
 from worlds.runtime import context
 
@@ -124,16 +125,19 @@ class TestWhatIsSeen:
         (counted,) = [line for line in lines if "PaymentDeclined" in line]
         assert (counted["network"], counted["code"]) == ("mastercard", "stolen_card")
 
-    def test_logs_are_free_of_what_is_personal(self, world: World, capfd: pytest.CaptureFixture[str]) -> None:
-        for request in (authorize(), capture(), release(OTHER_ORDER), authorize("pm_card_visa_chargeDeclined")):
+    def test_logs_and_errors_are_free_of_what_is_personal(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        log, errors = captured(monkeypatch), list[str]()
+        declined = authorize("pm_card_visa_chargeDeclined", order=OTHER_ORDER)
+        for request in (authorize(), capture(), declined, release(OTHER_ORDER), authorize("pm_card_amex")):
             try:
                 handler.handler(request, context())
             except model.PaymentError as error:
-                print(error)
-        written = "".join(capfd.readouterr())
-        assert ORDER in written
-        assert CUSTOMER not in written
-        assert "pm_card" not in written
+                errors.append(str(error))
+        assert len(errors) == 1
+        assert {line["order_id"] for line in log.lines} == {ORDER, OTHER_ORDER}
+        for written in (log.text, *errors, *(str(value) for _, value in log.annotations)):
+            assert CUSTOMER not in written
+            assert "pm_card" not in written
 
 
 class TestWiring:

@@ -1,6 +1,5 @@
 """The promotions consumer as Lambda runs it: events in, rows and announcements out, one record's trouble its own."""
 
-import io
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,9 +12,9 @@ from promotions import consumer
 from promotions.consumer import promotions as connected
 from promotions.model import code_for
 from promotions.store import PromotionsStore
-from tiffin.telemetry import logger
 from worlds import feed
 from worlds.feed import dead_letter_queue, failures, raw
+from worlds.logs import captured
 from worlds.promotions import ANNA, TRACE, announced, order
 from worlds.runtime import context
 from worlds.templates import create_table, resources
@@ -140,12 +139,10 @@ def test_moments_that_differ_by_less_than_the_table_keeps_count_as_equal(
 
 
 def test_logs_are_free_of_the_customers_id(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    out = io.StringIO()
-    monkeypatch.setattr(logger.registered_handler, "stream", out)
+    log = captured(monkeypatch)
     run(happened("OrderDelivered", 1), happened("OrderExpired", 2, promo_code=WELCOME), "poison")
-    lines = [json.loads(line) for line in out.getvalue().splitlines()]
-    assert [line.get("order_id") for line in lines] == [order(1), *[order(2)] * 3, None]
-    assert ANNA not in out.getvalue()
+    assert [line.get("order_id") for line in log.lines] == [order(1), *[order(2)] * 3, None]
+    assert ANNA not in log.text
 
 
 def test_the_rule_lets_through_exactly_what_the_consumer_reads() -> None:

@@ -4,7 +4,6 @@ A canary is planted in every place of every event, as a value and as a name, and
 """
 
 import copy
-import io
 import json
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -25,6 +24,7 @@ from tiffin.stored import UnreadableRow, reading
 from tiffin.telemetry import logger, tracer
 from worlds.doors import CONSUMERS
 from worlds.feed import failures, raw
+from worlds.logs import captured
 from worlds.runtime import context
 
 WORD, NUMBER = "Karlsplatz 1, https://evil.example", 4242424242424242
@@ -73,17 +73,16 @@ class Said:
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.reasons, self.traced, self.logged = list[dict[str, Any]](), list[Any](), io.StringIO()
+        self.reasons, self.traced, self.logged = list[dict[str, Any]](), list[Any](), captured(monkeypatch)
         queue = SimpleNamespace(send_message=lambda **letter: self.reasons.append(letter["MessageAttributes"]))
         monkeypatch.setattr(shared, "client", lambda *_: queue)
         monkeypatch.setattr(outbox, "_sqs", lambda: queue)
         monkeypatch.setenv("DEAD_LETTER_QUEUE_URL", "https://queue.example")
-        monkeypatch.setattr(logger.registered_handler, "stream", self.logged)
         for method in ("put_annotation", "put_metadata"):
             monkeypatch.setattr(tracer, method, lambda *args, **more: self.traced.append((args, more)))
 
     def must_not_quote(self) -> None:
-        said = json.dumps(self.reasons) + self.logged.getvalue() + repr(self.traced)
+        said = json.dumps(self.reasons) + self.logged.stream.getvalue() + repr(self.traced)
         assert "Karlsplatz" not in said
         assert "evil" not in said
         assert str(NUMBER) not in said

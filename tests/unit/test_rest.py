@@ -1,9 +1,7 @@
 """Both REST APIs, asked as API Gateway hands requests on: each gets an answer of its kind, whatever it holds."""
 
 import base64
-import io
 import json
-import logging
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -13,8 +11,8 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from orders import api as orders_api
 from promotions import api as promotions_api
-from tiffin.telemetry import logger
 from worlds.gateway import Answer, Handler, ask, event
+from worlds.logs import Log, captured
 from worlds.orders import Api, an_order, orders_world
 from worlds.promotions import ANNA, TRACE, RecordingStore, delivered, expired
 from worlds.templates import create_table
@@ -38,14 +36,9 @@ def codes(monkeypatch: pytest.MonkeyPatch) -> Iterator[RecordingStore]:
 
 
 @pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    """The lines that are logged meanwhile."""
-    lines = io.StringIO()
-    handler = logging.StreamHandler(lines)
-    handler.setFormatter(logger.registered_formatter)
-    logger.addHandler(handler)
-    yield lines
-    logging.getLogger(logger.name).removeHandler(handler)
+def log(monkeypatch: pytest.MonkeyPatch) -> Log:
+    """What is logged meanwhile."""
+    return captured(monkeypatch)
 
 
 def place(body: str | bytes | None = None, **headers: str) -> Answer:
@@ -356,7 +349,7 @@ class TestADefect:
     def test_it_is_answered_with_an_id_and_logged_by_its_type(
         self,
         monkeypatch: pytest.MonkeyPatch,
-        log: io.StringIO,
+        log: Log,
         handler: Handler,
         path: str,
         error: Exception,
@@ -365,24 +358,24 @@ class TestADefect:
         self.broken(monkeypatch, error)
         answer = ask(handler, event("GET", path, query="customer_id=cust-1"))
         assert (answer.status, answer.problem) == (500, "internal-error")
-        [line] = [json.loads(line) for line in log.getvalue().splitlines() if '"ERROR"' in line]
+        [line] = [line for line in log.lines if line["level"] == "ERROR"]
         assert (line["error_type"], line["problem_id"]) == (kind, answer.body["request_id"])
         assert re.fullmatch(r"(tests\.unit\.)?test_rest:\d+", line["error_at"][-1])
         assert any(at.startswith((orders_api.__name__, promotions_api.__name__)) for at in line["error_at"])
-        assert SECRET not in log.getvalue() + answer.text
-        assert "Traceback" not in log.getvalue()
+        assert SECRET not in log.text + answer.text
+        assert "Traceback" not in log.text
 
     def test_it_is_answered_outside_of_the_routes_too(
-        self, monkeypatch: pytest.MonkeyPatch, log: io.StringIO, handler: Handler, path: str
+        self, monkeypatch: pytest.MonkeyPatch, log: Log, handler: Handler, path: str
     ) -> None:
         request = event("GET", path, query="customer_id=cust-1")
         del request["requestContext"]["path"], request["queryStringParameters"]
         answer = ask(handler, request | {"multiValueQueryStringParameters": SECRET})
         assert (answer.status, answer.problem) == (500, "internal-error")
-        assert SECRET not in log.getvalue() + answer.text
+        assert SECRET not in log.text + answer.text
 
     def test_an_answer_that_breaks_its_schema_is_ours(
-        self, monkeypatch: pytest.MonkeyPatch, log: io.StringIO, handler: Handler, path: str
+        self, monkeypatch: pytest.MonkeyPatch, log: Log, handler: Handler, path: str
     ) -> None:
         class Wrong:
             def list(self, *_: Any) -> Any:
@@ -398,7 +391,7 @@ class TestADefect:
         monkeypatch.setattr(promotions_api, "store", Wrong)
         answer = ask(handler, event("GET", path, query="customer_id=cust-1"))
         assert (answer.status, answer.problem) == (500, "internal-error")
-        assert SECRET not in log.getvalue() + answer.text
+        assert SECRET not in log.text + answer.text
 
 
 class TestBelowACustomDomain:

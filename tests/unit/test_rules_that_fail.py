@@ -1,6 +1,5 @@
 """A rule that fails takes nothing with it: the delivery and the other rules' codes are kept, what it owes is given."""
 
-import io
 import itertools
 import json
 from collections.abc import Callable, Iterator
@@ -20,8 +19,9 @@ from promotions.operations import Promotions, RulesFailed
 from promotions.rules import RULES
 from promotions.store import PromotionsStore
 from tiffin.discounts import FixedAmount
-from tiffin.telemetry import logger, metrics
+from tiffin.telemetry import metrics
 from worlds.feed import batch
+from worlds.logs import captured
 from worlds.promotions import ANNA, NOON, TRACE, Ledger, RecordingStore, delivered, expired, order, said
 from worlds.runtime import context
 from worlds.templates import create_table, resources
@@ -156,16 +156,15 @@ def test_it_is_counted_and_logged_without_what_it_said(
     table: Any, under: Callable[..., None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "false")
-    out = io.StringIO()
-    monkeypatch.setattr(logger.registered_handler, "stream", out)
+    log = captured(monkeypatch)
     under(failing, not_at_all, *RULES)
     metrics.clear_metrics()
     hear(delivery(1))
     [counted] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"RulesFailed"' in line]
     assert (counted["RulesFailed"], counted["PromoCodeIssued"], counted["EventsDeadLettered"]) == ([2.0], [1.0], [1.0])
-    assert "OverflowError in failing" in out.getvalue()
-    assert "KeyError in not_at_all" in out.getvalue()
-    assert SECRET not in out.getvalue()
+    assert "OverflowError in failing" in log.text
+    assert "KeyError in not_at_all" in log.text
+    assert SECRET not in log.text
 
 
 def test_somebody_is_told() -> None:
