@@ -68,9 +68,12 @@ class IllegalMove(PaymentError):
     """A defect: the code tried to move a payment against `LEGAL_MOVES`. Permanent."""
 
 
-# Stripe asks that these be shown to the customer as a generic decline: whoever holds a stolen card must not learn that
-# it is known to be stolen. Source: docs.stripe.com/declines/codes, column "Next steps".
-UNDISCLOSED_CODES = frozenset({"fraudulent", "lost_card", "merchant_blacklist", "pickup_card", "stolen_card"})
+# Whoever holds a stolen card must not learn that it is known to be stolen. Of the first four Stripe asks that the
+# customer hear no more than of a generic decline; of the other two it says that the card may have been reported lost or
+# stolen. Source: docs.stripe.com/declines/codes, columns "Next steps" and "Description".
+UNDISCLOSED_CODES = frozenset(
+    {"fraudulent", "lost_card", "merchant_blacklist", "stolen_card", "pickup_card", "restricted_card"}
+)
 GENERIC_DECLINE = ("generic_decline", "Your card was declined.")
 # The longest sentence that the contracts let through (`events/schemas/common.json`, message).
 MESSAGE_LIMIT = 1024
