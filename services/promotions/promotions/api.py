@@ -15,7 +15,7 @@ from tiffin.models import BaseModel
 from tiffin.money import Money
 from tiffin.paging import page_start, page_token
 from tiffin.rest import answer, answers, rest_api
-from tiffin.telemetry import logger, tracer
+from tiffin.telemetry import logger, metrics, tracer
 
 from promotions.model import Status
 from promotions.redemption import holders
@@ -90,6 +90,7 @@ def list_promo_codes(
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_REST, clear_state=True)
 @tracer.capture_lambda_handler(capture_response=False)
+@metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request of API Gateway."""
     return answer(app, event, context)

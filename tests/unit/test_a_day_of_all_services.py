@@ -1,0 +1,441 @@
+"""A day on which every function is called for everything that it does, and for some that it refuses.
+
+It is lived once, for three questions that concern all of them: what of a customer is in a log line, a metric or a
+trace; which metrics are counted, and how; and which reads of a table are consistent.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from datetime import UTC, datetime
+from io import StringIO
+from types import ModuleType
+from typing import Any
+from urllib.parse import urlencode
+
+import notifications.consumer
+import observability.consumer
+import orders.api
+import orders.consumer
+import orders.reconciler
+import payments.handler
+import promotions.api
+import promotions.consumer
+import pytest
+from aws_lambda_powertools.metrics.provider import cold_start
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
+from notifications.mailer import Mailer
+from notifications.store import Contacts, Sent
+from promotions.model import code_for
+from promotions.operations import Promotions
+from promotions.rules import RULES
+from promotions.store import PromotionsStore
+from tiffin import outbox, telemetry
+from tiffin.events import rfc3339
+from worlds import ROOT, feed
+from worlds.doors import Doors
+from worlds.gateway import ask, event
+from worlds.orders import orders_world
+from worlds.runtime import ENVIRONMENT, context
+from worlds.templates import create_table
+from worlds.workflows import FakeUnwindWorkflow
+
+FUNCTIONS: list[ModuleType] = [
+    *(orders.api, orders.consumer, orders.reconciler, payments.handler, promotions.api, promotions.consumer),
+    *(notifications.consumer, observability.consumer, outbox),
+]
+CUSTOMER = "cust-5f1c7a52-8f0b-4f43"
+PERSONAL = {
+    "customer": CUSTOMER,
+    "name": "Ada Lovelace",
+    "address": "1 Analytical Row",
+    "note": "ring thrice",
+    "e-mail": "ada@tiffin.example",
+    "payment method": "pm_card",
+}
+WELCOME = code_for(CUSTOMER, "WELCOME_BACK", "WELCOME")
+
+
+class Day:
+    """What was written, read and annotated, by the function in which it was.
+
+    Attributes:
+        written: log lines and metrics.
+        annotations: of traces.
+        reads: function, operation, table, index, and whether the read was consistent.
+    """
+
+    def __init__(self) -> None:
+        self.written: dict[str, StringIO] = {module.__name__: StringIO() for module in FUNCTIONS}
+        self.annotations: dict[str, list[tuple[str, str]]] = {module.__name__: [] for module in FUNCTIONS}
+        self.reads: set[tuple[str, str, str, str | None, bool]] = set()
+        self._now: str | None = None
+
+    @contextmanager
+    def inside(self, function: str) -> Iterator[None]:
+        """While one function runs."""
+        self._now, before = function, self._now
+        stream, handler = self.written[function], telemetry.logger.registered_handler
+        kept, handler.stream = handler.stream, stream  # type: ignore[attr-defined]
+        cold_start.reset_cold_start_flag()
+        try:
+            with redirect_stdout(stream):
+                yield
+        finally:
+            handler.stream = kept  # type: ignore[attr-defined]
+            self._now = before
+
+    def annotated(self, key: str, value: str) -> None:
+        if self._now:
+            self.annotations[self._now].append((key, value))
+
+    def called(self, operation: str, parameters: dict[str, Any]) -> None:
+        if self._now and operation in ("GetItem", "Query", "BatchGetItem", "TransactGetItems"):
+            index = parameters.get("IndexName")
+            consistent = bool(parameters.get("ConsistentRead"))
+            self.reads.add((self._now, operation, parameters["TableName"], index, consistent))
+
+    def counted(self, function: str) -> Iterator[tuple[str, str, frozenset[str]]]:
+        """Name, unit and dimensions of each metric that a function counted, the service's own left out."""
+        for line in self.written[function].getvalue().splitlines():
+            for directive in json.loads(line).get("_aws", {}).get("CloudWatchMetrics", []):
+                [dimensions] = directive["Dimensions"]
+                for metric in directive["Metrics"]:
+                    yield metric["Name"], metric["Unit"], frozenset(dimensions) - {"service"}
+
+
+def refusing(error: str, says: object = PERSONAL) -> Callable[..., Any]:
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise ClientError({"Error": {"Code": error, "Message": str(says)}}, "any")
+
+    return refuse
+
+
+class Ses:
+    """Takes mails, or none."""
+
+    refuses = False
+
+    def send_email(self, **request: Any) -> Any:
+        return refusing("TooManyRequestsException")() if self.refuses else {"MessageId": "m-1"}
+
+
+class Bus:
+    """Takes all events, or none."""
+
+    takes = True
+
+    def put_events(self, Entries: list[Any]) -> dict[str, Any]:  # noqa: N803
+        return {"Entries": [{} if self.takes else {"ErrorCode": "InternalFailure"} for _ in Entries]}
+
+
+class World:
+    """All services in one process."""
+
+    def __init__(self, day: Day, doors: Doors, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.day, self.doors, self.patch = day, doors, monkeypatch
+        self.promotions = create_table("promotions", "PromotionsTable")
+        self.contacts = create_table("notifications", "ContactsTable")
+        sent = Sent(create_table("notifications", "SentTable"), pause=lambda _: None)
+        store = PromotionsStore(self.promotions)
+        self.ses, self.bus, self.unwinds = Ses(), Bus(), FakeUnwindWorkflow()
+        mailer = Mailer(self.ses, "orders@tiffin.example")
+        self.rules = [*RULES]
+        for module, adapter, made in (
+            (orders.consumer, "promo_codes", orders.api.promo_codes()),
+            (orders.reconciler, "store", orders.api.store()),
+            (orders.reconciler, "workflow", doors.api.workflow),
+            (orders.reconciler, "unwind", self.unwinds),
+            (promotions.api, "store", store),
+            (promotions.consumer, "promotions", Promotions(store, self.rules, pause=lambda _: None)),
+            (notifications.consumer, "contacts", Contacts(self.contacts)),
+            (notifications.consumer, "sent", sent),
+            (notifications.consumer, "mailer", mailer),
+            (outbox, "_bus", self.bus),
+        ):
+            monkeypatch.setattr(module, adapter, lambda made=made: made)
+        feed.dead_letter_queue(monkeypatch)
+        outbox._sqs.cache_clear()
+        monkeypatch.setenv("EVENT_BUS_NAME", "bus")
+
+    def hear(self, consumer: ModuleType, *bodies: Any) -> None:
+        """A batch of a consumer's queue."""
+        consumer.handler(feed.raw(*bodies), context())
+
+    def place(self, **changes: Any) -> str:
+        body = {
+            "customer_id": CUSTOMER,
+            "delivery": {"name": PERSONAL["name"], "address": PERSONAL["address"]},
+            "note": PERSONAL["note"],
+        } | changes
+        return str(self.doors.place(**body)[1].get("order_id"))
+
+    def spoil(self, order_id: str, **attributes: Any) -> None:
+        for name, value in attributes.items():
+            self.doors.api.table.update_item(
+                Key={"order_id": order_id},
+                UpdateExpression=f"SET {name} = :v",
+                ExpressionAttributeValues={":v": value},
+            )
+
+
+def about(name: str, order_id: str, **data: Any) -> dict[str, Any]:
+    """An event of now, about an order of the customer's."""
+    happened = feed.event(name, order_id, **({"customer_id": CUSTOMER} | data))
+    happened["detail"]["metadata"]["occurred_at"] = rfc3339(datetime.now(UTC))
+    return happened
+
+
+ORDER, OTHER, THIRD = ("ord_" + letter * 26 for letter in "abc")
+UNREADABLE = [
+    "poison",
+    json.dumps(PERSONAL),
+    about("OrderPlaced", ORDER, total=PERSONAL) | {"detail-type": "OrderPlaced"},
+    about("OrderDelivered", ORDER, total=PERSONAL["address"]),
+    about("PromoCodeIssued", ORDER, reason=PERSONAL["name"], discount=PERSONAL),
+]
+
+
+def orders_are_placed_moved_and_read(world: World) -> None:
+    call = world.doors.api.call
+    world.hear(orders.consumer, about("PromoCodeIssued", ORDER, code=WELCOME, expires_at="2099-01-01T00:00:00.000Z"))
+    world.doors.place(key="same", customer_id=CUSTOMER)
+    world.doors.place(key="same", customer_id=CUSTOMER)
+    world.doors.place(key="same", customer_id=CUSTOMER, note=PERSONAL["note"])
+    order_id = world.place(promo_code=WELCOME)
+    world.doors.run(order_id, [{"move": "accept"}, {"move": "dispatch"}, {"move": "deliver"}])
+    world.hear(orders.consumer, about("PromoCodeRestored", order_id, code=WELCOME), *UNREADABLE)
+    with world.patch.context() as patch:
+        patch.setattr(orders.consumer, "promo_codes", refusing("ThrottlingException", "Rate exceeded"))
+        world.hear(orders.consumer, about("PromoCodeRestored", order_id, code=WELCOME))
+    world.doors.run(world.place(payment_method="pm_card_visa_chargeDeclinedStolenCard"), [])
+    world.doors.run(world.place(), [{"move": "reject"}])
+    waiting = world.place()
+    world.doors.api.put(waiting, "AWAITING_RESTAURANT")
+    call("POST", f"/orders/{waiting}/reject", {"reason": "closing"})
+    call("POST", f"/orders/{waiting}/accept")
+    call("POST", f"/orders/{world.place()}/cancel")
+    for path in (f"/orders/{waiting}", "/restaurants", "/restaurants/bella/menu", "/orders/ord_none", "/nowhere"):
+        call("GET", path)
+    call("GET", "/orders", query={"customer_id": CUSTOMER})
+    world.place(note="4242 4242 4242 4242")
+    world.place(delivery={"name": PERSONAL["name"] + "\x07", "address": PERSONAL["address"]})
+    broken = world.place()
+    world.spoil(broken, deadline_at=PERSONAL["address"])
+    call("GET", f"/orders/{broken}")
+    world.doors.api.workflow.down = True
+    world.place()
+    world.doors.api.workflow.down = False
+    with world.patch.context() as patch:
+        patch.setattr(orders.api, "menus", refusing("ValidationException"))
+        call("GET", "/restaurants")
+
+
+def what_lies_undone_is_reconciled(world: World) -> None:
+    world.doors.api.workflow.down = True
+    late = world.place()
+    world.doors.api.workflow.down = False
+    world.spoil(late, check_at="2026-01-01T00:00:00.000Z", repairs=4)
+    unreadable = world.place()
+    world.spoil(unreadable, check_at="2026-01-01T00:00:00.000Z", deadline_at=PERSONAL["name"])
+    invocation = context()
+    world.patch.setattr(invocation, "get_remaining_time_in_millis", lambda: 55_000)
+    assert orders.reconciler.handler({}, invocation) == {"execution-started": 1}
+    world.spoil(late, check_at="2026-01-01T00:00:00.000Z")
+    world.doors.api.workflow.down = True
+    orders.reconciler.handler({}, invocation)
+    world.doors.api.workflow.down = False
+
+
+def promo_codes_are_earned_spent_and_given_back(world: World) -> None:
+    now = rfc3339(datetime.now(UTC))
+    world.hear(
+        promotions.consumer,
+        about("OrderDelivered", ORDER, promo_code=None, delivered_at=now),
+        about("OrderPlaced", OTHER, promo_code=WELCOME),
+        about("OrderCancelled", OTHER, promo_code=WELCOME),
+        *UNREADABLE,
+    )
+
+    def failing(_: Any) -> Iterator[Any]:
+        raise KeyError(PERSONAL["name"])
+        yield
+
+    world.rules.append(failing)
+    world.hear(promotions.consumer, about("OrderDelivered", THIRD, promo_code=None, delivered_at=now))
+    world.rules.remove(failing)
+    with world.patch.context() as patch:
+        patch.setattr(PromotionsStore, "customer", refusing("ThrottlingException", "Rate exceeded"))
+        world.hear(promotions.consumer, about("OrderExpired", THIRD, promo_code=None))
+    for asked in (CUSTOMER, PERSONAL["name"]):
+        ask(promotions.api.handler, event("GET", "/promo-codes", query=urlencode({"customer_id": asked})))
+    world.promotions.update_item(
+        Key={"customer_id": CUSTOMER, "record": "CODE#WELCOME_BACK"},
+        UpdateExpression="SET valid_until = :v",
+        ExpressionAttributeValues={":v": PERSONAL["name"]},
+    )
+    ask(promotions.api.handler, event("GET", "/promo-codes", query=urlencode({"customer_id": CUSTOMER})))
+
+
+def customers_are_told(world: World) -> None:
+    world.hear(notifications.consumer, about("PaymentAuthorized", THIRD), *UNREADABLE)
+    world.contacts.put_item(Item={"customer_id": CUSTOMER, "email": PERSONAL["e-mail"]})
+    world.hear(
+        notifications.consumer,
+        *(about("OrderCancelled", ORDER), about("PaymentAuthorized", ORDER)),
+    )
+    world.ses.refuses = True
+    world.hear(notifications.consumer, about("OrderExpired", OTHER))
+    world.ses.refuses = False
+
+
+def all_of_it_is_counted(world: World) -> None:
+    ends = ("Delivered", "Declined", "Rejected", "Cancelled", "Expired", "Failed")
+    events = [about(f"Order{what}", ORDER) for what in ("Placed", *ends)]
+    world.hear(observability.consumer, *events, about("PromoCodeIssued", ORDER), *UNREADABLE)
+    with world.patch.context() as patch:
+        patch.setattr(observability.consumer, "count", refusing("ThrottlingException", "Rate exceeded"))
+        world.hear(observability.consumer, events[0])
+
+
+def what_payments_wrote_is_announced(world: World) -> None:
+    rows = world.doors.dynamodb.scan(TableName="PaymentsTable")["Items"]
+    outgoing = [row for row in rows if row["record"]["S"].startswith("EVENT#")]
+    assert outgoing
+    broken = outgoing[0] | {"detail": {"S": json.dumps(PERSONAL)}}
+    records = [
+        {"eventName": "INSERT", "dynamodb": {"NewImage": row, "Keys": {"record": row["record"]}, "SequenceNumber": "1"}}
+        for row in (*outgoing, broken)
+    ]
+    for world.bus.takes in (True, False):
+        outbox.handler({"Records": records}, context())
+
+
+@pytest.fixture(scope="module")
+def day() -> Iterator[Day]:
+    day = Day()
+    make_call = BaseClient._make_api_call
+
+    def asked(self: Any, operation: str, parameters: dict[str, Any]) -> Any:
+        day.called(operation, parameters)
+        return make_call(self, operation, parameters)
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name, value in (ENVIRONMENT | {"POWERTOOLS_METRICS_DISABLED": "false"}).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(BaseClient, "_make_api_call", asked)
+        monkeypatch.setattr(telemetry.tracer, "put_annotation", day.annotated)
+        for module in FUNCTIONS:
+            monkeypatch.setattr(module, "handler", observed(day, module))
+        with orders_world(monkeypatch) as api:
+            world = World(day, Doors(api, monkeypatch), monkeypatch)
+            for part in (
+                orders_are_placed_moved_and_read,
+                what_lies_undone_is_reconciled,
+                promo_codes_are_earned_spent_and_given_back,
+                customers_are_told,
+                all_of_it_is_counted,
+                what_payments_wrote_is_announced,
+            ):
+                part(world)
+        yield day
+    telemetry.metrics.clear_metrics()
+
+
+def observed(day: Day, module: ModuleType) -> Callable[[Any, Any], Any]:
+    handler = module.handler
+
+    def inside(event: Any, invocation: Any) -> Any:
+        with day.inside(module.__name__):
+            return handler(event, invocation)
+
+    return inside
+
+
+@pytest.mark.parametrize("function", [module.__name__ for module in FUNCTIONS])
+class TestPrivacy:
+    @pytest.mark.parametrize("what", PERSONAL)
+    def test_nothing_personal_is_logged_counted_or_traced(self, day: Day, function: str, what: str) -> None:
+        written = day.written[function].getvalue()
+        assert written, "it wrote nothing: then nothing is shown"
+        assert PERSONAL[what] not in written
+        assert PERSONAL[what] not in str(day.annotations[function])
+
+    def test_every_line_is_json(self, day: Day, function: str) -> None:
+        for line in day.written[function].getvalue().splitlines():
+            assert isinstance(json.loads(line), dict)
+
+
+@pytest.mark.parametrize("function", ["orders.api", "payments.handler"])
+def test_whoever_knows_a_customer_finds_their_orders_by_the_hash(day: Day, function: str) -> None:
+    """Written out: a hash that changed would find nothing of yesterday."""
+    assert telemetry.customer_hash(CUSTOMER) == "8965848f8987cf23"
+    assert ("customer_hash", telemetry.customer_hash(CUSTOMER)) in day.annotations[function]
+    lines = [json.loads(line) for line in day.written[function].getvalue().splitlines()]
+    assert telemetry.customer_hash(CUSTOMER) in {line.get("customer_hash") for line in lines}
+
+
+UNITS = {"count": "Count", "minor units": "Count", "seconds": "Seconds"}
+CONSUMERS = {"orders", "promotions", "notifications", "observability"}
+
+
+def catalogue() -> dict[str, tuple[set[str], str, frozenset[str]]]:
+    """The page's table: the services, unit and further dimensions of each metric."""
+    table = (ROOT / "docs" / "operating.md").read_text("utf-8").split("## Metrics")[1].split("\n## ")[0]
+    found = {}
+    for cells in re.findall(r"^\| (`.+) \|$", table, re.MULTILINE):
+        names, services, dimensions, unit, _ = (cell.strip() for cell in cells.split("|"))
+        said = CONSUMERS if services == "each consumer" else set(services.split(", "))
+        for name in re.findall(r"`(\w+)`", names):
+            found[name] = (said, UNITS[unit], frozenset(re.findall(r"`(\w+)`", dimensions)))
+    return found
+
+
+def test_each_metric_is_counted_by_the_service_in_the_unit_and_with_the_dimensions_of_the_page(day: Day) -> None:
+    counted: dict[str, tuple[set[str], str, frozenset[str]]] = {}
+    for function in day.written:
+        # The relay is deployed twice.
+        services = {"payments", "promotions"} if function == outbox.__name__ else {function.partition(".")[0]}
+        for name, unit, dimensions in day.counted(function):
+            by = counted.get(name, (set[str](), "", frozenset[str]()))[0] | services
+            counted[name] = (by, unit, dimensions)
+    assert counted == catalogue()
+
+
+# Whoever decides by what was read must read what is so now (DynamoDB developer guide, "Read consistency"). The others:
+# an index is never consistent, and its readers read each order again before they act; a menu's price, an address and
+# the list of codes that somebody looks at may be a moment old.
+READS = {
+    ("orders.api", "GetItem", "OrdersTable", None, True),
+    ("orders.api", "GetItem", "PromoCodesTable", None, True),
+    ("orders.api", "GetItem", "MenusTable", None, False),
+    ("orders.api", "Query", "OrdersTable", "by-customer", False),
+    ("orders.reconciler", "GetItem", "OrdersTable", None, True),
+    ("orders.reconciler", "Query", "OrdersTable", "open-orders", False),
+    ("payments.handler", "GetItem", "PaymentsTable", None, True),
+    ("payments.handler", "GetItem", "SandboxLedgerTable", None, True),
+    ("promotions.consumer", "Query", "PromotionsTable", None, True),
+    ("promotions.api", "Query", "PromotionsTable", None, True),
+    ("promotions.api", "Query", "PromotionsTable", None, False),
+    ("notifications.consumer", "GetItem", "SentTable", None, True),
+    ("notifications.consumer", "GetItem", "ContactsTable", None, False),
+}
+
+
+def test_what_decisions_follow_from_is_read_consistently(day: Day) -> None:
+    assert day.reads == READS
+
+
+@pytest.mark.parametrize("workflow", ["order", "unwind"])
+def test_the_workflows_read_consistently_too(workflow: str) -> None:
+    states = json.loads((ROOT / "statemachines" / f"{workflow}.asl.json").read_text("utf-8"))["States"]
+    reads = {
+        name: state["Arguments"].get("ConsistentRead")
+        for name, state in states.items()
+        if re.search(
+            r"dynamodb:(getItem|query|batchGetItem|transactGetItems|scan)", state.get("Resource", ""), re.IGNORECASE
+        )
+    }
+    assert reads == {"order": {"ReadClaim": True}, "unwind": {"ReadOrder": True}}[workflow]
