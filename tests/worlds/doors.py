@@ -90,10 +90,14 @@ class Doors:
             ),
         )
 
+    def start(self, order_id: str) -> Execution:
+        """The order workflow in its first state, on what the API started it with."""
+        return Execution(MACHINES["order"], order_id, self.api.workflow.inputs[order_id], self._perform)
+
     def run(self, order_id: str, answers: list[dict[str, Any] | None], stop_at: str = "") -> Execution:
-        """Run the order workflow on what the API started it with."""
+        """Run the order workflow."""
         replies = iter(answers)
-        execution = Execution(MACHINES["order"], order_id, self.api.workflow.inputs[order_id], self._perform)
+        execution = self.start(order_id)
         while execution.status == "RUNNING" and execution.at != stop_at:
             if execution.can_step:
                 execution.step()
@@ -103,9 +107,9 @@ class Doors:
                 execution.call_back({"order_id": order_id} | reply)
         return execution
 
-    def unwind(self, order_id: str, status: str) -> Execution:
-        """Run the unwind workflow, as after a status event."""
-        detail = {"detail": {"name": order_id, "status": status}}
+    def unwind(self, order_id: str, status: str, **more: Any) -> Execution:
+        """Run the unwind workflow, as after a status event; some say more."""
+        detail = {"detail": {"name": order_id, "status": status} | more}
         execution = Execution(MACHINES["unwind"], order_id, detail, self._perform)
         while execution.status == "RUNNING":
             execution.step()
