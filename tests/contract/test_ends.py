@@ -242,12 +242,12 @@ def waiting(doors: Doors, order_id: str, answered: int) -> Execution:
     """The order's workflow where it waits for a person, who has answered so many times before."""
     answers = iter([ACCEPT, DISPATCH, DELIVER][:answered])
     execution = doors.start(order_id)
-    while execution.can_step or (answer := next(answers, None)):
-        if execution.can_step:
+    while True:
+        while execution.can_step:
             execution.step()
-        else:
-            execution.call_back({"order_id": order_id} | answer)
-    return execution
+        if (answer := next(answers, None)) is None:
+            return execution
+        execution.call_back({"order_id": order_id} | answer)
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -19,10 +19,12 @@ from payments.model import LEGAL_MOVES, IllegalMove, Payment, Status
 from payments.stripe_amounts import decimals
 from promotions.redemption import Happened, State, after, announcements
 from tiffin import outbox
+from tiffin.cards import _luhn, is_card_number
 from tiffin.charges import CURRENCIES, chargeable
 from tiffin.events import ORDER_ENDS
 from tiffin.money import DECIMALS, printed
 from tiffin.unmendable import no_retry_mends
+from worlds.payments import MemoryDynamo, World, authorize
 
 # --- Money ------------------------------------------------------------------------------------------------------------
 
@@ -71,6 +73,69 @@ class TestCurrencies:
         charge = chargeable(code)
         most = 999_999 if code in ("ISK", "UGX") else 99_999_999
         assert (charge.largest, most - charge.largest < charge.step) == (most - most % charge.step, True)
+
+
+# --- Cards ------------------------------------------------------------------------------------------------------------
+
+# First and last of the leading four digits, and the lengths: as `tiffin.cards` names its sources, said a second time.
+ISSUERS = [
+    ("4000", "4999", (16, 18, 19)),
+    ("4000", "4299", (13,)),
+    ("4400", "4899", (13,)),
+    ("5100", "5599", (16,)),
+    ("2221", "2720", (16,)),
+    ("3400", "3499", (15,)),
+    ("3700", "3799", (15,)),
+    ("6011", "6011", (16, 19)),
+    ("6440", "6599", (16, 19)),
+    ("3000", "3059", (14, 16, 19)),
+    ("3090", "3099", (14, 16, 19)),
+    ("3600", "3699", (14, 16, 19)),
+    ("3800", "3999", (14, 16, 19)),
+    ("3528", "3589", (16, 17, 18, 19)),
+    ("2131", "2131", (15,)),
+    ("1800", "1800", (15,)),
+    ("6200", "6299", (16, 17, 18, 19)),
+    ("8100", "8179", (16, 17, 18, 19)),
+    ("5000", "5099", tuple(range(13, 20))),
+    ("5600", "5999", tuple(range(13, 20))),
+    ("6300", "6399", tuple(range(13, 20))),
+    ("6700", "6799", tuple(range(13, 20))),
+]
+
+
+@pytest.mark.parametrize("length", range(12, 21))
+def test_a_number_of_each_issuer_and_of_no_other_is_a_card_number(length: int) -> None:
+    issued = {
+        prefix for low, high, lengths in ISSUERS if length in lengths for prefix in range(int(low), int(high) + 1)
+    }
+    found = set()
+    for prefix in range(10_000):
+        digits = f"{prefix:04}".ljust(length - 1, "7")
+        last = next(last for last in "0123456789" if _luhn(digits + last))
+        if is_card_number(digits + last):
+            found.add(prefix)
+        assert not is_card_number(digits + str((int(last) + 1) % 10))
+    assert found == issued
+
+
+@pytest.mark.parametrize("length", range(13, 20))
+def test_a_maestro_card_of_six_leading_digits_is_one_at_every_length(length: int) -> None:
+    digits = "493698".ljust(length - 1, "7")
+    assert any(is_card_number(f"{digits}{last}") for last in range(10))
+
+
+# Of the sandbox, as docs/payments.md lists them.
+@pytest.mark.parametrize("network", ["visa", "mastercard", "amex", "discover", "diners", "jcb", "unionpay"])
+@pytest.mark.parametrize("kind", ["", "_debit", "_prepaid"])
+def test_a_test_card_of_each_network_is_approved(network: str, kind: str) -> None:
+    world = World(MemoryDynamo())
+    assert world.ask(authorize(f"pm_card_{network}{kind}")) == {"status": "AUTHORIZED", "network": network}
+
+
+@pytest.mark.parametrize("method", ["pm_card_maestro", "pm_card_visa_credit", "pm_card", "pm_visa"])
+def test_what_names_no_test_card_is_declined(method: str) -> None:
+    assert World(MemoryDynamo()).ask(authorize(method))["code"] == "resource_missing"
 
 
 # --- Moves and states -------------------------------------------------------------------------------------------------
