@@ -39,7 +39,7 @@ from worlds.doors import Doors
 from worlds.gateway import ask, event
 from worlds.orders import orders_world
 from worlds.runtime import ENVIRONMENT, context
-from worlds.templates import create_table
+from worlds.templates import create_table, functions, resources
 from worlds.workflows import FakeUnwindWorkflow
 
 FUNCTIONS: list[ModuleType] = [
@@ -355,6 +355,11 @@ def observed(day: Day, module: ModuleType) -> Callable[[Any, Any], Any]:
             return handler(event, invocation)
 
     return inside
+
+
+def test_every_function_has_its_part_in_the_day() -> None:
+    deployed = {resources(service.lower())[name]["Properties"]["Handler"] for service, name in functions()}
+    assert deployed == {f"{module.__name__}.handler" for module in FUNCTIONS}
 
 
 @pytest.mark.parametrize("function", [module.__name__ for module in FUNCTIONS])
