@@ -1,5 +1,6 @@
 """What customers learn of a decline: every code that Stripe documents, each in the answer, the event and the row."""
 
+import json
 import re
 
 import pytest
@@ -67,6 +68,16 @@ def test_whoever_holds_a_stolen_card_hears_what_anybody_hears(code: str) -> None
         assert code not in str(kept)
     # Whoever asks again learns no more.
     assert world.ask(authorize()) == answer == world.ask(release())
+
+
+@pytest.mark.parametrize("code", [*HIDDEN, *SAID])
+def test_the_operators_count_the_true_reason(
+    code: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "false")
+    declined(code)
+    [counted] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"PaymentDeclined"' in line]
+    assert (counted["PaymentDeclined"], counted["network"], counted["code"]) == ([1], "visa", code)
 
 
 @pytest.mark.parametrize("code", SAID)
