@@ -4,9 +4,11 @@ The definitions are the real ones. Their expressions are evaluated by the emulat
 what it means there; only who goes next, and what gets lost, is the test's to say.
 """
 
+import copy
 import json
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from ministack.services import stepfunctions
@@ -112,6 +114,48 @@ class Execution:
         """Stop it (ABORTED) or let its whole time run out (TIMED_OUT)."""
         assert self.status == "RUNNING"
         self._end(status, None)
+
+    def asks(self) -> Callable[[], None]:
+        """What the present state asks for, for whoever lets it happen though its answer is never heard.
+
+        Returns:
+            Does it, now or later: once, and whether or not the execution still runs. Does nothing if it is no task.
+        """
+        state = self._states[self.at]
+        if state["Type"] != "Task" or self.token:
+            return lambda: None
+        self._context["Task"] = {"Token": uuid.uuid4().hex}
+        arguments = self._fill(state.get("Arguments", {}))
+
+        def happens() -> None:
+            with suppress(TaskFailed):
+                self._call(state["Resource"], arguments)
+
+        return happens
+
+    def fail(self, error: str, times: int = 99) -> int:
+        """Let the present state fail, whenever it is tried, until it is given up.
+
+        Args:
+            error: the error's name.
+            times: how often at most.
+
+        Returns:
+            How often it was tried.
+        """
+        state, at, tried = self._states[self.at], len(self.entered), 0
+        self.token = None
+        while tried < times and self.status == "RUNNING" and len(self.entered) == at:
+            self._failed(state, error)
+            tried += 1
+        return tried
+
+    def twin(self) -> "Execution":
+        """The same execution at the same moment, to come back to."""
+        twin = copy.copy(self)
+        twin.entered, twin._variables, twin._attempts = [*self.entered], dict(self._variables), dict(self._attempts)
+        twin._context = self._context | {"variables": twin._variables}
+        return twin
 
     def _task(self, state: dict[str, Any], answer_lost: bool) -> None:
         token = uuid.uuid4().hex
