@@ -1,6 +1,7 @@
 """The deployed stack that workflow and end-to-end tests share: started once, when the first of them asks."""
 
 import os
+import random
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -14,6 +15,15 @@ from laptop import BusTap, Stack
 from laptop.client import Client
 from worlds.described import Described
 from worlds.stack import SENDER
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the generated tests a seed, unless the command line does."""
+    if config.getoption("hypothesis_seed") is None:
+        config.option.hypothesis_seed = str(random.getrandbits(32))
+    if reporter := config.pluginmanager.get_plugin("terminalreporter"):
+        reporter.write_line(f"--hypothesis-seed={config.getoption('hypothesis_seed')} repeats what is generated")
 
 
 @pytest.fixture(scope="session")
