@@ -56,6 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     wrong: list[str] = []
     try:
         with Lab.up(CLOCK, console) as lab:
+            clock = lab.clock
             lab.say = lambda text: console.print(f"[dim]{time.monotonic() - began:5.0f} s  {escape(text)}[/dim]")
             if not options.no_matrix:
                 results = run_matrix(lab, options.seed, options.only, console.print)
@@ -76,7 +77,7 @@ def main(arguments: list[str] | None = None) -> int:
     red = sum(bool(result.wrong) for result in results)
     console.print(f"\n{len(results) - red} rows green, {red} red; seed {options.seed}, {seconds:.0f} s")
     if not options.only and not options.no_matrix:
-        options.write.write_text(document(results, figures, options.seed, seconds, CLOCK))
+        options.write.write_text(document(results, figures, options.seed, seconds, clock))
         console.print(f"Written: {options.write}")
     return 1 if red or wrong else 0
 

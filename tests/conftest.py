@@ -13,6 +13,7 @@ os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "Tiffin/test"
 
 from laptop import BusTap, Stack
 from laptop.client import Client
+from laptop.pace import patience
 from worlds.described import Described
 from worlds.stack import SENDER
 
@@ -43,7 +44,7 @@ def tap(stack: Stack) -> BusTap:
 def described(stack: Stack) -> dict[str, Described]:
     """What each API of the running stack says of itself, by its URL."""
     urls = [stack.outputs["ApiUrl"], stack.outputs["PromotionsApiUrl"]]
-    return {url: Described(httpx.get(f"{url}/openapi.json", timeout=30).json()) for url in urls}
+    return {url: Described(httpx.get(f"{url}/openapi.json", timeout=patience(30)).json()) for url in urls}
 
 
 @pytest.fixture

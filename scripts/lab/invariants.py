@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from contracts import schemas
+from laptop.pace import Deadline
 from orders.model import ENDS
 from payments.sandbox import Balance
 
@@ -94,11 +95,11 @@ def settle(lab: Lab, cases: list[Case], seconds: float = 45.0) -> tuple[dict[str
     Returns:
         What is wrong, by case and invariant, and the facts that it was judged by.
     """
-    deadline = time.monotonic() + seconds
+    deadline = Deadline(seconds)
     while True:
         facts = Facts.read(lab)
         verdicts = {case.name: judge(case, facts) for case in cases}
-        if not any(verdicts.values()) or time.monotonic() > deadline:
+        if not any(verdicts.values()) or deadline.passed():
             return verdicts, facts
         time.sleep(1.0)
 

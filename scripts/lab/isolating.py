@@ -7,6 +7,7 @@ was told.
 """
 
 import json
+import math
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
-from laptop import Stack
+from laptop import Stack, pace
 from laptop.client import Client
 from laptop.mailbox import mails, verify
 from notifications.messages import SUBJECTS
@@ -157,7 +158,7 @@ class Run:
     Args:
         stack: the running stack.
         orders: how many in each phase.
-        patience: how long to wait for what was missed, in seconds.
+        patience: how long to wait for what was missed, in seconds, on a quiet machine.
     """
 
     def __init__(self, stack: Stack, orders: int, patience: float = PATIENCE) -> None:
@@ -199,7 +200,7 @@ class Run:
         Raises:
             NotIsolated: something is still missing, or came twice or late.
         """
-        began = time.monotonic()
+        began, deadline = time.monotonic(), pace.Deadline(self._patience)
         while True:
             codes, told = self._codes(key), self._told(key)
             for customer, subjects in told.items():
@@ -208,7 +209,7 @@ class Run:
             last = sum(subjects[-1] == MAILS[-1] for subjects in told.values())
             if codes == last == self._orders:
                 return time.monotonic() - began
-            if time.monotonic() - began > self._patience:
+            if deadline.passed():
                 raise NotIsolated(f"{codes} codes and {last} last mails of {self._orders}")
             time.sleep(0.5)
 
@@ -243,8 +244,8 @@ def measure(
         faults: the port that the emulator takes faults on.
         orders: how many in each phase.
         console: where a line per phase goes.
-        comes_back: visibility timeout of the consumers' queues, in seconds.
-        patience: how long to wait for what was missed, in seconds.
+        comes_back: visibility timeout of the consumers' queues, in seconds, on a quiet machine.
+        patience: how long to wait for what was missed, in seconds, on a quiet machine.
 
     Raises:
         NotThere, Refused: an order did not come through.
@@ -252,8 +253,9 @@ def measure(
     """
     breaker, run = Breaker(stack, faults), Run(stack, orders, patience)
     verify(stack, SENDER)
+    hidden = str(math.ceil(pace.patience(comes_back)))
     for url in breaker.queues:
-        stack.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(comes_back)})
+        stack.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": hidden})
     Run(stack, AT_ONCE * 2).phase("warm-up", "warm")  # cold starts are not what is compared
     phases = []
     breaks: list[tuple[str, str, Callable[[], Callable[[], None]] | None]] = [

@@ -6,6 +6,7 @@ reconciler here, which asks it each scaled minute, after writing into an order's
 """
 
 import json
+import math
 import threading
 import time
 import urllib.request
@@ -22,6 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from laptop import BusTap, Stack
 from laptop.client import Client, Refused
 from laptop.emulator.launcher import free_port
+from laptop.pace import Deadline, patience
 from orders.model import ENDS
 
 from .cases import Act, Case, ExperimentFailed, Fault, Row
@@ -38,12 +40,11 @@ class Lab:
     Args:
         stack: the running stack.
         port: where the emulator takes rules.
-        clock: how much faster time passes.
         people: how many act at once.
     """
 
-    def __init__(self, stack: Stack, port: int, clock: float, people: int = 6) -> None:
-        self.stack, self.clock, self._port = stack, clock, port
+    def __init__(self, stack: Stack, port: int, people: int = 6) -> None:
+        self.stack, self._port = stack, port
         self.client = Client(stack.outputs)
         self.tap: BusTap = stack.tap()
         self._dynamodb, self._states = stack.client("dynamodb"), stack.client("stepfunctions")
@@ -57,17 +58,26 @@ class Lab:
 
     @classmethod
     def up(cls, clock: float, console: Any = None) -> Self:
-        """Start a stack for it."""
+        """Start a stack for it.
+
+        Args:
+            clock: how much faster time passes on a quiet machine.
+            console: shows the progress, if given.
+        """
         port = free_port()
         stack = Stack.up(console, clock, {"TIFFIN_FAULTS": str(port)})
         try:
-            lab = cls(stack, port, clock)
+            lab = cls(stack, port)
             lab._scale_queue()
-            lab._warm()
         except BaseException:
             stack.stop()
             raise
         return lab
+
+    @property
+    def clock(self) -> float:
+        """How much faster time passes."""
+        return self.stack.clock.rate
 
     def stop(self) -> None:
         """End it all. Safe to repeat."""
@@ -95,7 +105,7 @@ class Lab:
 
     def struck(self) -> dict[str, int]:
         """How often each case's faults struck."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/", timeout=patience(10)) as answer:
             return dict(json.load(answer))
 
     def kill_workers(self) -> int:
@@ -110,15 +120,16 @@ class Lab:
         Args:
             cases: the orders.
             at_once: how many are on the move at the same time: each needs execution environments of its own.
-            limit: seconds.
+            limit: seconds, on a quiet machine.
             each: called now and then with the lab and an open case; for faults that hit no order in particular.
         """
+        self.stack.keep_pace()
         for case in cases:
             self.inject(case.faults, case.name, case.order_id)
         open_: dict[str, Case] = {}
         waiting, told = list(cases), time.monotonic()
-        deadline = told + limit
-        while (waiting or open_) and time.monotonic() < deadline:
+        deadline = Deadline(limit)
+        while (waiting or open_) and not deadline.passed():
             # Whoever waits for a silent restaurant or a lost courier takes no room.
             busy = sum(case.row.get("status", "PLACED") in {"PLACED", *case.plan} for case in open_.values())
             while waiting and busy < at_once:
@@ -276,7 +287,7 @@ class Lab:
             elif wait <= 0:
                 due = True
         idle = self._sweep is None or not self._sweep.is_alive()
-        if due and self._reconciling and idle and now - self._asked >= max(1.0, MINUTE / self.clock):
+        if due and self._reconciling and idle and now - self._asked >= max(patience(1.0), MINUTE / self.clock):
             self._asked = now
             self._sweep = threading.Thread(target=self._reconcile, daemon=True)
             self._sweep.start()
@@ -287,18 +298,14 @@ class Lab:
 
     def _scale_queue(self) -> None:
         """A message that failed comes back after a scaled visibility timeout, not after three minutes."""
-        seconds = str(max(8, int(180 / self.clock)))
+        seconds = str(math.ceil(max(patience(8), 180 / self.clock)))
         self.stack.client("sqs").set_queue_attributes(
             QueueUrl=self.stack.outputs["PromotionsQueueUrl"], Attributes={"VisibilityTimeout": seconds}
         )
 
-    def _warm(self) -> None:
-        self.client.menu("r-bella-napoli")
-        self._reconcile()
-
     def _post(self, path: str, document: Any) -> Any:
         request = urllib.request.Request(f"http://127.0.0.1:{self._port}{path}", json.dumps(document).encode())
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=patience(30)) as answer:
             return json.load(answer)
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import httpx
 from orders.model import ENDS
 
+from . import pace
+
 
 class Refused(Exception):
     """The API answered with a problem document.
@@ -37,7 +39,7 @@ class Client:
 
     Args:
         outputs: the stack's outputs; `ApiUrl` and `PromotionsApiUrl` are read.
-        timeout: seconds for one call.
+        timeout: seconds for one call, on a quiet machine.
         look: called with every answer, and its body read.
     """
 
@@ -48,7 +50,8 @@ class Client:
         look: Callable[[httpx.Response], None] | None = None,
     ) -> None:
         hooks: Any = {"response": [httpx.Response.read, look] if look else []}
-        self._http = httpx.Client(timeout=timeout, limits=httpx.Limits(max_connections=64), event_hooks=hooks)
+        self._timeout = timeout
+        self._http = httpx.Client(limits=httpx.Limits(max_connections=64), event_hooks=hooks)
         self._orders, self._promotions = outputs["ApiUrl"], outputs["PromotionsApiUrl"]
 
     def close(self) -> None:
@@ -88,53 +91,57 @@ class Client:
             "payment_method": payment_method,
             "delivery": {"name": "Ada Lovelace", "address": "12 St James's Square"},
         } | more
-        return self._answer(
-            self._http.post(f"{self._orders}/orders", json=body, headers={"Idempotency-Key": key or uuid.uuid4().hex})
-        )
+        headers = {"Idempotency-Key": key or uuid.uuid4().hex}
+        return self._ask("POST", f"{self._orders}/orders", json=body, headers=headers)
 
     def move(self, order_id: str, move: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """Make a move: accept, reject, cancel, dispatch or deliver."""
-        return self._answer(self._http.post(f"{self._orders}/orders/{order_id}/{move}", json=body))
+        return self._ask("POST", f"{self._orders}/orders/{order_id}/{move}", json=body)
 
     def order(self, order_id: str) -> dict[str, Any]:
         """Where an order is, and why."""
-        return self._answer(self._http.get(f"{self._orders}/orders/{order_id}"))
+        return self._ask("GET", f"{self._orders}/orders/{order_id}")
 
     def orders(self, customer_id: str) -> list[dict[str, Any]]:
         """A customer's newest orders."""
-        found = self._answer(self._http.get(f"{self._orders}/orders", params={"customer_id": customer_id}))
+        found = self._ask("GET", f"{self._orders}/orders", params={"customer_id": customer_id})
         return list(found["orders"])
 
     def restaurants(self) -> list[dict[str, Any]]:
         """The restaurants."""
-        return list(self._answer(self._http.get(f"{self._orders}/restaurants"))["restaurants"])
+        return list(self._ask("GET", f"{self._orders}/restaurants")["restaurants"])
 
     def menu(self, restaurant_id: str) -> dict[str, Any]:
         """A restaurant with its dishes."""
-        return self._answer(self._http.get(f"{self._orders}/restaurants/{restaurant_id}/menu"))
+        return self._ask("GET", f"{self._orders}/restaurants/{restaurant_id}/menu")
 
     def promo_codes(self, customer_id: str) -> list[dict[str, Any]]:
         """A customer's promo codes."""
-        found = self._http.get(f"{self._promotions}/promo-codes", params={"customer_id": customer_id})
-        return list(self._answer(found)["promo_codes"])
+        found = self._ask("GET", f"{self._promotions}/promo-codes", params={"customer_id": customer_id})
+        return list(found["promo_codes"])
 
     def until(self, order_id: str, *statuses: str, seconds: float = 30.0) -> dict[str, Any]:
         """Ask until the order is in one of the statuses.
 
+        Args:
+            order_id: the order.
+            statuses: any of them will do.
+            seconds: how long, on a quiet machine.
+
         Raises:
             NotThere: it is not in time, or ended otherwise.
         """
-        deadline = time.monotonic() + seconds
+        deadline = pace.Deadline(seconds)
         while True:
             order = self.order(order_id)
             if order["status"] in statuses:
                 return order
-            if time.monotonic() > deadline or order["status"] in ENDS:
+            if order["status"] in ENDS or deadline.passed():
                 raise NotThere(order, statuses, seconds)
             time.sleep(0.1)
 
     def deliver(self, order_id: str, seconds: float = 30.0) -> dict[str, Any]:
-        """Take an order that was placed through every move to the customer's door."""
+        """Take an order that was placed through every move to the customer's door, each within the seconds."""
         for status, move in (
             ("AWAITING_RESTAURANT", "accept"),
             ("PREPARING", "dispatch"),
@@ -144,8 +151,8 @@ class Client:
             self.move(order_id, move)
         return self.until(order_id, "DELIVERED", seconds=seconds)
 
-    @staticmethod
-    def _answer(response: httpx.Response) -> dict[str, Any]:
+    def _ask(self, method: str, url: str, **request: Any) -> dict[str, Any]:
+        response = self._http.request(method, url, timeout=pace.patience(self._timeout), **request)
         if response.is_success:
             return dict(response.json())
         try:

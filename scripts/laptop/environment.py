@@ -25,6 +25,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from .errors import NotLoopback
+from .pace import patience
 
 REGION = "eu-central-1"
 HOST = "127.0.0.1"
@@ -185,6 +186,7 @@ def client(service: str, access: Access, **config: Any) -> Any:
         "use_fips_endpoint": False,
         "use_dualstack_endpoint": False,
         "retries": {"mode": "standard", "max_attempts": 3},
+        "read_timeout": patience(60),
         "s3": {"addressing_style": "path"},
         **config,
     }

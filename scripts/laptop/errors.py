@@ -66,6 +66,13 @@ class DeployFailed(_WithTail):
     """`sam deploy` failed."""
 
 
+class NotInTime(EmulatorError):
+    """Something that was waited for did not happen, though the machine had the time for it."""
+
+    def __init__(self, what: str, seconds: float) -> None:
+        super().__init__(f"{what} did not happen within {seconds:g} s")
+
+
 class EventNotSeen(EmulatorError):
     """No event that was waited for arrived on the bus in time."""
 

@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 
 from .environment import signed
+from .pace import patience
 from .stack import Stack
 
 
@@ -31,6 +32,6 @@ def mails(stack: Stack, recipient: str | None = None) -> list[dict[str, Any]]:
         recipient: only those to this address.
     """
     url = f"{stack.endpoint}/_ministack/ses/messages"
-    answer = httpx.get(url, headers=signed(stack.access, url), timeout=30, trust_env=False)
+    answer = httpx.get(url, headers=signed(stack.access, url), timeout=patience(30), trust_env=False)
     sent = [mail for account in answer.raise_for_status().json()["messages"].values() for mail in account]
     return [mail for mail in sent if recipient is None or recipient in mail["To"]]

@@ -2,12 +2,13 @@
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from . import deployment, menus, private
+from . import deployment, functions, menus, private
+from .clock import Clock
 from .emulator import launcher
 from .environment import REGION, ROOT, STATE_DIR, client
 from .errors import AlreadyRunning, NotRunning
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 _STATE = "stack.json"
 AWS_ENV = "aws.env"
 """The file that lets AWS's own tools talk to the stack of `make up`; it goes with it."""
+Say = Callable[[str], None]
+"""Tells how far a step has come."""
 _EXECUTE_API = re.compile(r"https://([a-z0-9]+)\.execute-api\.[a-z0-9-]+\.amazonaws\.com(/[^/]*)?(.*)")
 
 
@@ -28,6 +31,7 @@ class Stack:
     Attributes:
         outputs: the stack's outputs; URLs of REST APIs lead to the emulator.
         access: where the emulator is, and the credentials that it takes.
+        clock: how time passes for what begins now.
         endpoint: the emulator's base URL.
         region: the region that everything is deployed to.
     """
@@ -35,9 +39,16 @@ class Stack:
     region = REGION
 
     def __init__(
-        self, process: launcher.Process, outputs: Mapping[str, str], emulator: launcher.Emulator | None, state_dir: Path
+        self,
+        process: launcher.Process,
+        outputs: Mapping[str, str],
+        emulator: launcher.Emulator | None,
+        state_dir: Path,
+        rate: float | None = None,
     ) -> None:
         self._process, self._emulator, self._state_dir = process, emulator, state_dir
+        self.clock = Clock.read(Path(process.scratch))
+        self._rate = rate or self.clock.rate
         self._taps: list[BusTap] = []
         self.access = process.access
         self.endpoint = self.access.endpoint
@@ -60,7 +71,8 @@ class Stack:
 
         Args:
             console: shows the progress, if given.
-            clock: how much faster time passes for Step Functions; 2160 makes three hours of five seconds.
+            clock: how much faster time passes for Step Functions on a quiet machine; 2160 makes three hours of five
+                seconds. On a busy one it is as much slower: see `keep_pace`.
             env: further environment of the emulator and its functions.
             template: the root template.
             parameters: template parameters besides `Runtime` and `Architecture`.
@@ -88,10 +100,12 @@ class Stack:
                 state_dir=state_dir,
                 progress=lambda text: _step(console, text),
             )
-            stack = cls(process, outputs, emulator, state_dir)
+            stack = cls(process, outputs, emulator, state_dir, clock)
             if template == ROOT / "template.yaml":
                 with _step(console, "Loading the menus"):
                     menus.seed(stack)
+                with _step(console, "Starting the functions") as say:
+                    functions.start(process.access, lambda ready, of: say(f"Starting the functions, {ready} of {of}"))
             if stays:
                 process.save(state_dir / _STATE, outputs)
                 lines = [f"{name}={value}\n" for name, value in process.access.variables().items()]
@@ -113,6 +127,14 @@ class Stack:
         if running is None:
             raise NotRunning
         return cls(*running, None, state_dir)
+
+    def keep_pace(self) -> Clock:
+        """Measure the machine again, and let time pass as fast as it can follow: called before each accelerated story.
+
+        Executions that run already keep the clock that they began with.
+        """
+        self.clock = self._process.keep_pace(self._rate)
+        return self.clock
 
     def client(self, service: str, **config: Any) -> Any:
         """A boto3 client that can only talk to this stack's emulator.
@@ -181,18 +203,24 @@ def _forget(state_dir: Path) -> None:
         (state_dir / name).unlink(missing_ok=True)
 
 
-def _step(console: "Console | None", text: str) -> AbstractContextManager[None]:
+def _step(console: "Console | None", text: str) -> AbstractContextManager[Say]:
     return _shown(console, text) if console else _unseen()
 
 
 @contextmanager
-def _shown(console: "Console", text: str) -> Iterator[None]:
-    started = time.monotonic()
-    with console.status(f"{text} …"):
-        yield
-    console.print(f"[green]✓[/green] {text} [dim]{time.monotonic() - started:.1f} s[/dim]")
+def _shown(console: "Console", text: str) -> Iterator[Say]:
+    started, said = time.monotonic(), text
+
+    def say(more: str) -> None:
+        nonlocal said
+        said = more
+        status.update(f"{more} …")
+
+    with console.status(f"{text} …") as status:
+        yield say
+    console.print(f"[green]✓[/green] {said} [dim]{time.monotonic() - started:.1f} s[/dim]", highlight=False)
 
 
 @contextmanager
-def _unseen() -> Iterator[None]:
-    yield
+def _unseen() -> Iterator[Say]:
+    yield lambda _: None

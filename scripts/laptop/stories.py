@@ -1,11 +1,14 @@
 """The stories that `make demo` tells: orders with the people who move them, and what must have come of each."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import httpx
+from botocore.exceptions import BotoCoreError, ClientError
 from contracts import schemas
 from orders.model import ENDS
 from payments.sandbox import Balance
@@ -13,17 +16,33 @@ from rich.console import Console
 from rich.markup import escape
 from tiffin.money import Money, printed
 
-from .client import Client
+from .client import Client, Refused
+from .clock import Clock
+from .errors import EventNotSeen, NotInTime
+from .pace import Deadline, eventually
 from .providers import Books
 from .tap import BusTap
 
 PATIENCE = 60.0
+THREE_HOURS = 10_800.0
+# What may come instead of an answer, from the APIs, the bus, or the books.
+_FAILURES = (
+    EventNotSeen, NotInTime, Refused, schemas.ContractViolation, httpx.HTTPError, BotoCoreError, ClientError,
+)  # fmt: skip
 
 COLOURS = {"DELIVERED": "green", "DECLINED": "yellow", "REJECTED": "yellow", "CANCELLED": "yellow", "EXPIRED": "red"}
 
 
 class WentWrong(Exception):
-    """A story did not end as it should."""
+    """A story did not end as it should.
+
+    Attributes:
+        order_id: its order; None if there is none yet.
+    """
+
+    def __init__(self, message: str, order_id: str | None = None) -> None:
+        super().__init__(message)
+        self.order_id = order_id
 
 
 @dataclass
@@ -178,10 +197,13 @@ class Teller:
         _must(balance == Balance(held=held, captured=captured, voided=voided), f"the gateway's books say {balance}")
         self._say(f"  [dim]the money [/dim]  {_fate(balance, total['currency'])}")
         if story.promises:
-            codes = _eventually(lambda: self._client.promo_codes(story.customer))
-            code = next((c for c in codes if c["reason"] == story.promises), None)
-            _must(code is not None, f"no {story.promises} code was issued")
-            self._say(f"  [dim]promotions[/dim]  {code['code']} ({story.promises.replace('_', ' ')})" if code else "")
+
+            def issued() -> dict[str, Any] | None:
+                codes = self._client.promo_codes(story.customer)
+                return next((code for code in codes if code["reason"] == story.promises), None)
+
+            code = eventually(issued, PATIENCE, f"the issue of a promo code ({story.promises})")
+            self._say(f"  [dim]promotions[/dim]  {code['code']} ({story.promises.replace('_', ' ')})")
         self._say("  [green]✓ as it should[/green]")
 
     def _tell_status(self, story: Story, entered: dict[str, Any]) -> None:
@@ -212,29 +234,44 @@ def _must(holds: bool, otherwise: str) -> None:
         raise WentWrong(otherwise)
 
 
-def _eventually(probe: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    deadline = time.monotonic() + PATIENCE
-    while not (found := probe()) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return found
-
-
-def tell(teller: Teller, stories: list[Story]) -> None:
+def tell(teller: Teller, stories: list[Story], clock: Clock) -> None:
     """Tell the stories one after the other, the longest one first begun and last told.
+
+    Args:
+        teller: plays their people.
+        stories: the longest is about the three hours.
+        clock: by which these pass.
 
     Raises:
         WentWrong: one did not end as it should.
     """
     longest, *others = stories
-    teller.begin(longest)
+    with _about(longest):
+        teller.begin(longest)
     for story in [*others, longest]:
-        if story is not longest:
-            teller.begin(story)
-        teller.title(story)
-        deadline = time.monotonic() + PATIENCE
-        while not teller.go_on(story, tell=True):
+        with _about(story):
             if story is not longest:
-                teller.go_on(longest, tell=False)
-            _must(time.monotonic() < deadline, f"it is {story.order['status']} and goes no further")
-            time.sleep(0.05)
-        teller.close(story)
+                teller.begin(story)
+            teller.title(story)
+            # After the three hours, as much time as others have, to give the money back and to announce it.
+            deadline = Deadline(PATIENCE, clock.real_seconds(THREE_HOURS) if story is longest else 0.0)
+            while not teller.go_on(story, tell=True):
+                if story is not longest:
+                    with _about(longest):
+                        teller.go_on(longest, tell=False)
+                _must(not deadline.passed(), f"it is {story.order['status']} and goes no further")
+                time.sleep(0.05)
+            teller.close(story)
+
+
+@contextmanager
+def _about(story: Story) -> Iterator[None]:
+    """Whatever fails in here fails this story."""
+    try:
+        yield
+    except WentWrong as wrong:
+        wrong.order_id = wrong.order_id or story.order.get("order_id")
+        raise
+    except _FAILURES as failure:
+        what = str(failure) or type(failure).__name__
+        raise WentWrong(what, story.order.get("order_id")) from failure

@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 import uuid
 from collections.abc import Callable
 from typing import Any, Self
@@ -11,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from .environment import Access, client
 from .errors import EventNotSeen
+from .pace import Deadline
 
 Event = dict[str, Any]
 
@@ -65,12 +65,12 @@ class BusTap:
 
         Args:
             predicate: whether an event is the one.
-            timeout: seconds.
+            timeout: seconds, on a quiet machine.
 
         Raises:
             EventNotSeen: none came.
         """
-        deadline = time.monotonic() + timeout
+        deadline = Deadline(timeout)
         checked = 0
         with self._arrived:
             while True:
@@ -78,10 +78,9 @@ class BusTap:
                     if predicate(event):
                         return event
                 checked = len(self.events)
-                left = deadline - time.monotonic()
-                if left <= 0:
+                if deadline.passed():
                     raise EventNotSeen(timeout, [str(event.get("detail-type")) for event in self.events])
-                self._arrived.wait(left)
+                self._arrived.wait(deadline.left())
 
     def wait_for_event(self, name: str, order_id: str, timeout: float = 15.0) -> Event:
         """Wait for the first event of a name about an order, past ones included.
@@ -89,7 +88,7 @@ class BusTap:
         Args:
             name: the event's name, such as `OrderPlaced`.
             order_id: the order.
-            timeout: seconds.
+            timeout: seconds, on a quiet machine.
 
         Raises:
             EventNotSeen: none came.

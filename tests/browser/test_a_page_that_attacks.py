@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from laptop.emulator.launcher import Emulator
+from laptop.pace import patience
 from worlds import chromium
 from worlds.attacks import Attack
 from worlds.emulator import World, unique
@@ -116,7 +117,7 @@ class Page:
             def _pass_on(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
                 head = [self.requestline, *(f"{k}: {v}" for k, v in self.headers.items() if k != "Connection")]
-                with socket.create_connection(("127.0.0.1", page.behind), timeout=30) as emulator:
+                with socket.create_connection(("127.0.0.1", page.behind), timeout=patience(30)) as emulator:
                     emulator.sendall("\r\n".join([*head, "Connection: close", "", ""]).encode() + body)
                     with suppress(OSError):
                         while part := emulator.recv(65536):

@@ -6,6 +6,7 @@ import httpx
 import pytest
 from laptop import Stack
 from laptop.client import Client, Refused
+from laptop.pace import patience
 from worlds.described import Described
 
 API = pytest.mark.parametrize(("url", "path"), [("ApiUrl", "/orders"), ("PromotionsApiUrl", "/promo-codes")])
@@ -26,7 +27,7 @@ def test_an_api_serves_the_document_that_describes_it(
 def test_where_there_is_nothing_api_gateway_says_so_as_we_do(
     stack: Stack, url: str, path: str, method: str, below: str | None
 ) -> None:
-    answer = httpx.request(method, stack.outputs[url] + (path if below is None else below), timeout=30)
+    answer = httpx.request(method, stack.outputs[url] + (path if below is None else below), timeout=patience(30))
     problem = answer.json()
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
     assert (problem["type"], problem["status"]) == ("https://tiffin.example/problems/no-such-resource", 404)
@@ -42,5 +43,5 @@ def test_a_request_that_breaks_a_parser_is_answered_as_documented(stack: Stack, 
         statuses.append(refused.value.status)
     body = '{"lines": ' + "9" * 5_000 + "}"
     headers = {"Idempotency-Key": uuid.uuid4().hex, "Content-Type": "APPLICATION/JSON"}
-    answer = httpx.post(f"{stack.outputs['ApiUrl']}/orders", content=body, headers=headers, timeout=30)
+    answer = httpx.post(f"{stack.outputs['ApiUrl']}/orders", content=body, headers=headers, timeout=patience(30))
     assert [*statuses, answer.status_code] == [422, 422, 400]

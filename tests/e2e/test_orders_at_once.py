@@ -8,6 +8,7 @@ from typing import Any
 from contracts import schemas
 from laptop import BusTap, Stack
 from laptop.client import Client, Refused
+from laptop.pace import patience
 from payments.sandbox import Balance
 from worlds import ROOT
 from worlds.stack import balance
@@ -77,7 +78,9 @@ def test_the_readmes_calls_work_as_they_stand(stack: Stack, client: Client) -> N
 
     def shell(command: str, order: str = "") -> str:
         assignments = f"API={stack.outputs['ApiUrl']}; PROMOTIONS={stack.outputs['PromotionsApiUrl']}; ORDER={order}; "
-        return run(["bash", "-c", assignments + command], capture_output=True, text=True, check=True, timeout=60).stdout
+        return run(
+            ["bash", "-c", assignments + command], capture_output=True, text=True, check=True, timeout=patience(60)
+        ).stdout
 
     assert "margherita" in shell(calls[0])
     order_id = next(word for word in shell(place).split('"') if word.startswith("ord_"))

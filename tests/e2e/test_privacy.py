@@ -17,6 +17,7 @@ import httpx
 import pytest
 from laptop import BusTap, Stack
 from laptop.client import Client, Refused
+from laptop.pace import patience
 from worlds.polling import eventually
 from worlds.stack import execution_arn, names_on_bus, row
 
@@ -114,9 +115,8 @@ def refuse_in_every_way(stack: Stack, client: Client, customer: str, ended: str)
         assert 400 <= refusal.value.status < 500
     broken = f'{{"delivery": {{"name": "{NAME}", "address": "{ADDRESS}"}}, "note": "{NOTE}'
     headers = {"Idempotency-Key": uuid.uuid4().hex, "Content-Type": "application/json"}
-    assert (
-        httpx.post(f"{stack.outputs['ApiUrl']}/orders", content=broken, headers=headers, timeout=30).status_code == 400
-    )
+    url = f"{stack.outputs['ApiUrl']}/orders"
+    assert httpx.post(url, content=broken, headers=headers, timeout=patience(30)).status_code == 400
 
 
 def log_lines(stack: Stack) -> Iterator[str]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from laptop.errors import NotInTime
 from worlds.emulator import World, allow_events, unique
 from worlds.polling import eventually
 
@@ -74,19 +75,25 @@ class TestStop:
     def test_stopped_execution_stays_aborted_when_its_task_ends_later(self, world: World) -> None:
         """The task fails after the stop: its Catch stays unused, and the execution stays ABORTED."""
         queue, _ = world.queue()
-        function = world.function("""
+        stopped, _ = world.queue()
+        function = world.function(
+            """
             import boto3, json
             def handler(event, context):
-                boto3.client("sqs").send_message(QueueUrl=event["queue"], MessageBody=json.dumps("begun"))
-                import time; time.sleep(1)
-                boto3.client("sqs").send_message(QueueUrl=event["queue"], MessageBody=json.dumps("ends"))
+                sqs = boto3.client("sqs")
+                sqs.send_message(QueueUrl=event["queue"], MessageBody=json.dumps("begun"))
+                while "Messages" not in sqs.receive_message(QueueUrl=event["stopped"], WaitTimeSeconds=5):
+                    pass
+                sqs.send_message(QueueUrl=event["queue"], MessageBody=json.dumps("ends"))
                 raise LookupError("too late")
-        """)
+            """,
+            timeout=60,
+        )
         states = {
             "Work": {
                 "Type": "Task",
                 "Resource": "arn:aws:states:::lambda:invoke",
-                "Arguments": {"FunctionName": function, "Payload": {"queue": queue}},
+                "Arguments": {"FunctionName": function, "Payload": {"queue": queue, "stopped": stopped}},
                 "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}],
                 "End": True,
             },
@@ -96,6 +103,7 @@ class TestStop:
         assert world.next_message(queue) == "begun"
 
         world.states.stop_execution(executionArn=execution, error="Cancelled", cause="by the customer")
+        world.queues.send_message(QueueUrl=stopped, MessageBody="now")
         assert world.next_message(queue) == "ends"
         marker = world.start(world.machine({"Done": SUCCEED}))
         world.end_of(marker)
@@ -234,5 +242,5 @@ class TestAnnounce:
 
 
 def test_until_fails_when_its_time_is_up() -> None:
-    with pytest.raises(AssertionError, match="did not happen"):
+    with pytest.raises(NotInTime, match="did not happen"):
         eventually(lambda: None, 0.1)

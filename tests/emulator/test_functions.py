@@ -68,7 +68,7 @@ class TestErrors:
         assert eventually(logged)
 
     def test_a_function_that_takes_too_long_fails_with_sandbox_timedout(self, world: World) -> None:
-        function = world.function("def handler(event, context):\n    import time; time.sleep(30)", timeout=1)
+        function = world.function("def handler(event, context):\n    import time; time.sleep(600)", timeout=1)
         states = {
             "Work": {
                 "Type": "Task",

@@ -15,6 +15,7 @@ import pytest
 from laptop import NotRunning, Stack, StartFailed
 from laptop.emulator import launcher
 from laptop.emulator.launcher import Emulator, Process
+from laptop.pace import patience
 from worlds.emulator import World, nothing_remains_of, with_a_worker
 from worlds.polling import eventually
 
@@ -110,7 +111,7 @@ class TestEnd:
         with_a_worker(caller.process)
 
         caller.popen.send_signal(sent)
-        caller.popen.wait(timeout=20)
+        caller.popen.wait(timeout=patience(20))
 
         assert eventually(lambda: nothing_remains_of(caller.process))
 
@@ -120,7 +121,7 @@ class TestEnd:
 
         os.kill(process.pid, signal.SIGTERM)
         assert emulator._popen is not None
-        emulator._popen.wait(timeout=20)
+        emulator._popen.wait(timeout=patience(20))
 
         assert eventually(lambda: nothing_remains_of(process))
 
@@ -130,7 +131,7 @@ class TestStay:
         self, call: Callable[[str], Caller], tmp_path: Path
     ) -> None:
         caller = call("emulator.let_stay(); import os; os._exit(0)")
-        caller.popen.wait(timeout=20)
+        caller.popen.wait(timeout=patience(20))
         with_a_worker(caller.process)
 
         stack = Stack.attach(tmp_path)
@@ -148,7 +149,7 @@ class TestStay:
         process.save(tmp_path / "stack.json", {})
         os.kill(process.pid, signal.SIGKILL)
         assert emulator._popen is not None
-        emulator._popen.wait(timeout=20)
+        emulator._popen.wait(timeout=patience(20))
 
         with pytest.raises(NotRunning):
             Stack.attach(tmp_path)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from laptop import BuildFailed, DeployFailed, EventNotSeen, Stack, deployment, environment
 from laptop.emulator.launcher import Emulator, Process
+from laptop.pace import patience
 from worlds.emulator import World, nothing_remains_of, processes
 from worlds.polling import eventually
 
@@ -29,7 +30,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 class TestUp:
     def test_the_api_answers_where_the_output_says(self, stack: Stack) -> None:
-        with urllib.request.urlopen(stack.outputs["ApiUrl"] + "/hello", timeout=20) as response:
+        with urllib.request.urlopen(stack.outputs["ApiUrl"] + "/hello", timeout=patience(20)) as response:
             assert response.read() == b'good "morning"'
 
     def test_the_function_runs_as_what_it_was_declared(self, stack: Stack) -> None:
@@ -132,7 +133,7 @@ class TestInterrupt:
 
         caller.send_signal(sent)
 
-        assert caller.wait(timeout=20) != 0
+        assert caller.wait(timeout=patience(20)) != 0
         # The emulator's scratch directory, which is on its command line, is in there too.
         eventually(lambda: str(tmp_path) not in processes())
         assert not (tmp_path / "stack.json").exists()

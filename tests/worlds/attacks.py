@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from laptop import environment
+from laptop.pace import patience
 
 TWELVE_DIGITS = "000000000000"
 CallerHeaders = list[tuple[str, str]]
@@ -137,7 +138,7 @@ def send(
         body: text.
         version: of HTTP.
     """
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=patience(30))
     connection._http_vsn_str, connection._http_vsn = version, 10 if version == "HTTP/1.0" else 11  # type: ignore[attr-defined]
     given = list(headers or [])
     if not any(name.lower() == "host" for name, _ in given):

@@ -5,6 +5,8 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from laptop.pace import Deadline
+
 from ..cases import (
     CANCELLED,
     DECLINED_CARD,
@@ -174,8 +176,8 @@ def _twice(move: str) -> Act:
 def _accept_too_late(lab: Lab, case: Case) -> None:
     """Wait until the silence was recorded, then accept with the API, and with the old token."""
     token = str(case.row["task_token"])
-    deadline = time.monotonic() + 60
-    while lab.order_row(case.order_id)["status"] != "REJECTED" and time.monotonic() < deadline:
+    deadline = Deadline(60)
+    while lab.order_row(case.order_id)["status"] != "REJECTED" and not deadline.passed():
         time.sleep(0.2)
     if lab.move(case, "accept"):
         case.notes.append(Granted("accepting a rejected order was granted"))
@@ -196,8 +198,8 @@ def _with_the_token_of(victim: str) -> Act:
 
     def act(lab: Lab, case: Case) -> None:
         prefix = case.name.partition("-")[0]
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
+        deadline = Deadline(30)
+        while not deadline.passed():
             for other in (found for found in _victims.get(prefix, ()) if found.name.endswith(victim)):
                 if token := lab.order_row(other.order_id).get("task_token"):
                     lab.write_order(case.order_id, task_token=str(token))

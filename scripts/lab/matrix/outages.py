@@ -2,6 +2,8 @@
 
 import time
 
+from laptop.pace import patience
+
 from ..cases import CANCELLED, DELIVERED, FOR_GOOD, NEVER_DELIVERED, PROMOTIONS, REJECTED, Case, Fault
 from ..lab import Lab
 
@@ -33,9 +35,10 @@ def promotions_down(lab: Lab, seed: int) -> list[Case]:
 
 
 def database_down(lab: Lab, seed: int) -> list[Case]:
-    """DynamoDB answers nobody: for ten scaled seconds, and for long enough that workflows and unwinds give up."""
+    """DynamoDB answers nobody: for ten seconds of the workflows' time, and for so long that workflows give up."""
     found = []
-    for seconds, words in ((10 / lab.clock, "ten seconds"), (1.5, f"{1.5 * lab.clock / 60:.1f} minutes")):
+    # By the workflows' time, as what gives up is the workflows.
+    for seconds, words in ((10, "ten seconds"), (270, "4.5 minutes")):
         ends = frozenset({"DELIVERED", "FAILED"})
         cases = [
             Case(
@@ -44,7 +47,7 @@ def database_down(lab: Lab, seed: int) -> list[Case]:
                 f"an order {n * 0.3:.1f} s old",
                 DELIVERED,
                 ends,
-                customer=f"c-{seed}-db-{int(seconds * 1000)}-{n}",
+                customer=f"c-{seed}-db-{seconds}-{n}",
             )
             for n in range(5)
         ]
@@ -56,20 +59,18 @@ def database_down(lab: Lab, seed: int) -> list[Case]:
 
 
 class _Outage:
-    """Down from a moment on, for a while."""
+    """Down for a while of the workflows' time, from so many seconds (on a quiet machine) after the first order on."""
 
     def __init__(self, lab: Lab, name: str, seconds: float, at: float) -> None:
-        self._lab, self._name, self._seconds = lab, f"outage-{name}", seconds
-        self._from = time.monotonic() + at
+        self._lab, self._name, self._seconds, self._at = lab, f"outage-{name}", seconds, at
         self._begun = self._over = False
 
     def __call__(self, lab: Lab, case: Case) -> None:
-        now = time.monotonic()
-        if not self._begun and now >= self._from:
+        if not self._begun and time.monotonic() >= case.began + patience(self._at):
             self._begun = True
             operations = ("PutItem", "GetItem", "UpdateItem", "TransactWriteItems", "Query")
             lab.inject([Fault("api", "refuse", {"operation": o}, times=100_000) for o in operations], self._name)
-            time.sleep(self._seconds)
+            time.sleep(self._seconds / lab.clock)
             self.end()
 
     def end(self) -> None:
@@ -96,7 +97,7 @@ def workers_killed(lab: Lab, seed: int) -> list[Case]:
 
     def kill(lab: Lab, case: Case) -> None:
         nonlocal last, left
-        if left and time.monotonic() - last > 1.0:
+        if left and time.monotonic() - last > patience(1.0):
             last, left = time.monotonic(), left - 1
             lab.kill_workers()
 

@@ -32,7 +32,7 @@ from ministack.core import lambda_runtime
 from ministack.core.responses import error_response_json, json_response
 from ministack.services import dynamodb, eventbridge, lambda_svc, stepfunctions
 
-from .. import callers
+from .. import callers, clock
 from ..environment import HOST
 from .gaps.execution_ends import current
 
@@ -271,12 +271,17 @@ def _fill_events() -> None:
                     deliver(target, event, rule_, view)
                 return None
             case "delay":
-                _later(rule.seconds if rule else 0, lambda: deliver(target, event, rule_, view))
+                _later(_enough(rule), lambda: deliver(target, event, rule_, view))
                 return None
             case _:
                 return deliver(target, event, rule_, view)
 
     eventbridge._put_events, eventbridge._invoke_target = put_events, invoke_target
+
+
+def _enough(rule: Rule | None) -> float:
+    """A rule's seconds, on this machine: what is to come too late shall do so on a slow one, too."""
+    return clock.current().enough_seconds(rule.seconds if rule else 0)
 
 
 def _later(seconds: float, call: Call) -> None:
@@ -307,7 +312,7 @@ def _fill_functions() -> None:
                 execute(function, event, request_id)
                 return _raised(rule)
             case "delay":
-                time.sleep(rule.seconds if rule else 0)
+                time.sleep(_enough(rule))
         return execute(function, event, request_id)
 
     def invoke_worker(self: lambda_runtime.Worker, event: Any, *rest: Any, **more: Any) -> Any:

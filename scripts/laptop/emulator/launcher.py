@@ -15,7 +15,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from .. import callers, private
+from .. import callers, pace, private
+from ..clock import Clock, paced
 from ..environment import HOST, REGION, STATE_DIR, Access, environment
 from ..errors import StartFailed
 from ..record import store
@@ -63,6 +64,16 @@ class Process:
         )
         return f"{server.__file__} {self.scratch}" in listed.stdout
 
+    def keep_pace(self, rate: float) -> Clock:
+        """Measure the machine, and let time pass as fast as it can follow, for all that begins from now on.
+
+        Args:
+            rate: how much faster it shall pass on a quiet machine.
+        """
+        clock = paced(rate, pace.measure())
+        clock.write(Path(self.scratch))
+        return clock
+
     def save(self, path: Path, outputs: Mapping[str, str]) -> None:
         """Remember it, whole or not at all."""
         private.folder(path.parent)
@@ -85,7 +96,8 @@ class Emulator:
     """One emulator process.
 
     Args:
-        clock: how much faster time passes for Step Functions: 2160 makes three hours of five seconds.
+        clock: how much faster time passes for Step Functions on a quiet machine: 2160 makes three hours of five
+            seconds. On a busy one, which is measured at the start, it is as much slower.
         env: further environment of the process, such as an X-Ray daemon's address; function workers inherit it.
         state_dir: where the log goes.
         log_name: name of the log file in it.
@@ -106,7 +118,7 @@ class Emulator:
         port: int = 0,
         lets_in: Iterable[str] = (),
     ) -> None:
-        self._clock, self._env, self._state_dir, self._port = clock, dict(env or {}), state_dir, port
+        self._rate, self._env, self._state_dir, self._port = clock, dict(env or {}), state_dir, port
         self._log = state_dir / log_name
         self._lets_in = [*callers.named(os.environ.get(callers.LETS_IN, "")), *lets_in]
         callers.Callers(port, self._lets_in)
@@ -135,6 +147,7 @@ class Emulator:
         try:
             # A new file: another emulator may still write to the old one.
             self._log.unlink(missing_ok=True)
+            paced(self._rate, pace.measure()).write(Path(scratch))
             with private.file(self._log).open("wb") as log:
                 self._popen = subprocess.Popen(
                     # Its directory tells its command line apart from every other's.
@@ -183,8 +196,6 @@ class Emulator:
             # Listeners of services that nobody here uses, on ports of their own.
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
-            "SFN_WAIT_SCALE": repr(1 / self._clock),
-            "TIFFIN_CLOCK": repr(self._clock),
             store.PATH_ENV: str(self._state_dir / store.FILE),
             callers.LETS_IN: ",".join(self._lets_in),
             # Functions run with the permissions of their roles, and with no others.
@@ -193,9 +204,9 @@ class Emulator:
         }
 
     def _wait_until_up(self, process: Process) -> None:
-        deadline = time.monotonic() + _START_SECONDS
+        deadline = pace.Deadline(_START_SECONDS)
         listening = Path(process.scratch, server.LISTENING)
-        while time.monotonic() < deadline:
+        while not deadline.passed():
             if self._popen and (code := self._popen.poll()) is not None:
                 raise StartFailed(f"The emulator ended with {code}.", tail(self._log), str(self._log))
             if listening.exists() and _answers(process.access.endpoint):
@@ -211,11 +222,11 @@ def stop(process: Process, popen: "subprocess.Popen[bytes] | None" = None) -> No
         process: the emulator.
         popen: the handle, if it is a child of this process; it is reaped then.
     """
-    deadline = time.monotonic() + _POLITE_SECONDS
+    deadline = pace.Deadline(_POLITE_SECONDS)
     alive = process.alive()
     if alive:
         os.kill(process.pid, server.STOP)
-        while _group_exists(process.pid) and time.monotonic() < deadline:
+        while _group_exists(process.pid) and not deadline.passed():
             if popen is not None:
                 popen.poll()
             time.sleep(0.02)
@@ -224,8 +235,8 @@ def stop(process: Process, popen: "subprocess.Popen[bytes] | None" = None) -> No
         os.killpg(process.pid, signal.SIGKILL)
     if popen is not None:
         popen.wait()
-    deadline = time.monotonic() + _DEATH_SECONDS
-    while _group_exists(process.pid) and time.monotonic() < deadline:
+    deadline = pace.Deadline(_DEATH_SECONDS)
+    while _group_exists(process.pid) and not deadline.passed():
         time.sleep(0.02)
     discard(process)
 
@@ -267,7 +278,7 @@ def tail(path: Path, lines: int = 25) -> list[str]:
 def _answers(endpoint: str) -> bool:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"{endpoint}/_ministack/health", timeout=2) as response:
+        with opener.open(f"{endpoint}/_ministack/health", timeout=pace.patience(2)) as response:
             return bool(response.status == 200)
     except OSError:
         return False

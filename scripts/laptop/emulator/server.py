@@ -59,7 +59,7 @@ def announce_listening() -> None:
 
 def main() -> None:
     """Fill the gaps, hang the door and serve until told to stop."""
-    from laptop.emulator import gaps
+    from laptop.emulator import gaps, pacing
     from laptop.record import hooks
 
     threading.Thread(target=end_with_launcher, daemon=True).start()
@@ -69,6 +69,7 @@ def main() -> None:
     sys.argv = ["ministack"]
     try:
         gaps.fill()
+        pacing.fill()
         hooks.fill()
         if os.environ.get("TIFFIN_FAULTS"):
             from laptop.emulator import fault_points

@@ -5,7 +5,6 @@ Execution histories, function logs and events go when the emulator goes; with th
 
 import contextlib
 import json
-import os
 import time
 from datetime import datetime
 from functools import cache
@@ -64,7 +63,7 @@ def _executions(kept: Record) -> None:
             "cause",
         )
         description = {name: execution.get(name) for name in fields}
-        description["clock"] = float(os.environ.get(clock.ENV, "1"))
+        description["clock"] = clock.of(execution).rate
         kept.add_execution(
             description, machine.get("definition", "{}"), _order_of(execution), _moment(execution["startDate"])
         )

@@ -12,6 +12,8 @@ from typing import Any
 from ministack.core.responses import AccountRegionScopedDict
 from ministack.services import stepfunctions
 
+from ... import clock
+
 RUNNING = "RUNNING"
 _LAST_EVENTS = {"ExecutionSucceeded", "ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut"}
 _lock = threading.RLock()
@@ -33,11 +35,13 @@ class Execution(dict[str, Any]):
 
     Attributes:
         waiting: what wakes the threads that wait for a callback, by task token.
+        clock: how time passes for it, from its beginning to its end.
     """
 
     def __init__(self, record: dict[str, Any]) -> None:
         super().__init__(record)
         self.waiting: dict[str, threading.Event] = {}
+        self.clock = clock.current()
 
     def __setitem__(self, key: str, value: Any) -> None:
         with _lock:

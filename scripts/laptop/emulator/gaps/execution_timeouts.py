@@ -8,6 +8,7 @@ history ends in `ExecutionTimedOut`, and the status event says TIMED_OUT and RED
 import contextlib
 import contextvars
 import json
+import re
 import threading
 from typing import Any
 
@@ -17,6 +18,8 @@ from ministack.services import eventbridge, stepfunctions
 from ... import clock
 from .execution_ends import Execution, ExecutionEnded
 
+_WAITS = re.compile(r'\.waitForTaskToken"|"Type"\s*:\s*"Wait"')
+
 
 def fill() -> None:
     """Set a timer around the run of an execution."""
@@ -24,12 +27,12 @@ def fill() -> None:
 
     def run_execution(arn: str) -> None:
         execution = stepfunctions._executions.get(arn)
-        seconds = _limit(execution)
+        seconds = _limit(execution) if execution else None
         if seconds is None:
             run(arn)
             return
         # The stores are scoped by account and region, which are context variables.
-        timer = threading.Timer(clock.real_seconds(seconds), contextvars.copy_context().run, (_time_out, execution))
+        timer = threading.Timer(seconds, contextvars.copy_context().run, (_time_out, execution))
         timer.daemon = True
         timer.start()
         try:
@@ -40,13 +43,21 @@ def fill() -> None:
     stepfunctions._run_execution = run_execution
 
 
-def _limit(execution: Execution | None) -> float | None:
-    machine = stepfunctions._state_machines.get(execution["stateMachineArn"]) if execution else None
+def _limit(execution: Execution) -> float | None:
+    """After how many real seconds an execution is out of time; None, if it has no limit.
+
+    A machine that waits for nobody only works, and work is not faster by the clock.
+    """
+    machine = stepfunctions._state_machines.get(execution["stateMachineArn"])
+    definition = machine["definition"] if machine else "{}"
     try:
-        seconds = json.loads(machine["definition"]).get("TimeoutSeconds") if machine else None
+        seconds = json.loads(definition).get("TimeoutSeconds")
     except ValueError:
         return None
-    return float(seconds) if isinstance(seconds, int) else None
+    if not isinstance(seconds, int):
+        return None
+    counts = clock.of(execution)
+    return counts.real_seconds(seconds) if _WAITS.search(definition) else counts.enough_seconds(seconds)
 
 
 def _time_out(execution: Execution) -> None:
