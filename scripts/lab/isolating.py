@@ -146,7 +146,8 @@ class Breaker:
         self._lambda.delete_event_source_mapping(UUID=old["UUID"])
 
     def _post(self, path: str, document: Any) -> None:
-        httpx.post(f"http://127.0.0.1:{self._faults}{path}", json=document, trust_env=False).raise_for_status()
+        url, timeout = f"http://127.0.0.1:{self._faults}{path}", pace.patience(30)
+        httpx.post(url, json=document, trust_env=False, timeout=timeout).raise_for_status()
 
     def _policy(self, url: str) -> str:
         return str(self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]["Policy"])

@@ -120,18 +120,19 @@ class Client:
         found = self._ask("GET", f"{self._promotions}/promo-codes", params={"customer_id": customer_id})
         return list(found["promo_codes"])
 
-    def until(self, order_id: str, *statuses: str, seconds: float = 30.0) -> dict[str, Any]:
+    def until(self, order_id: str, *statuses: str, seconds: float = 30.0, besides: float = 0.0) -> dict[str, Any]:
         """Ask until the order is in one of the statuses.
 
         Args:
             order_id: the order.
             statuses: any of them will do.
             seconds: how long, on a quiet machine.
+            besides: seconds that pass first by a clock, the same on every machine.
 
         Raises:
             NotThere: it is not in time, or ended otherwise.
         """
-        deadline = pace.Deadline(seconds)
+        deadline = pace.Deadline(seconds, besides)
         while True:
             order = self.order(order_id)
             if order["status"] in statuses:

@@ -11,6 +11,7 @@ from payments.sandbox import Balance, SandboxGateway
 from payments.stripe_amounts import from_stripe
 
 from .environment import ROOT
+from .pace import patience
 
 if TYPE_CHECKING:
     from .stack import Stack
@@ -97,7 +98,7 @@ def provider(name: str) -> Iterator[Provider]:
             yield Provider(name, {"PaymentProvider": "stripe", "StripeApiBase": base}, "pm_card_chargeCustomerFail")
         finally:
             server.terminate()
-            server.wait(timeout=10)
+            server.wait(timeout=patience(10))
             if server.stdout:
                 server.stdout.close()
     else:

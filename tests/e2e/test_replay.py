@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from laptop import BusTap, Stack
 from laptop.client import Client
+from laptop.pace import patience
 from operations.deployed import Deployed
 from operations.replaying import CannotReplay, Replayer
 from worlds.polling import eventually
@@ -15,7 +16,7 @@ from worlds.stack import names_on_bus
 
 @pytest.fixture
 def replayer(stack: Stack) -> Replayer:
-    return Replayer(Deployed(stack.client, stack.outputs), patience=60)
+    return Replayer(Deployed(stack.client, stack.outputs), patience=patience(60))
 
 
 def rows(stack: Stack, customer: str) -> list[dict[str, Any]]:

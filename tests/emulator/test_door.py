@@ -25,6 +25,7 @@ from botocore.exceptions import ClientError
 from laptop import Stack, callers, environment
 from laptop.emulator.launcher import Emulator, Process, free_port
 from laptop.environment import Access
+from laptop.pace import patience
 from worlds.attacks import TWELVE_DIGITS, Answer, Attack, send
 from worlds.emulator import World, unique
 
@@ -84,6 +85,11 @@ def attack(inside: World, tmp_path: Path) -> Attack:
     return attack
 
 
+def get(url: str, headers: dict[str, str] | None = None) -> httpx.Response:
+    """Ask the emulator, by way of no proxy."""
+    return httpx.get(url, headers=headers, trust_env=False, timeout=patience(30))
+
+
 def tried(process: Process, attack: Attack, headers: Headers, key: str = TWELVE_DIGITS) -> Answer:
     """The answer to a page that tries to make a function and run it. What it did is looked at in any case."""
     simple = [("Content-Type", "text/plain"), *headers]
@@ -126,8 +132,8 @@ class TestPages:
         """A page may know them, from a screenshot, say; it is refused all the same."""
         url = presigned(process.access, "GET", 60)
 
-        assert httpx.get(url, trust_env=False).status_code == 200
-        assert httpx.get(url, headers={"Origin": EVIL}, trust_env=False).status_code == 403
+        assert get(url).status_code == 200
+        assert get(url, headers={"Origin": EVIL}).status_code == 403
 
     @pytest.mark.parametrize("tag", ["img", "script", "link"])
     def test_what_a_tag_fetches_makes_nothing(self, process: Process, tmp_path: Path, tag: str) -> None:
@@ -315,7 +321,7 @@ class TestStrangers:
         )
         request.headers.replace_header("Authorization", both)
 
-        answer = httpx.get(str(request.url), headers=dict(request.headers), trust_env=False)
+        answer = get(str(request.url), headers=dict(request.headers))
 
         assert answer.status_code == 403
         assert "more than one access key" in answer.text
@@ -324,7 +330,7 @@ class TestStrangers:
         good = presigned(process.access, "GET", 60)
         urls = [good, presigned(process.access, "GET", -1), presigned(process.access, "DELETE", 60), good + "&Marker=1"]
 
-        statuses = [httpx.get(url, trust_env=False).status_code for url in urls]
+        statuses = [get(url).status_code for url in urls]
 
         assert statuses == [200, 403, 403, 403]
 
@@ -332,7 +338,7 @@ class TestStrangers:
         request = AWSRequest("GET", f"{process.access.endpoint}/")
         HmacV1Auth(Credentials(process.access.access_key_id, process.access.secret_access_key)).add_auth(request)
 
-        assert 400 <= httpx.get(str(request.url), headers=dict(request.headers), trust_env=False).status_code <= 403
+        assert 400 <= get(str(request.url), headers=dict(request.headers)).status_code <= 403
 
 
 class TestHonestCallers:
@@ -384,8 +390,8 @@ class TestHonestCallers:
 
         url = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "a b/ü"})
 
-        assert httpx.get(url, trust_env=False).content == content
-        assert httpx.get(url.partition("?")[0], trust_env=False).status_code == 403
+        assert get(url).content == content
+        assert get(url.partition("?")[0]).status_code == 403
 
     @pytest.mark.parametrize(
         "headers",

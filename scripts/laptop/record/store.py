@@ -141,10 +141,10 @@ class Record:
         self._queue.put(done)
         done.wait(timeout)
 
-    def close(self) -> None:
+    def close(self, timeout: float = 5.0) -> None:
         """Write what is left, and stop."""
         self._queue.put(None)
-        self._writer.join(timeout=5)
+        self._writer.join(timeout)
 
     def rows(self, sql: str, arguments: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
         """Ask the file."""
