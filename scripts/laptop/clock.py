@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from . import private
 
-_FILE = "clock.json"
+FILE = "clock.json"
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,14 @@ class Clock:
 
     def write(self, folder: Path) -> None:
         """Let it count from now on, in the emulator with this temporary directory."""
-        draft = private.file(folder / f"{_FILE}.new")
+        draft = private.file(folder / f"{FILE}.new")
         draft.write_text(json.dumps(asdict(self)))
-        draft.replace(folder / _FILE)
+        draft.replace(folder / FILE)
 
     @classmethod
     def read(cls, folder: Path) -> Self:
         """What counts in the emulator with this temporary directory."""
-        return cls(**json.loads((folder / _FILE).read_text()))
+        return cls(**json.loads((folder / FILE).read_text()))
 
 
 def paced(rate: float, slowness: float) -> Clock:

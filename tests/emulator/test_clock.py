@@ -2,7 +2,10 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -157,3 +160,47 @@ class TestWork:
 
         assert (late["status"], late["error"]) == ("FAILED", "Sandbox.Timedout")
         assert in_time["status"] == "SUCCEEDED"
+
+    def test_a_function_waits_longer_for_an_answer_on_a_slow_machine(self, clocked: Clocked, slow_answers: str) -> None:
+        function = clocked.function(
+            f"""
+            import boto3
+            from botocore.config import Config
+            config = Config(read_timeout=1, retries={{"total_max_attempts": 1}})
+            client = boto3.client("dynamodb", endpoint_url="{slow_answers}", config=config)
+            def handler(event, context):
+                return client.list_tables()["TableNames"]
+            """
+        )
+        clocked.set(Clock(1, 1))
+        late = clocked.functions.invoke(FunctionName=function)
+        clocked.set(Clock(1, 60))
+
+        in_time = clocked.functions.invoke(FunctionName=function)
+
+        assert json.load(late["Payload"])["errorType"] == "ReadTimeoutError"
+        assert json.load(in_time["Payload"]) == ["late"]
+
+
+@pytest.fixture
+def slow_answers() -> Iterator[str]:
+    """Where a DynamoDB answers after a second and a half."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            Event().wait(1.5)
+            body = b'{"TableNames": ["late"]}'
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            with suppress(BrokenPipeError):
+                self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            """Silent."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
