@@ -10,6 +10,8 @@ ASYNCAPI := scripts/asyncapi/node_modules
 JSONATA := scripts/jsonata-js/node_modules
 # The reference implementation of JSONata is asked where there is Node; without Node its tests say that they are skipped.
 REFERENCE := $(if $(shell command -v npm),$(JSONATA)/.package-lock.json)
+# A process for each core; each takes half a gigabyte.
+ABREAST := -n auto --maxprocesses 4
 # What the tools that read the code need to find in it.
 PATHS := services/shared:services/orders:services/payments:services/promotions:services/notifications:services/observability:scripts
 # The caller's AWS settings never reach these targets: what talks to AWS is `sam deploy`, typed by hand.
@@ -56,14 +58,14 @@ trace: $(VENV)/ready ## where an order is, and why: make trace ORDER=ord_... [HT
 stats: $(VENV)/ready ## how long orders take to each status, and events to each consumer
 	@$(BIN)/python scripts/stats.py
 
-test: $(VENV)/ready $(REFERENCE) ## unit, contract, workflow and end-to-end tests
-	$(BIN)/pytest
+test: $(VENV)/ready $(REFERENCE) ## all tests: those that need no emulator side by side, then those that share one
+	$(BIN)/pytest $(ABREAST) tests/unit tests/contract
+	$(BIN)/pytest tests/emulator tests/browser tests/workflow tests/e2e
 
-check: style ## before each commit: style, and the unit tests without the long generated ones
-	$(BIN)/pytest tests/unit -m "not generated"
+check: style unit ## before each commit: style, and the tests that need no emulator, without the long generated ones
 
-unit: $(VENV)/ready $(REFERENCE) ## the tests that need no emulator
-	$(BIN)/pytest tests/unit tests/contract
+unit: $(VENV)/ready $(REFERENCE) ## the tests that need no emulator, without the long generated ones
+	$(BIN)/pytest $(ABREAST) -m "not generated" tests/unit tests/contract
 
 style: $(VENV)/ready ## format, lint, types, imports, workflows, templates, contracts
 	$(BIN)/ruff format --check .

@@ -15,7 +15,10 @@ from laptop import BusTap, Stack
 from laptop.client import Client
 from laptop.pace import patience
 from worlds.described import Described
+from worlds.quick import quick_moto
 from worlds.stack import SENDER
+
+quick_moto()
 
 
 @pytest.hookimpl(tryfirst=True)

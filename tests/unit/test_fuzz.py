@@ -30,6 +30,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
+@pytest.mark.generated
 @pytest.mark.parametrize(
     ("handler", "share", "statuses"),
     [

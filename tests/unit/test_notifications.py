@@ -364,6 +364,7 @@ def test_in_every_order_of_arrival_a_mail_leads_on_and_the_end_is_told_last(ses:
         assert furthest[-1] == life[-1]
 
 
+@pytest.mark.generated
 @given(data=st.data())
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_comes_again_or_fails_each_mail_is_sent_once_at_most_and_the_end_is_told(

@@ -56,6 +56,7 @@ def test_an_order_was_placed_first_though_the_apis_clock_is_ahead_of_the_workflo
     assert lived(api, moments) == ["PLACED", "AWAITING_RESTAURANT", "PREPARING"]
 
 
+@pytest.mark.generated
 @pytest.mark.parametrize("life", LIVES, ids=lambda life: f"{life[-1].value}-{len(life)}".lower())
 def test_every_life_reads_in_its_sequence_whatever_its_moments_say(api: Api, life: list[OrderStatus]) -> None:
     now = datetime(2026, 11, 26, 12, tzinfo=UTC)

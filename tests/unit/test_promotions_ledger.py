@@ -74,6 +74,7 @@ stories = (
 )
 
 
+@pytest.mark.generated
 @settings(max_examples=150, deadline=None)
 @given(stories, st.randoms(use_true_random=False))
 def test_larger_histories_shuffled_and_repeated_end_the_same(story: list[News], chance: random.Random) -> None:
