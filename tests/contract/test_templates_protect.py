@@ -222,3 +222,27 @@ def test_an_api_is_traced_and_throttled(made: Made) -> None:
 def test_an_execution_is_traced_and_kept_for_ninety_days(made: Made) -> None:
     assert made.own["TracingConfiguration"] == {"Enabled": True}
     assert made.own["StateMachineType"] == "STANDARD"
+
+
+def test_what_the_root_is_told_its_services_are_told() -> None:
+    """A parameter of the root that a service has by the same name is handed on, whatever its default."""
+    root = transformed()["template.yaml"]
+    for name, one in root["Resources"].items():
+        if one["Type"] == "AWS::CloudFormation::Stack":
+            declared = transformed()[f"services/{name.lower()}/template.yaml"]["Parameters"]
+            given = one["Properties"]["Parameters"]
+            for parameter in declared.keys() & root["Parameters"].keys():
+                assert given[parameter] == {"Ref": parameter}, (name, parameter)
+
+
+def test_a_replay_is_counted_by_nobody() -> None:
+    pattern = RESOURCES["services/observability/template.yaml"]["MetricsRule"]["Properties"]["EventPattern"]
+    assert pattern["replay-name"] == [{"exists": False}]
+
+
+def test_mails_go_out_from_one_address_by_any_identity_and_its_configuration_set() -> None:
+    role = RESOURCES["services/notifications/template.yaml"]["ConsumerFunctionRole"]["Properties"]
+    [sending] = [one for one in statements(role["Policies"]) if one["Action"] == "ses:SendEmail"]
+    kinds = [resource["Fn::Sub"].rsplit(":", 1)[-1] for resource in sending["Resource"]]
+    assert kinds == ["identity/*", "configuration-set/*"]
+    assert sending["Condition"] == {"StringEquals": {"ses:FromAddress": {"Ref": "Sender"}}}
