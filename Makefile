@@ -37,8 +37,8 @@ bench-tracing: $(VENV)/ready ## what tracing and metrics cost a warm request
 isolation: $(VENV)/ready ## break promotions and notifications, and see that no order notices
 	@$(BIN)/python scripts/isolation.py
 
-faults: $(VENV)/ready ## break everything on purpose, judge what is left: SEED=1, ORDERS=500 adds a chaos run
-	@$(BIN)/python scripts/faults.py $(if $(SEED),--seed $(SEED)) $(if $(ORDERS),--orders $(ORDERS))
+faults: $(VENV)/ready ## break everything on purpose, judge what is left: SEED=1, ORDERS=500 adds a chaos run, PAGE=file
+	@$(BIN)/python scripts/faults.py $(if $(SEED),--seed $(SEED)) $(if $(ORDERS),--orders $(ORDERS)) $(if $(PAGE),--write $(PAGE))
 
 fuzz: $(VENV)/ready ## ask both APIs what their documents allow, and what not, and check each answer: CASES=3000, SEED=1
 	@$(BIN)/python scripts/fuzz.py $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED))
