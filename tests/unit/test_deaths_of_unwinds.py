@@ -25,7 +25,7 @@ from worlds.lives import (
     transient_errors,
     when_found,
 )
-from worlds.tiffin import MACHINES, Moment, Tiffin, tiffin_world
+from worlds.tiffin import ENDS, MACHINES, Moment, Tiffin, tiffin_world
 from worlds.verdicts import must_be_over
 
 # Where an order dies, and how: one for every way that an unwind takes, and every end that it finds or decides.
@@ -46,6 +46,7 @@ STATES = states("unwind")
 TASKS = [state for state in STATES if MACHINES["unwind"]["States"][state]["Type"] == "Task"]
 DEATHS = [(state, death) for state in STATES for death in deaths("unwind", state, stops=["ABORTED", "TIMED_OUT"])]
 DAY = timedelta(days=1)
+USABLE = ["Root=1-6926e7d4-0a1b2c3d4e5f60718293a4b5", "Root=1-6926e7d4-0a1b2c3d4e5f60718293a4b5;Sampled=1"]
 
 
 class Visit(NamedTuple):
@@ -184,7 +185,9 @@ def test_two_unwinds_at_once_have_one_effect(visits: dict[str, list[Visit]], sta
             must_have_ended(visit.life, visit.end)
 
 
-@pytest.mark.parametrize("state", [state for state in states("order") if asks_for(state) in {"updateItem", "invoke"}])
+@pytest.mark.parametrize(
+    "state", [state for state in states("order") if asks_for("order", state) in {"updateItem", "invoke"}]
+)
 def test_what_a_dead_workflow_asked_for_may_happen_in_the_midst_of_the_unwind(
     world: Tiffin, dawn: Moment, state: str
 ) -> None:
@@ -234,3 +237,54 @@ def test_an_execution_of_no_order_leaves_no_order_behind(world: Tiffin, dawn: Mo
     assert unwind.status == "SUCCEEDED"
     assert world.api.rows() == []
     assert world.bus == []
+
+
+@pytest.mark.parametrize("state", [state for state in TASKS if asks_for("unwind", state) == "updateItem"])
+def test_an_order_that_was_deleted_stays_deleted(visits: dict[str, list[Visit]], state: str) -> None:
+    unwind, world = visits[state][0].again(), visits[state][0].life.world
+    world.api.table.delete_item(Key={"order_id": visits[state][0].life.order_id})
+    while unwind.can_step and unwind.at == state:
+        unwind.step()
+    assert world.api.rows() == []
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "late", "end", "message"),
+    [
+        ("FAILED", "Lambda.Unknown", False, "FAILED", "The order could not be completed: Lambda.Unknown."),
+        ("FAILED", None, False, "FAILED", "The order could not be completed."),
+        ("ABORTED", None, False, "FAILED", "The order could not be completed."),
+        ("UNREPORTED", None, False, "FAILED", "The order could not be completed."),
+        # By Step Functions' clock or by that of the order: one of them is enough.
+        ("TIMED_OUT", None, False, "EXPIRED", "The food was not delivered within three hours."),
+        ("FAILED", "Lambda.Unknown", True, "EXPIRED", "The food was not delivered within three hours."),
+        ("UNREPORTED", None, True, "EXPIRED", "The food was not delivered within three hours."),
+    ],
+)
+def test_an_order_says_what_it_died_of(
+    world: Tiffin, dawn: Moment, status: str, error: str | None, late: bool, end: str, message: str
+) -> None:
+    life = a_life_that_comes_to("AwaitDispatch", world, dawn)
+    life.workflow.die("ABORTED")
+    if late:
+        let_three_hours_pass(world)
+    world.run(world.unwind(life.order_id, status, error=error))
+    assert life.row()["status"] == end
+    assert life.row()["reason"]["message"] == message
+    must_have_ended(life, end)
+
+
+@pytest.mark.parametrize("header", [None, "nonsense", *USABLE])
+@pytest.mark.parametrize("state", ["AnnouncePlaced", "AwaitDispatch", "AnnounceDelivered"])
+def test_an_order_is_unwound_whatever_its_trace_header_is(
+    world: Tiffin, dawn: Moment, state: str, header: str | None
+) -> None:
+    life = a_life_that_comes_to(state, world, dawn)
+    row = life.row() | {"trace_header": header}
+    world.api.table.put_item(Item={name: value for name, value in row.items() if value is not None})
+    life.workflow.die("ABORTED")
+    told = len(world.bus)
+    world.run(world.report(life.workflow))
+    [said] = {event["detail"]["metadata"]["trace_header"] for event in world.bus[told:]}
+    assert said == header if header in USABLE else said.startswith("Root=1-")
+    assert life.row()["status"] in ENDS

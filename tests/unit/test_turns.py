@@ -1,7 +1,7 @@
 """Whoever is granted a turn decides: of all that race for it one is, and only a callback of this order is taken."""
 
 from collections.abc import Callable, Iterator
-from itertools import product
+from datetime import timedelta
 
 import pytest
 from asl import WAITS
@@ -18,11 +18,8 @@ WAITING = [state for state, body in MACHINES["order"]["States"].items() if body.
 MOVED_IN = [OrderStatus.AWAITING_RESTAURANT, OrderStatus.PREPARING, OrderStatus.OUT_FOR_DELIVERY]
 COMES_TO = dict(zip(MOVED_IN, WAITING, strict=True))
 ENDS_AS = {Move.REJECT: "REJECTED", Move.CANCEL: "CANCELLED"}
-RACES = [
-    (status, slow, fast)
-    for status in COMES_TO
-    for slow, fast in product([move for move in Move if status in LEGAL_IN[move]], repeat=2)
-]
+TURNS = [(status, move) for status in COMES_TO for move in Move if status in LEGAL_IN[move]]
+RACES = [(status, slow, fast) for status, slow in TURNS for other, fast in TURNS if status == other]
 
 
 @pytest.fixture
@@ -98,6 +95,26 @@ def test_silence_is_a_turn_too(world: Tiffin, move: Move) -> None:
     assert world.move(life.order_id, move) == 409
     assert life.row()["claims"]["AWAITING_RESTAURANT"]["move"] == "silence"
     must_end(life, "REJECTED")
+
+
+@pytest.mark.parametrize(("status", "move"), TURNS, ids=["-".join(turn) for turn in TURNS])
+def test_a_turn_that_nobody_told_the_workflow_is_told_by_a_sweep(
+    world: Tiffin, status: OrderStatus, move: Move
+) -> None:
+    life = a_life_in(status, world)
+    life.move(move, told=False)
+    world.sweep(timedelta(minutes=2))
+    assert not life.workflow.token
+    must_end(life, ENDS_AS.get(move, "DELIVERED"))
+    assert world.now < life.deadline - timedelta(hours=2)
+
+
+def test_a_cancel_of_an_order_that_was_just_placed_is_told_by_a_sweep(world: Tiffin) -> None:
+    life = Life(world, STORY)
+    life.move(Move.CANCEL, told=False)
+    world.sweep(timedelta(minutes=2))
+    assert life.workflow.status == "ABORTED"
+    must_end(life, "CANCELLED")
 
 
 @pytest.mark.parametrize("state", WAITING)
