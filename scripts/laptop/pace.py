@@ -10,7 +10,6 @@ session of its own, as the emulator and its functions have one. Linux divides pr
 "The autogroup feature"), so the two can be far apart.
 """
 
-import os
 import subprocess
 import sys
 import threading
@@ -121,7 +120,5 @@ def eventually(probe: Callable[[], T | None], deadline: float = 30.0, what: str 
 def _elsewhere() -> float:
     """By how much a process in a session of its own is slowed down."""
     command = [sys.executable, "-I", "-S", share.__file__]
-    told = subprocess.run(
-        command, capture_output=True, text=True, check=True, start_new_session=True, env={"PATH": os.defpath}
-    )
+    told = subprocess.run(command, capture_output=True, text=True, check=True, start_new_session=True)
     return float(told.stdout)
