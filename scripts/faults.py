@@ -56,13 +56,13 @@ def main(arguments: list[str] | None = None) -> int:
     wrong: list[str] = []
     try:
         with Lab.up(CLOCK, console) as lab:
-            clock = lab.clock
             lab.say = lambda text: console.print(f"[dim]{time.monotonic() - began:5.0f} s  {escape(text)}[/dim]")
             if not options.no_matrix:
                 results = run_matrix(lab, options.seed, options.only, console.print)
             if options.orders:
                 report = chaos.run(lab, options.seed, options.orders)
                 figures, wrong = report.figures, report.wrong
+            clock = lab.clock
     except EmulatorError as error:
         console.print(f"[red]✗[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
         return 1

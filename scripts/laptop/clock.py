@@ -72,6 +72,6 @@ def current() -> Clock:
     return Clock.read(Path(os.environ["TMPDIR"]))
 
 
-def of(execution: Mapping[str, Any]) -> Clock:
-    """What an execution began with; asked in the emulator's own process."""
+def of(execution: Mapping[str, Any] | None) -> Clock:
+    """What an execution began with, or what counts now if there is none; asked in the emulator's own process."""
     return getattr(execution, "clock", None) or current()

@@ -29,8 +29,9 @@ def _be_patient():
     def patient(self, *args, **kwargs):
         with open(os.path.join(os.environ["TMPDIR"], "{clock.FILE}")) as file:
             slowness = json.load(file)["slowness"]
-        usual = self.timeout
-        kwargs["timeout"] = Timeout(connect=usual.connect_timeout * slowness, read=usual.read_timeout * slowness)
+        usual = [self.timeout.connect_timeout, self.timeout.read_timeout]
+        connect, read = [each * slowness if isinstance(each, (int, float)) else each for each in usual]
+        kwargs["timeout"] = Timeout(connect=connect, read=read)
         return urlopen(self, *args, **kwargs)
 
     Pool.urlopen = patient
@@ -48,9 +49,7 @@ def _waits() -> None:
     sleep = stepfunctions._scaled_sleep
 
     def scaled_sleep(seconds: float) -> None:
-        execution = current.get()
-        counts = clock.current() if execution is None else clock.of(execution)
-        sleep(counts.real_seconds(seconds))
+        sleep(clock.of(current.get()).real_seconds(seconds))
 
     stepfunctions._scaled_sleep = scaled_sleep
 

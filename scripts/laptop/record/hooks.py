@@ -24,7 +24,7 @@ def close() -> None:
     """Write what is left."""
     kept = record()
     if kept is not None:
-        kept.close(clock.current().enough_seconds(5))
+        kept.close()
 
 
 def parsed(text: Any) -> Any:

@@ -141,10 +141,11 @@ class Record:
         self._queue.put(done)
         done.wait(timeout)
 
-    def close(self, timeout: float = 5.0) -> None:
+    def close(self) -> None:
         """Write what is left, and stop."""
         self._queue.put(None)
-        self._writer.join(timeout)
+        # Whoever stops the emulator waits for as long as this machine needs, and no longer.
+        self._writer.join(timeout=60)
 
     def rows(self, sql: str, arguments: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
         """Ask the file."""

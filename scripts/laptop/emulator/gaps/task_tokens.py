@@ -83,9 +83,8 @@ def fill() -> None:
     wait = stepfunctions._invoke_with_callback
 
     def invoke_with_callback(resource: str, data: Any, token: str, state: dict[str, Any]) -> Any:
-        execution = current.get()
-        if execution is not None and isinstance(state.get("TimeoutSeconds"), int | float):
-            state = {**state, "TimeoutSeconds": clock.of(execution).real_seconds(state["TimeoutSeconds"])}
+        if isinstance(state.get("TimeoutSeconds"), int | float):
+            state = {**state, "TimeoutSeconds": clock.of(current.get()).real_seconds(state["TimeoutSeconds"])}
         return wait(resource, data, token, state)
 
     stepfunctions._invoke_with_callback = invoke_with_callback
