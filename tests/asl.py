@@ -16,6 +16,8 @@ from tiffin.events import rfc3339
 from worlds import ROOT
 
 WAITS = ".waitForTaskToken"
+# Far more states than any execution enters: whoever steps on without end is told.
+MANY = 60
 
 
 class TaskFailed(Exception):
@@ -195,6 +197,7 @@ class Execution:
             self._enter(state["Next"], output)
 
     def _enter(self, state: str, given: Any) -> None:
+        assert len(self.entered) < MANY, f"it goes in a circle: {self.entered[-6:]}"
         self.entered.append(state)
         self._input, self._attempts = given, dict[int, int]()
         self._context = {
