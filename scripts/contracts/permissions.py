@@ -25,6 +25,7 @@ LIMITED_ALL_THE_SAME = {
 NAMED_BY_PATTERN = {
     ("states", "execution"): "executions are named by orders, which are not there yet",
     ("secretsmanager", "secret"): "Secrets Manager appends a hyphen and six characters to the name",
+    ("s3", "object"): "an object is named by whoever puts it there",
     ("ses", "identity"): "an address or its domain may be verified; the condition says which sender",
     ("ses", "configuration-set"): "an identity's default configuration set is asked for too, and is the account's own",
 }

@@ -40,6 +40,7 @@ NAMED_BY = {
     "AWS::Lambda::LayerVersion": "LayerName",
     "AWS::Logs::LogGroup": "LogGroupName",
     "AWS::Logs::QueryDefinition": "Name",
+    "AWS::S3::Bucket": "BucketName",
     "AWS::SES::ConfigurationSet": "Name",
     "AWS::SNS::Topic": "TopicName",
     "AWS::SQS::Queue": "QueueName",
@@ -72,6 +73,8 @@ TYPES = {
     ),
     "AWS::Logs::LogGroup": Made(attributes={"Arn": _ARN % ("logs", "log-group:{name}:*")}),
     "AWS::Logs::QueryDefinition": Made("{id}", {"QueryDefinitionId": "{id}"}),
+    # A name in small letters, cut to 63 (S3 user guide, "General purpose bucket naming rules").
+    "AWS::S3::Bucket": Made(attributes={"Arn": "arn:{partition}:s3:::{name}"}, longest=63),
     "AWS::SNS::Topic": Made(
         _ARN % ("sns", "{name}"), {"TopicArn": _ARN % ("sns", "{name}"), "TopicName": "{name}"}, longest=256
     ),

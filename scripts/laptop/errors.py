@@ -66,6 +66,10 @@ class DeployFailed(_WithTail):
     """`sam deploy` failed."""
 
 
+class MenuNotTaken(EmulatorError):
+    """A menu was put into the bucket, or was about to be, and is none; the message says where and why."""
+
+
 class NotInTime(EmulatorError):
     """Something that was waited for did not happen, though the machine had the time for it."""
 

@@ -102,10 +102,10 @@ class Stack:
             )
             stack = cls(process, outputs, emulator, state_dir, clock)
             if template == ROOT / "template.yaml":
-                with _step(console, "Loading the menus"):
-                    menus.seed(stack)
                 with _step(console, "Starting the functions") as say:
                     functions.start(process.access, lambda ready, of: say(f"Starting the functions, {ready} of {of}"))
+                with _step(console, "Loading the menus"):
+                    menus.seed(stack)
             if stays:
                 process.save(state_dir / _STATE, outputs)
                 lines = [f"{name}={value}\n" for name, value in process.access.variables().items()]

@@ -22,6 +22,7 @@ QUEUES = {
     "notifications": ("NotificationsDeadLetterQueueUrl", "NotificationsQueueUrl"),
     "metrics": ("MetricsDeadLetterQueueUrl", "MetricsQueueUrl"),
     "deaths": ("DeathsDeadLetterQueueUrl", "UnwindWorkflowArn"),
+    "menus": ("MenusDeadLetterQueueUrl", "MenusFunctionName"),
     # Positions in a stream, and keys of what is no event, are nothing that a queue could take: docs/runbooks/outbox.md.
     "payments-outbox": ("PaymentsOutboxDeadLetterQueueUrl", None),
     "promotions-outbox": ("PromotionsOutboxDeadLetterQueueUrl", None),
@@ -44,7 +45,7 @@ class Letter:
         handle: to delete it by, for as long as it is hidden.
         reason: why it is here, as far as the message tells.
         name: the event's name, if it is one, or the outbox item's `record`.
-        order_id: its order, if it says.
+        order_id: its order, if it says; of a menu, the file.
     """
 
     message_id: str
@@ -78,18 +79,24 @@ def letters(sqs: Any, queue_url: str) -> Iterator[Letter]:
 
 def _letter(message: dict[str, Any]) -> Letter:
     attributes = {key: value.get("StringValue", "") for key, value in message.get("MessageAttributes", {}).items()}
+    text = message["Body"]
     try:
-        body = json.loads(message["Body"])
+        body = json.loads(text)
+        if "requestPayload" in body:
+            # Lambda's record of an event that a function failed at (Lambda developer guide, "Capturing records of
+            # Lambda asynchronous invocations"): what goes back is the event.
+            said, body = body.get("responsePayload") or {}, body["requestPayload"]
+            text = json.dumps(body)
+            attributes |= {"error_type": said.get("errorType", "Failed"), "reason": said.get("errorMessage", "")}
         detail = body.get("detail", {})
         # An outbox item is named by its key, as DynamoDB writes it.
         key = {attribute: value["S"] for attribute, value in body.items() if attribute in ("order_id", "record")}
         order_id = detail.get("metadata", {}).get("order_id") or detail.get("name", "") or key.get("order_id", "")
+        order_id = order_id or detail.get("object", {}).get("key", "")
         name = body.get("detail-type", "") or key.get("record", "")
     except (ValueError, AttributeError, KeyError, TypeError):
         order_id = name = ""
-    return Letter(
-        message["MessageId"], message["Body"], message["ReceiptHandle"], _reason(attributes, message), name, order_id
-    )
+    return Letter(message["MessageId"], text, message["ReceiptHandle"], _reason(attributes, message), name, order_id)
 
 
 def _reason(attributes: dict[str, str], message: dict[str, Any]) -> str:
@@ -141,7 +148,7 @@ def redrive(
                 continue
             found.append(letter)
             if send and target:
-                _send(stack, stack.outputs[target], letter, body or letter.body)
+                _send(stack, target, letter, body or letter.body)
                 sqs.delete_message(QueueUrl=stack.outputs[source], ReceiptHandle=letter.handle)
                 kept.remove(letter)
     finally:
@@ -155,13 +162,17 @@ def redrive(
     return found
 
 
-def _send(stack: Deployed, target: str, letter: Letter, body: str) -> None:
-    if ":stateMachine:" not in target:
+def _send(stack: Deployed, output: str, letter: Letter, body: str) -> None:
+    target = stack.outputs[output]
+    if output.endswith("QueueUrl"):
         stack.client("sqs").send_message(QueueUrl=target, MessageBody=body)
-        return
-    # A status event's target is the unwind workflow, which does nothing for an order to which nothing is owed.
-    name = re.sub(r"[^A-Za-z0-9_-]", "-", f"{letter.order_id}-redrive-{letter.message_id}")[:80]
-    stack.client("stepfunctions").start_execution(stateMachineArn=target, name=name, input=body)
+    elif output.endswith("FunctionName"):
+        # As the rule calls it: Lambda tries again, and what fails comes back here.
+        stack.client("lambda").invoke(FunctionName=target, InvocationType="Event", Payload=body.encode())
+    else:
+        # A status event's target is the unwind workflow, which does nothing for an order to which nothing is owed.
+        name = re.sub(r"[^A-Za-z0-9_-]", "-", f"{letter.order_id}-redrive-{letter.message_id}")[:80]
+        stack.client("stepfunctions").start_execution(stateMachineArn=target, name=name, input=body)
 
 
 def _must_be_valid(body: str) -> None:

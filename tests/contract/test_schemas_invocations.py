@@ -11,6 +11,7 @@ import pytest
 from contracts.schemas import EVENTS, example, validate
 from laptop import menus
 from moto import mock_aws
+from orders.menus import MenuStore
 from orders.model import order_id_for
 from tiffin import outbox
 from worlds.orders import orders_world
@@ -32,16 +33,39 @@ def invoke(monkeypatch: pytest.MonkeyPatch) -> Iterator[Invoke]:
     for name, value in (ENVIRONMENT | {"UNWIND_WORKFLOW_ARN": unwind}).items():
         monkeypatch.setenv(name, value)
     with orders_world(monkeypatch) as api:
-        menus.load(boto3.client("dynamodb"), "MenusTable", menus.read())
+        bucket = a_bucket_of_menus(monkeypatch)
+        for number, menu in enumerate(menus.read()):
+            MenuStore(boto3.resource("dynamodb").Table("MenusTable")).replace(menu, f"{number:064x}", "v")
         reconciler = importlib.import_module("orders.reconciler")
         monkeypatch.setattr(reconciler, "store", api.module.store)
-        handlers = {"OrdersApiFunction": api.module.handler, "OrdersReconcilerFunction": reconciler.handler}
+        menu_files = importlib.import_module("orders.menu_files")
+        menu_files.intake.cache_clear()
+        handlers = {
+            "OrdersApiFunction": api.module.handler,
+            "OrdersReconcilerFunction": reconciler.handler,
+            "OrdersMenusFunction": menu_files.handler,
+        }
 
         def call(name: str) -> dict[str, Any]:
-            answer: dict[str, Any] = handlers[name.split("-")[0]](sample(name), context())
+            event = sample(name)
+            if name == "OrdersMenusFunction-taken":
+                # The one thing that no sample can know: which version the bucket gave the file.
+                event["detail"]["object"]["version-id"] = bucket
+            answer: dict[str, Any] = handlers[name.split("-")[0]](event, context())
             return answer
 
         yield call
+        menu_files.intake.cache_clear()
+
+
+def a_bucket_of_menus(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Put a menu into the bucket; its version there."""
+    monkeypatch.setenv("MENUS_BUCKET", "menus")
+    s3 = boto3.client("s3", region_name="eu-central-1")
+    s3.create_bucket(Bucket="menus", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    s3.put_bucket_versioning(Bucket="menus", VersioningConfiguration={"Status": "Enabled"})
+    file = menus.MENUS / "r-bella-napoli.json"
+    return s3.put_object(Bucket="menus", Key=file.name, Body=file.read_bytes())["VersionId"]
 
 
 def orders_samples() -> list[str]:
@@ -78,6 +102,7 @@ def test_the_samples_tell_one_story(invoke: Invoke) -> None:
         ("place-order", 200),  # the same key and body: the same order
         ("place-order-declined", 201),  # it is the card that declines, later
         ("place-order-with-price", 422),
+        ("place-order-from-an-old-menu", 409),
         ("get-order", 200),
         ("list-orders", 200),
         # The workflow does nothing here, so nobody is waited for yet; but a customer may always change their mind.
@@ -101,6 +126,24 @@ def test_the_samples_agree_on_the_order(invoke: Invoke) -> None:
     delivered = json.loads((EVENTS / "examples" / "OrderDelivered.json").read_text("utf-8"))
     assert delivered["detail"]["metadata"]["order_id"] == placed["order_id"]
     assert delivered["detail"]["data"]["total"] == placed["total"]
+
+
+def test_a_menu_that_was_put_there_is_taken(invoke: Invoke) -> None:
+    invoke("OrdersMenusFunction-taken")
+    row: Any = boto3.resource("dynamodb").Table("MenusTable").get_item(Key={"restaurant_id": "r-bella-napoli"})["Item"]
+    event = sample("OrdersMenusFunction-taken")
+    assert row["file_order"] == event["detail"]["object"]["sequencer"].ljust(64, "0")
+    size = (menus.MENUS / event["detail"]["object"]["key"]).stat().st_size
+    assert event["detail"]["object"]["size"] == size
+
+
+def test_a_file_that_is_no_menu_gets_a_report(invoke: Invoke) -> None:
+    invoke("OrdersMenusFunction-refused")
+    [report] = boto3.client("s3", region_name="eu-central-1").list_objects_v2(Bucket="menus", Prefix="reports/")[
+        "Contents"
+    ]
+    seen = sample("OrdersMenusFunction-refused")["detail"]["object"]
+    assert report["Key"] == f"reports/{seen['key']}/{seen['version-id']}.json"
 
 
 def test_the_reconciler_is_idle_on_an_empty_table(invoke: Invoke) -> None:

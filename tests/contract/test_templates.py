@@ -63,7 +63,11 @@ def test_a_request_is_let_through_at_a_pace_that_the_deployer_chose(properties: 
 
 def test_a_sweep_that_failed_is_left_to_the_next_one(properties: dict[str, Any]) -> None:
     if "ReconcilerFunction" in properties:
-        [patience] = [own for own in properties.values() if "MaximumEventAgeInSeconds" in own and "Qualifier" in own]
+        [patience] = [
+            own
+            for own in properties.values()
+            if "MaximumEventAgeInSeconds" in own and own.get("FunctionName") == {"Ref": "ReconcilerFunction"}
+        ]
         assert (patience["MaximumRetryAttempts"], patience["MaximumEventAgeInSeconds"]) == (0, 60)
 
 

@@ -8,12 +8,12 @@ import json
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from cfnlint.decode.cfn_yaml import load
 from notifications import store as mails
-from orders import model, promo_codes, reconciler, store
+from orders import located_json, menu_rules, model, promo_codes, reconciler, store
 from payments import sandbox, stripe_gateway
 from tiffin import outbox, rest
 from worlds import ROOT
@@ -55,6 +55,12 @@ def default(name: str, template: str = "template.yaml") -> Any:
     return parameters(template)[name]["Default"]
 
 
+def lifecycle(rule: str) -> dict[str, Any]:
+    """A rule of the bucket of menus."""
+    rules = of("orders", "MenusBucket", "LifecycleConfiguration", "Rules")
+    return next(dict(one) for one in rules if one["Id"] == rule)
+
+
 def seconds(span: timedelta) -> int:
     return int(span.total_seconds())
 
@@ -90,6 +96,23 @@ PROMISES: list[tuple[str, str, Any, Any]] = [
         "$toMillis($states.context.State.EnteredTime) + 300000" in json.dumps(state("unwind", "Begin")),
         True,
     ),
+    # Menus.
+    ("docs/menus.md", "more than 262,144 bytes, or none", menu_rules.MOST_BYTES, 262_144),
+    ("docs/menus.md", "up to 256 KB of it", menu_rules.MOST_BYTES, 256 * 1024),
+    ("docs/menus.md", "more than 500 dishes", menu_rules.MOST_DISHES, 500),
+    ("docs/menus.md", "up to 20 faults", menu_rules.MOST_FAULTS, 20),
+    ("docs/menus.md", "nesting beyond 16", located_json.DEEPEST, 16),
+    ("docs/menus.md", "numbers of more than 20 characters", located_json.LONGEST_NUMBER, 20),
+    ("docs/menus.md", "none of the fourteen", len(get_args(menu_rules.Allergen)), 14),
+    ("docs/menus.md", "Reports are kept for 30 days", lifecycle("ForgetReports")["ExpirationInDays"], 30),
+    (
+        "docs/menus.md",
+        "versions are kept for 90 days",
+        lifecycle("ForgetWhatWasReplaced")["NoncurrentVersionExpiration"],
+        {"NoncurrentDays": 90},
+    ),
+    ("docs/menus.md", "tried twice more and then kept", of("orders", "MenusPatience", "MaximumRetryAttempts"), 2),
+    ("docs/menus.md", "for six hours here", of("orders", "MenusPatience", "MaximumEventAgeInSeconds"), 6 * HOUR),
     # Events.
     *(
         ("docs/runbooks/replay.md", "The archive keeps every domain event for 30 days", found, 30)
@@ -341,6 +364,7 @@ ALARMS = {
     "DeathsDeadLetters": dead_letters(
         "Orders died and the unwind workflow could not be started. The reconciler will find them; find out why."
     ),
+    "MenusDeadLetters": dead_letters("Menus that could not be taken in. Orders go on, by the menus of before."),
     "PaymentsRelayDeadLetters": dead_letters("Payment events that were given up before they reached the bus."),
     "PromotionsRelayDeadLetters": dead_letters("Promo-code events that were given up before they reached the bus."),
     "PromoCodesBehind": behind("The oldest promo-code event has waited ten minutes for orders."),

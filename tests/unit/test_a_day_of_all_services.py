@@ -18,6 +18,7 @@ import notifications.consumer
 import observability.consumer
 import orders.api
 import orders.consumer
+import orders.menu_files
 import orders.reconciler
 import payments.handler
 import promotions.api
@@ -37,14 +38,15 @@ from tiffin.events import rfc3339
 from worlds import ROOT, feed
 from worlds.doors import Doors
 from worlds.gateway import ask, event
+from worlds.menus import BUCKET, MENU, Kitchen, a_file
 from worlds.orders import orders_world
 from worlds.runtime import ENVIRONMENT, context
 from worlds.templates import create_table, functions, resources
 from worlds.workflows import FakeUnwindWorkflow
 
 FUNCTIONS: list[ModuleType] = [
-    *(orders.api, orders.consumer, orders.reconciler, payments.handler, promotions.api, promotions.consumer),
-    *(notifications.consumer, observability.consumer, outbox),
+    *(orders.api, orders.consumer, orders.reconciler, orders.menu_files, payments.handler, promotions.api),
+    *(promotions.consumer, notifications.consumer, observability.consumer, outbox),
 ]
 CUSTOMER = "cust-5f1c7a52-8f0b-4f43"
 PERSONAL = {
@@ -300,6 +302,16 @@ def all_of_it_is_counted(world: World) -> None:
         world.hear(observability.consumer, events[0])
 
 
+def menus_come_in(world: World) -> None:
+    world.patch.setenv("MENUS_BUCKET", BUCKET)
+    orders.menu_files.intake.cache_clear()
+    kitchen = Kitchen(orders.menu_files, orders.api.menus()._table)
+    for content in (a_file(MENU), a_file(MENU | {"name": PERSONAL["name"]}), a_file(PERSONAL), b"", b"\xff"):
+        kitchen.hear(kitchen.put(content))
+    kitchen.hear(kitchen.put(a_file(MENU), f"{PERSONAL['name']}.json"))
+    orders.menu_files.intake.cache_clear()
+
+
 def what_payments_wrote_is_announced(world: World) -> None:
     rows = world.doors.dynamodb.scan(TableName="PaymentsTable")["Items"]
     outgoing = [row for row in rows if row["record"]["S"].startswith("EVENT#")]
@@ -340,6 +352,7 @@ def day() -> Iterator[Day]:
                 promo_codes_are_earned_spent_and_given_back,
                 customers_are_told,
                 all_of_it_is_counted,
+                menus_come_in,
                 what_payments_wrote_is_announced,
             ):
                 part(world)
@@ -413,12 +426,14 @@ def test_each_metric_is_counted_by_the_service_in_the_unit_and_with_the_dimensio
 
 
 # Whoever decides by what was read must read what is so now (DynamoDB developer guide, "Read consistency"). The others:
-# an index is never consistent, and its readers read each order again before they act; a menu's price, an address and
-# the list of codes that somebody looks at may be a moment old.
+# an index is never consistent, and its readers read each order again before they act; a menu, an address and the list
+# of codes that somebody looks at may be a moment old. The menu that an order is priced by may not.
 READS = {
     ("orders.api", "GetItem", "OrdersTable", None, True),
     ("orders.api", "GetItem", "PromoCodesTable", None, True),
+    ("orders.api", "GetItem", "MenusTable", None, True),
     ("orders.api", "GetItem", "MenusTable", None, False),
+    ("orders.api", "Query", "MenusTable", "restaurants", False),
     ("orders.api", "Query", "OrdersTable", "by-customer", False),
     ("orders.reconciler", "GetItem", "OrdersTable", None, True),
     ("orders.reconciler", "Query", "OrdersTable", "open-orders", False),

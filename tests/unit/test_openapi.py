@@ -184,6 +184,7 @@ def place_orders(tour: Tour) -> None:
     tour.place()
     tour.place(note="another body")
     tour.place("k-2", restaurant_id="nowhere")
+    tour.place("k-2", menu_version="menu_of-yesterday")
     tour.place("k-2", lines=[{"dish_id": "sushi", "quantity": 1}])
     tour.place("k-2", promo_code="NOBODYS-1")
     tour.place("k-2", promo_code=tour.promo_code("EXPIRED-1", valid_until="2020-01-01T00:00:00.000Z"))

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from laptop import menus
 from orders.commands import MAX_LINES, MAX_QUANTITY, PlaceOrder
+from orders.menu_rules import Menu
 from orders.model import (
     Order,
     OrderNotPayable,
@@ -38,9 +38,9 @@ MONEY = Draft202012Validator(COMMON["$defs"]["money"])
 
 
 def a_menu(currency: str, price: int, fee: int) -> Restaurant:
-    """A restaurant as it is read, which the loader let in."""
+    """A restaurant as it is read, which was let in as a file."""
     dish = {"dish_id": "dish", "name": "Dish", "description": "A dish", "category": "Dishes", "price": price}
-    loaded = menus.Restaurant.model_validate(
+    loaded = Menu.model_validate(
         {
             "restaurant_id": "r-1",
             "name": "One",

@@ -25,6 +25,7 @@ MENU_ITEM: dict[str, Any] = {
     "currency": "EUR",
     "delivery_fee": 250,
     "dishes": [{"dish_id": "margherita", "name": "Pizza Margherita", "price": 950}],
+    "listed": "restaurant",
 }
 PROBLEM = "https://tiffin.example/problems/"
 

@@ -28,6 +28,7 @@ from orders.commands import PlaceOrder, RejectOrder
 from orders.menus import MenuStore
 from orders.model import (
     IllegalMove,
+    MenuChanged,
     Move,
     Order,
     OrderNotPayable,
@@ -69,7 +70,7 @@ PLACED = _answers(
     },
     UNREADABLE
     | {
-        HTTPStatus.CONFLICT: ["idempotency-key-reused", "promo-code-already-used"],
+        HTTPStatus.CONFLICT: ["idempotency-key-reused", "menu-changed", "promo-code-already-used"],
         HTTPStatus.UNPROCESSABLE_ENTITY: [
             "unknown-restaurant",
             "unknown-dish",
@@ -216,6 +217,12 @@ def unknown_order(_: UnknownOrder) -> Response[str]:
 @app.exception_handler(UnknownRestaurant)
 def unknown_restaurant(_: UnknownRestaurant) -> Response[str]:
     return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "unknown-restaurant", "There is no such restaurant.").response()
+
+
+@app.exception_handler(MenuChanged)
+def menu_changed(error: MenuChanged) -> Response[str]:
+    came_to("menu-changed")
+    return Problem(HTTPStatus.CONFLICT, "menu-changed", str(error), menu_version=error.menu_version).response()
 
 
 @app.exception_handler(UnknownDish)

@@ -78,6 +78,7 @@ class PlaceOrder(_Request):
         delivery: where to.
         note: for the kitchen; any language, emoji included.
         promo_code: a code that promotions issued to this customer.
+        menu_version: of the menu that the customer saw. If the menu is another one by now, nothing is ordered.
     """
 
     customer_id: CustomerId
@@ -87,6 +88,7 @@ class PlaceOrder(_Request):
     delivery: DeliveryRequest
     note: Note = ""
     promo_code: PromoCodeText | None = None
+    menu_version: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
 
     def fingerprint(self) -> str:
         """A hash that tells two different bodies under one idempotency key apart."""

@@ -79,6 +79,18 @@ class UnknownDish(Exception):
         self.dish_id = dish_id
 
 
+class MenuChanged(Exception):
+    """The menu is another one than the customer saw: a dish or a price may have changed since.
+
+    Attributes:
+        menu_version: of the menu as it is now; None if it has none.
+    """
+
+    def __init__(self, restaurant_id: str, menu_version: str | None) -> None:
+        super().__init__(f"The menu of {restaurant_id} has changed since. Nothing was ordered.")
+        self.menu_version = menu_version
+
+
 class OrderNotPayable(Exception):
     """No card could be charged what the order costs; the message says why."""
 
@@ -131,7 +143,11 @@ class Line(BaseModel):
 
 
 class Restaurant(BaseModel):
-    """A restaurant and its menu; `delivery_fee` in minor units."""
+    """A restaurant and its menu; `delivery_fee` in minor units.
+
+    Attributes:
+        version: of the menu, from its content; None in a row that was written before menus had one.
+    """
 
     restaurant_id: str
     name: str
@@ -139,6 +155,19 @@ class Restaurant(BaseModel):
     currency: str
     delivery_fee: Annotated[StrictInt, Field(ge=0)]
     dishes: list[Dish]
+    version: str | None = None
+
+    def must_be(self, menu_version: str | None) -> None:
+        """Refuse to sell by another menu than the customer saw.
+
+        Args:
+            menu_version: of the menu that the customer saw; None if they do not say.
+
+        Raises:
+            MenuChanged: it is another one.
+        """
+        if menu_version is not None and menu_version != self.version:
+            raise MenuChanged(self.restaurant_id, self.version)
 
     def lines(self, wanted: Iterable[tuple[str, int]]) -> list[Line]:
         """So many of each dish, at the menu's prices.
@@ -300,12 +329,14 @@ class Order(BaseModel):
             are for people to read.
         pending_move: a move that was made in this status and that the workflow has not recorded yet.
         delivery, note: personal; left out of lists.
+        menu_version: of the menu by which it was priced; None if the menu, or the order, is of before menus had one.
     """
 
     order_id: str
     customer_id: str
     restaurant_id: str
     restaurant_name: str
+    menu_version: str | None = None
     status: OrderStatus
     reason: Reason | None = None
     lines: list[Line]
@@ -366,6 +397,7 @@ class Order(BaseModel):
             customer_id=customer_id,
             restaurant_id=restaurant.restaurant_id,
             restaurant_name=restaurant.name,
+            menu_version=restaurant.version,
             status=OrderStatus.PLACED,
             lines=lines,
             subtotal=subtotal,

@@ -7,14 +7,41 @@ is written stands, and the reconciler tells it again.
 from datetime import datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
+from tiffin.discounts import NotApplicable
+from tiffin.stored import UnreadableRow
 from tiffin.telemetry import logger
 
 from orders.commands import PlaceOrder
 from orders.menus import MenuStore
-from orders.model import Delivery, Move, Order, OrderStatus, PromoCode, Restaurant, UnknownRestaurant
+from orders.model import (
+    Delivery,
+    MenuChanged,
+    Move,
+    Order,
+    OrderNotPayable,
+    OrderStatus,
+    PromoCode,
+    PromoCodeAlreadyUsed,
+    Restaurant,
+    UnknownDish,
+    UnknownPromoCode,
+    UnknownRestaurant,
+)
 from orders.promo_codes import PromoCodeStore
 from orders.store import OrderStore, StoredOrder
 from orders.workflow import CallbackRefused, OrderWorkflow, workflow_input
+
+# What an order is refused for by a menu or a promo code as they are now: a moment ago they may have been others.
+REFUSED_BY_NOW = (
+    UnknownRestaurant,
+    MenuChanged,
+    UnknownDish,
+    OrderNotPayable,
+    UnknownPromoCode,
+    PromoCodeAlreadyUsed,
+    NotApplicable,
+    UnreadableRow,
+)
 
 
 def place(
@@ -35,10 +62,12 @@ def place(
         promo_code: the code that the request names, as promotions announced it.
 
     Raises:
+        MenuChanged: the customer saw another menu.
         UnknownDish: a line names a dish that the menu has not.
         PromoCodeAlreadyUsed, CodeExpired, MinimumNotReached, TakesNothingOff: see `PromoCode.off`.
         OrderNotPayable, OrderTotalTooSmall, OrderTotalTooLarge: no card could be charged for it.
     """
+    restaurant.must_be(request.menu_version)
     return Order.placed(
         restaurant,
         restaurant.lines((wanted.dish_id, wanted.quantity) for wanted in request.lines),
@@ -82,20 +111,19 @@ class Orders:
         Raises:
             KeyReused: another body made this order.
             UnknownRestaurant, UnknownPromoCode: there is none.
-            UnknownDish, PromoCodeAlreadyUsed, CodeExpired, MinimumNotReached, TakesNothingOff, OrderNotPayable: see
-                `place`.
+            MenuChanged, UnknownDish, PromoCodeAlreadyUsed, CodeExpired, MinimumNotReached, TakesNothingOff,
+                OrderNotPayable: see `place`.
         """
         stored = self._orders.find_repeat(order_id, request)
         created = stored is None
         if stored is None:
-            restaurant = self._menus.get(request.restaurant_id)
-            if restaurant is None:
-                raise UnknownRestaurant(request.restaurant_id)
-            # Nobody is asked: what promotions announced of the code is known here (`orders.consumer`).
-            code = self._promo_codes.get(request.customer_id, request.promo_code) if request.promo_code else None
-            order = place(request, restaurant, order_id=order_id, now=now, promo_code=code)
-            reservation = self._promo_codes.reservation(code, order_id) if code else None
-            stored = self._orders.add(order, request, trace_header, reservation)
+            try:
+                stored = self._add(request, order_id, now, trace_header)
+            except REFUSED_BY_NOW:
+                # A twin of this request may have been placed meanwhile, by the menu of before: then it is that order.
+                stored, created = self._orders.find_repeat(order_id, request), False
+                if stored is None:
+                    raise
         if stored.order.status == OrderStatus.PLACED:
             self._start(stored)
         return stored, created
@@ -129,6 +157,16 @@ class Orders:
         except (ClientError, BotoCoreError):
             logger.exception("The workflow could not be told; the reconciler will tell it")
         return stored
+
+    def _add(self, request: PlaceOrder, order_id: str, now: datetime, trace_header: str) -> StoredOrder:
+        restaurant = self._menus.get(request.restaurant_id, latest=True)
+        if restaurant is None:
+            raise UnknownRestaurant(request.restaurant_id)
+        # Nobody is asked: what promotions announced of the code is known here (`orders.consumer`).
+        code = self._promo_codes.get(request.customer_id, request.promo_code) if request.promo_code else None
+        order = place(request, restaurant, order_id=order_id, now=now, promo_code=code)
+        reservation = self._promo_codes.reservation(code, order_id) if code else None
+        return self._orders.add(order, request, trace_header, reservation)
 
     def _start(self, stored: StoredOrder) -> None:
         try:

@@ -1,0 +1,26 @@
+"""A rule calls a function asynchronously: a call that fails is tried again, and ends at the function's destination.
+
+Source: Lambda developer guide, "How Lambda handles errors and retries with asynchronous invocation": twice more, or as
+often as the function's event invoke config says, and then `OnFailure`. MiniStack does so for S3's own notifications;
+what a rule calls it calls once, and forgets.
+"""
+
+import json
+
+from ministack.services import eventbridge, lambda_svc
+
+
+def fill() -> None:
+    """Send what a rule delivers to a function the way that S3's notifications go."""
+
+    def dispatch_to_lambda(arn: str, payload: str) -> None:
+        function, config, name = lambda_svc._get_func_record_for_ref(arn)
+        if not function or not config:
+            eventbridge.logger.error("FailedInvocations: there is no function %s", name)
+            return
+        record = lambda_svc._execution_record_for_config(function, config)
+        lambda_svc.invoke_async_with_retry(record, json.loads(payload))
+
+    if not hasattr(eventbridge, "_dispatch_to_lambda"):
+        raise LookupError("MiniStack's rules do not call functions as this filler knows it.")
+    eventbridge._dispatch_to_lambda = dispatch_to_lambda

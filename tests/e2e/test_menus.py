@@ -1,0 +1,208 @@
+"""A menu is a file: it takes effect whole, or gets a report, and orders know by which they were priced."""
+
+import json
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from laptop import Stack, menus
+from laptop.client import Client, Refused
+from operations import dead_letters
+from operations.deployed import Deployed
+from orders.menu_bucket import report_key
+from worlds.menus import a_file, a_menu
+from worlds.polling import eventually
+
+Put = Callable[..., str]
+
+
+@pytest.fixture
+def restaurant() -> str:
+    return f"r-{uuid.uuid4().hex[:12]}"
+
+
+def dishes(count: int, price: int) -> list[dict[str, Any]]:
+    """So many dishes at one price: a mixture of two menus would have two."""
+    [dish] = a_menu(price)["dishes"]
+    return [dish | {"dish_id": f"dish-{number}"} for number in range(count)]
+
+
+@pytest.fixture
+def put(stack: Stack, tmp_path: Path, restaurant: str) -> Put:
+    """Put a menu of the restaurant's into the bucket, and wait until it has taken effect; its version."""
+
+    def put(**changes: Any) -> str:
+        path = tmp_path / f"{restaurant}.json"
+        path.write_bytes(a_file(a_menu(restaurant_id=restaurant, **changes)))
+        return menus.put(stack, path).version
+
+    return put
+
+
+def shown(stack: Stack, restaurant: str) -> tuple[str, set[int], int]:
+    """The version that a customer is shown, the prices on it, and how many dishes."""
+    menu = httpx.get(f"{stack.outputs['ApiUrl']}/restaurants/{restaurant}/menu", trust_env=False).json()
+    return menu["version"], {dish["price"] for dish in menu["dishes"]}, len(menu["dishes"])
+
+
+def test_a_customer_sees_the_old_menu_or_the_new_one(stack: Stack, restaurant: str, put: Put) -> None:
+    old = put(dishes=dishes(200, 900))
+    seen: list[tuple[str, set[int], int]] = []
+    over = threading.Event()
+
+    def comes(version: str) -> None:
+        eventually(lambda: seen and seen[-1][0] == version, what="a look at the menu")
+
+    def look() -> None:
+        while not over.is_set():
+            seen.append(shown(stack, restaurant))
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        comes(old)
+        for price, count in ((1000, 150), (900, 200), (1000, 150)):
+            version = put(dishes=dishes(count, price))
+            comes(version)
+    finally:
+        over.set()
+        looking.join()
+    whole = {(900, 200): old, (1000, 150): version}
+    assert {(*prices, count): version for version, prices, count in seen} == whole
+    assert {len(prices) for _, prices, _ in seen} == {1}
+
+
+def test_a_bad_file_changes_nothing_and_gets_a_report(stack: Stack, restaurant: str, put: Put) -> None:
+    version = put()
+    s3, bucket, key = stack.client("s3"), stack.outputs["MenusBucketName"], f"{restaurant}.json"
+    bad = a_file(a_menu(955, restaurant_id=restaurant, currency="KWD"))
+    put_there = s3.put_object(Bucket=bucket, Key=key, Body=bad)["VersionId"]
+    report = report_key(key, put_there)
+    eventually(lambda: s3.list_objects_v2(Bucket=bucket, Prefix=report).get("KeyCount"), what="the report")
+    said = json.loads(s3.get_object(Bucket=bucket, Key=report)["Body"].read())
+    assert said["faults"] == [
+        {"line": 14, "pointer": "/dishes/0/price", "reason": "cards are charged in steps of KWD 0.010"}
+    ]
+    assert shown(stack, restaurant) == (version, {950}, 1)
+
+
+def test_a_menu_that_changed_since_is_told_and_the_order_is_placed_by_the_new_one(
+    stack: Stack, client: Client, customer: str, restaurant: str, put: Put
+) -> None:
+    seen = put(dishes=dishes(1, 900))
+    now = put(dishes=dishes(1, 1000))
+    order: dict[str, Any] = {
+        "customer_id": customer,
+        "restaurant_id": restaurant,
+        "lines": {"dish-0": 2},
+        "key": uuid.uuid4().hex,
+    }
+    with pytest.raises(Refused) as refused:
+        client.place(**order, menu_version=seen)
+    assert (refused.value.status, refused.value.problem["menu_version"]) == (409, now)
+    assert refused.value.problem["type"].endswith("/menu-changed")
+    assert client.orders(customer) == []
+    placed = client.place(**order, menu_version=now)
+    assert (placed["menu_version"], placed["subtotal"]["amount"]) == (now, 2000)
+    put(dishes=dishes(1, 1100))
+    assert client.place(**order, menu_version=now)["order_id"] == placed["order_id"]
+
+
+def test_an_earlier_version_that_is_copied_back_is_in_effect_again(stack: Stack, restaurant: str, put: Put) -> None:
+    old = put()
+    s3, bucket, key = stack.client("s3"), stack.outputs["MenusBucketName"], f"{restaurant}.json"
+    first = s3.head_object(Bucket=bucket, Key=key)["VersionId"]
+    assert put(dishes=dishes(3, 1200)) != old
+    s3.copy_object(Bucket=bucket, Key=key, CopySource={"Bucket": bucket, "Key": key, "VersionId": first})
+    eventually(lambda: shown(stack, restaurant) == (old, {950}, 1), what="the old menu")
+
+
+class TestBroken:
+    """Nothing of it is on an order's way: orders go on, by the menu of before."""
+
+    @pytest.fixture
+    def deployed(self, stack: Stack) -> Deployed:
+        return Deployed(stack.client, stack.outputs)
+
+    @pytest.fixture
+    def forbid(self, stack: Stack) -> Iterator[Callable[[bool], None]]:
+        """Whether the function is forbidden to write menus, as after a permission that somebody took away."""
+        functions, iam = stack.client("lambda"), stack.client("iam")
+        role = functions.get_function_configuration(FunctionName=stack.outputs["MenusFunctionName"])["Role"]
+        deny = {"Effect": "Deny", "Action": "dynamodb:PutItem", "Resource": "*"}
+        policy = {
+            "RoleName": role.rpartition("/")[2],
+            "PolicyName": "forbidden",
+        }
+
+        def forbid(forbidden: bool) -> None:
+            if forbidden:
+                iam.put_role_policy(**policy, PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [deny]}))
+            else:
+                iam.delete_role_policy(**policy)
+
+        yield forbid
+        with suppress(iam.exceptions.NoSuchEntityException):
+            forbid(False)
+
+    def letter(self, deployed: Deployed, key: str) -> dead_letters.Letter:
+        def find() -> dead_letters.Letter | None:
+            return next((one for one in dead_letters.redrive(deployed, "menus") if one.order_id == key), None)
+
+        return eventually(find, 60, "becoming a dead letter")
+
+    def test_a_permission_that_is_gone_keeps_the_file_and_a_redrive_takes_it_in(
+        self,
+        stack: Stack,
+        deployed: Deployed,
+        client: Client,
+        customer: str,
+        restaurant: str,
+        put: Put,
+        forbid: Callable[[bool], None],
+    ) -> None:
+        old = put()
+        forbid(True)
+        key = f"{restaurant}.json"
+        dearer = a_file(a_menu(1500, restaurant_id=restaurant))
+        stack.client("s3").put_object(Bucket=stack.outputs["MenusBucketName"], Key=key, Body=dearer)
+        letter = self.letter(deployed, key)
+        assert (letter.name, letter.reason.partition(":")[0]) == ("Object Created", "ClientError")
+        assert shown(stack, restaurant) == (old, {950}, 1)
+        order = client.place(customer_id=customer, restaurant_id=restaurant, lines={"margherita": 1})
+        assert client.order(order["order_id"])["menu_version"] == old
+
+        forbid(False)
+        dead_letters.redrive(deployed, "menus", letter.message_id, send=True)
+        eventually(lambda: shown(stack, restaurant)[1] == {1500}, what="the new menu")
+        assert key not in [left.order_id for left in dead_letters.redrive(deployed, "menus")]
+
+    def test_a_rule_that_may_not_call_keeps_the_file_and_a_redrive_takes_it_in(
+        self, stack: Stack, deployed: Deployed, restaurant: str, put: Put
+    ) -> None:
+        put()
+        functions, name = stack.client("lambda"), stack.outputs["MenusFunctionName"]
+        [allowed] = json.loads(functions.get_policy(FunctionName=name)["Policy"])["Statement"]
+        functions.remove_permission(FunctionName=name, StatementId=allowed["Sid"])
+        key = f"{restaurant}.json"
+        dearer = a_file(a_menu(1500, restaurant_id=restaurant))
+        try:
+            stack.client("s3").put_object(Bucket=stack.outputs["MenusBucketName"], Key=key, Body=dearer)
+            letter = self.letter(deployed, key)
+            assert letter.reason.startswith("not delivered: NO_PERMISSIONS")
+        finally:
+            functions.add_permission(
+                FunctionName=name,
+                StatementId=allowed["Sid"],
+                Action=allowed["Action"],
+                Principal=allowed["Principal"]["Service"],
+                SourceArn=next(iter(allowed["Condition"]["ArnLike"].values())),
+            )
+        dead_letters.redrive(deployed, "menus", letter.message_id, send=True)
+        eventually(lambda: shown(stack, restaurant)[1] == {1500}, what="the new menu")
+        assert put(dishes=dishes(1, 1600)) == shown(stack, restaurant)[0]
