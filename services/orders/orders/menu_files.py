@@ -19,8 +19,6 @@ from orders.menu_intake import Intake, MenuFile
 from orders.menu_rules import in_order
 from orders.menus import MenuStore
 
-METRICS = {"taken": "MenusTaken", "refused": "MenusRefused"}
-
 
 class _Read(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -63,8 +61,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
     seen = ObjectCreated.model_validate(event).detail.object
     outcome = intake().take(MenuFile(seen.key, seen.version_id, seen.size, seen.sequencer))
     came_to(f"menu-{outcome.kind}")
-    if outcome.kind in METRICS:
-        metrics.add_metric(METRICS[outcome.kind], MetricUnit.Count, 1)
+    match outcome.kind:
+        case "taken":
+            metrics.add_metric("MenusTaken", MetricUnit.Count, 1)
+        case "refused":
+            metrics.add_metric("MenusRefused", MetricUnit.Count, 1)
     # Not the key, which whoever puts a file there may choose: its version finds it.
     logger.info(
         "Menu: %s",
