@@ -13,11 +13,11 @@ REFERENCE := $(if $(shell command -v npm),$(JSONATA)/.package-lock.json)
 # A process for each core; each takes half a gigabyte.
 ABREAST := -n auto --maxprocesses 4
 # What the tools that read the code need to find in it.
-PATHS := services/shared:services/orders:services/payments:services/promotions:services/notifications:services/observability:scripts
+PATHS := services/shared:services/orders:services/payments:services/promotions:services/notifications:services/observability:services/kitchens:scripts
 # The caller's AWS settings never reach these targets: what talks to AWS is `sam deploy`, typed by hand.
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo up down bench-tracing isolation faults fuzz redrive replay trace stats test check unit style lint format lock clean
+.PHONY: help demo up down bench-tracing isolation faults fuzz redrive replay reread trace stats test check unit style lint format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -25,8 +25,8 @@ help: ## this list
 demo: $(VENV)/ready ## set up, deploy to the laptop, tell the story of a few orders, stop
 	@$(BIN)/python scripts/demo.py --payments $(PAYMENTS)
 
-up: $(VENV)/ready ## the same, staying up: prints URLs and calls to try
-	@$(BIN)/python scripts/up.py
+up: $(VENV)/ready ## the same, staying up: prints URLs and calls to try; KITCHENS=1 with the kitchens' stream
+	@$(BIN)/python scripts/up.py $(if $(KITCHENS),--kitchens)
 
 down: $(VENV)/ready ## stop what `make up` started
 	@$(BIN)/python scripts/down.py
@@ -34,7 +34,7 @@ down: $(VENV)/ready ## stop what `make up` started
 bench-tracing: $(VENV)/ready ## what tracing and metrics cost a warm request
 	@$(BIN)/python scripts/bench_tracing.py
 
-isolation: $(VENV)/ready ## break promotions and notifications, and see that no order notices
+isolation: $(VENV)/ready ## break promotions, notifications and kitchens, and see that no order notices
 	@$(BIN)/python scripts/isolation.py
 
 faults: $(VENV)/ready ## break everything on purpose, judge what is left: SEED=1, ORDERS=500 adds a chaos run, PAGE=file
@@ -55,8 +55,12 @@ trace: $(VENV)/ready ## where an order is, and why: make trace ORDER=ord_... [HT
 	@$(BIN)/python scripts/trace.py --order "$(or $(ORDER),$(error say which order: make trace ORDER=ord_...))" \
 	  $(if $(HTML),--html "$(HTML)")
 
-stats: $(VENV)/ready ## how long orders take to each status, and events to each consumer
-	@$(BIN)/python scripts/stats.py
+stats: $(VENV)/ready ## how long orders take to each status, and events to each consumer; KITCHENS=1: what kitchens did
+	@$(BIN)/python scripts/stats.py $(if $(KITCHENS),--kitchens)
+
+reread: $(VENV)/ready ## the kitchens' stream again, from a moment: SINCE=...; REBUILD=1 counts that time anew
+	@$(BIN)/python scripts/reread.py --since "$(or $(SINCE),$(error say from when: make reread SINCE=2026-01-31T12:00))" \
+	  $(if $(REBUILD),--rebuild)
 
 test: $(VENV)/ready $(REFERENCE) ## all tests: those that need no emulator side by side, then those that share one
 	$(BIN)/pytest $(ABREAST) tests/unit tests/contract

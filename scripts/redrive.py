@@ -16,7 +16,7 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 from laptop import EmulatorError
 from operations import deployed
-from operations.dead_letters import QUEUES, CannotRedrive, counts, redrive
+from operations.dead_letters import QUEUES, RUNBOOKS, CannotRedrive, counts, redrive
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -27,7 +27,7 @@ def _table(stack: deployed.Deployed) -> Table:
     for heading in ("queue", "messages", "goes back to"):
         table.add_column(heading)
     for name, count, target in counts(stack):
-        table.add_row(name, count, target or "see docs/runbooks/outbox.md")
+        table.add_row(name, count, target or f"see {RUNBOOKS[name]}")
     return table
 
 

@@ -19,18 +19,13 @@ from rich.console import Console
 from rich.markup import escape
 
 
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description="Play past events again to one consumer.")
     parser.add_argument("--consumer", choices=CONSUMERS, required=True, help="who shall hear them")
     parser.add_argument("--order", help="this order's events alone")
-    parser.add_argument("--since", type=_moment, help="from then on; UTC unless it says otherwise")
-    parser.add_argument("--until", type=_moment, help="up to then; now by default")
+    parser.add_argument("--since", type=deployed.moment, help="from then on; UTC unless it says otherwise")
+    parser.add_argument("--until", type=deployed.moment, help="up to then; now by default")
     deployed.add_options(parser)
     options = parser.parse_args(arguments)
     if bool(options.order) == bool(options.since):

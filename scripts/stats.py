@@ -1,8 +1,10 @@
 """What `make stats` runs: how long orders take to each status, and events to each consumer.
 
     python scripts/stats.py [--hours N] [--json] [--profile NAME] [--region NAME] [--stack NAME]
+    python scripts/stats.py --kitchens ...               what each restaurant's kitchen did, by the stream's figures
 
-It reads what `make trace` reads: the laptop or its record, or AWS, for the orders of the last hours.
+It reads what `make trace` reads: the laptop or its record, or AWS, for the orders of the last hours. The kitchens'
+figures are in a table of the running laptop, or of AWS.
 """
 
 import argparse
@@ -10,15 +12,24 @@ import json
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 
+from botocore.exceptions import BotoCoreError, ClientError
+from kitchens.model import PREPARATION_LIMIT, Figures
+from laptop import EmulatorError
 from laptop.environment import STATE_DIR
 from laptop.record.store import FILE
-from operations import deployed
+from operations import deployed, kitchens
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from tracing import figures, sources, timeline
 from tracing.facts import UnknownOrder
 from tracing.story import duration
+
+_MINUTES = 15
+"""How many are shown."""
 
 
 def table(title: str, found: Mapping[str, list[float]]) -> Table:
@@ -32,14 +43,60 @@ def table(title: str, found: Mapping[str, list[float]]) -> Table:
     return shown
 
 
+def kitchen_table(title: str, first: str, found: Mapping[str, Figures]) -> Table:
+    """What kitchens did, one line each."""
+    shown = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
+    shown.add_column(first, no_wrap=True)
+    for heading in ("placed", "accepted", "handed over", "on average", "slowest", "late"):
+        shown.add_column(heading, justify="right", no_wrap=True)
+    for name, did in found.items():
+        mean, slowest = (
+            ("", "") if did.mean_ms is None else (duration(did.mean_ms / 1000), duration(did.slowest_ms / 1000))
+        )
+        counts = (str(count) for count in (did.placed, did.accepted, did.dispatched))
+        shown.add_row(escape(name), *counts, mean, slowest, f"[red]{did.late}[/red]" if did.late else "0")
+    return shown
+
+
+def tell_kitchens(options: argparse.Namespace, console: Console) -> int:
+    """Print what kitchens did; returns the exit status."""
+    until = datetime.now(UTC)
+    try:
+        minutes = kitchens.read(deployed.reach(options), until - timedelta(hours=options.hours), until)
+    except (kitchens.NoKitchens, EmulatorError, ClientError, BotoCoreError) as error:
+        Console(stderr=True, soft_wrap=True, highlight=False).print(f"[red]✗[/red] {escape(str(error))}")
+        return 1
+    if options.json:
+        told = [{"restaurant_id": r, "minute": f"{when:%Y-%m-%dT%H:%MZ}", **asdict(did)} for r, when, did in minutes]
+        print(json.dumps(told, indent=2))
+        return 0
+    limit = int(PREPARATION_LIMIT / timedelta(minutes=1))
+    console.print(
+        f"What kitchens did in the last {options.hours:g} hours. Times are from accepted to handed over; "
+        f"over {limit} minutes is late.\n",
+        highlight=False,
+        soft_wrap=True,
+    )
+    console.print(kitchen_table("Each kitchen", "restaurant", kitchens.by_restaurant(minutes)))
+    console.print()
+    latest = dict(list(kitchens.by_minute(minutes).items())[-_MINUTES:])
+    console.print(
+        kitchen_table(f"All together, the last {_MINUTES} minutes in which anything was done", "minute, UTC", latest)
+    )
+    return 0
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description="How long orders take to each status, and events to each consumer.")
     parser.add_argument("--hours", type=float, default=24, help="how far back to look")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument("--kitchens", action="store_true", help="what each restaurant's kitchen did")
     deployed.add_options(parser)
     options = parser.parse_args(arguments)
     console = Console(width=None if sys.stdout.isatty() else 120)
+    if options.kitchens:
+        return tell_kitchens(options, console)
     # On the laptop the record has everything, of running stacks too.
     asked = sources.source(options) if options.profile or options.region else sources.Recorded(STATE_DIR / FILE)
     timelines = []

@@ -1,6 +1,6 @@
 """What `make up` runs: start the stack on this machine, and leave it running.
 
-    python scripts/up.py [--clock N]
+    python scripts/up.py [--clock N] [--kitchens]
 
 It prints where everything is, and requests to try, and ends. `make down` stops the stack.
 """
@@ -88,15 +88,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--clock", type=float, default=1.0, help="how much faster time passes for workflows; 2160 makes 3 h of 5 s"
     )
+    parser.add_argument("--kitchens", action="store_true", help="with the kitchens' figures, by a stream")
     options = parser.parse_args(arguments)
     console = Console()
     # Like an interrupt: what was started so far ends in an orderly way.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        stack = Stack.up(console, options.clock, stays=True)
+        stack = Stack.up(console, options.clock, parameters={"Kitchens": str(options.kitchens).lower()}, stays=True)
     except AlreadyRunning:
         stack = Stack.attach()
-        console.print("It is running already.")
+        console.print("It is running already, as it was started.")
     except EmulatorError as error:
         console.print(f"[red]✗[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
         return 1

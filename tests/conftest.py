@@ -32,8 +32,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    """The real template on the emulator, on a clock that runs true."""
-    with Stack.up(parameters={"NotificationsSender": SENDER}) as running:
+    """The real template on the emulator, with all that may be asked for, on a clock that runs true."""
+    with Stack.up(parameters={"NotificationsSender": SENDER, "Kitchens": "true"}) as running:
         yield running
 
 

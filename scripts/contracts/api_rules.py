@@ -28,6 +28,7 @@ _CALLS = {
     "AWS::Events::EventBusPolicy": ("events", "PutPermission"),
     "AWS::Events::Rule": ("events", "PutRule"),
     "AWS::IAM::Role": ("iam", "CreateRole"),
+    "AWS::Kinesis::Stream": ("kinesis", "CreateStream"),
     "AWS::Lambda::EventInvokeConfig": ("lambda", "PutFunctionEventInvokeConfig"),
     "AWS::Lambda::EventSourceMapping": ("lambda", "CreateEventSourceMapping"),
     "AWS::Lambda::Function": ("lambda", "CreateFunction"),

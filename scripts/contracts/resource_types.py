@@ -36,6 +36,7 @@ NAMED_BY = {
     "AWS::Events::Rule": "Name",
     "AWS::IAM::ManagedPolicy": "ManagedPolicyName",
     "AWS::IAM::Role": "RoleName",
+    "AWS::Kinesis::Stream": "Name",
     "AWS::Lambda::Function": "FunctionName",
     "AWS::Lambda::LayerVersion": "LayerName",
     "AWS::Logs::LogGroup": "LogGroupName",
@@ -66,6 +67,7 @@ TYPES = {
     "AWS::Events::EventBus": Made(attributes={"Arn": _ARN % ("events", "event-bus/{name}"), "Name": "{name}"}),
     "AWS::Events::Rule": Made(attributes={"Arn": _ARN % ("events", "rule/{bus}{name}")}, longest=64),
     "AWS::IAM::Role": Made(attributes={"Arn": "arn:{partition}:iam::{account}:role/{name}"}, longest=64),
+    "AWS::Kinesis::Stream": Made(attributes={"Arn": _ARN % ("kinesis", "stream/{name}")}, longest=128),
     "AWS::Lambda::Function": Made(attributes={"Arn": _ARN % ("lambda", "function:{name}")}, longest=64),
     "AWS::Lambda::LayerVersion": Made(
         _ARN % ("lambda", "layer:{name}:1"),

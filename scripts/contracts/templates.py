@@ -21,6 +21,7 @@ PARAMETERS: tuple[dict[str, str], ...] = (
     {},
     {"PaymentProvider": "stripe", "NotificationsSender": "hello@example.com", "AlarmEmail": "ops@example.com"},
     {"FullObservability": "false"},
+    {"Kitchens": "true"},
 )
 
 # cfn-lint's rules that a resolved template breaks by being resolved.

@@ -1,9 +1,10 @@
-"""Break promotions and notifications in each way, and measure what orders notice of it.
+"""Break what listens in each way, and measure what orders notice of it.
 
-In one run on one stack: the same number of orders with everything well, with both functions raising, with both queues
-closed to their rules, with their tables gone, and with everything well again. Of each the latency from placed to
-delivered, and, once the break is mended, how long it takes until every promo code is issued and every customer
-was told.
+In one run on one stack: the same number of orders with everything well, with the functions of promotions and
+notifications raising, with both their queues closed to their rules, with their tables gone, with the kitchens' function
+raising and their stream poisoned, and with everything well again. Of each the latency from placed to delivered, and,
+once the break is mended, how long it takes until every promo code is issued, every customer was told, and the kitchens'
+figures are those of the orders.
 """
 
 import json
@@ -18,11 +19,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+from kitchens.model import Figures
 from laptop import Stack, pace
 from laptop.client import Client
 from laptop.mailbox import mails, verify
 from notifications.messages import SUBJECTS
 from notifications.model import ON_THE_WAY
+from operations import kitchens
 from operations.deployed import Deployed
 from operations.replaying import Replayer
 from rich.console import Console
@@ -33,6 +36,8 @@ MAILS = tuple(SUBJECTS[name] for name in (*ON_THE_WAY, "OrderDelivered"))
 AT_ONCE = 8
 # A message that failed comes back after this; in the template it is six times the function's timeout.
 COMES_BACK = 30
+# So many records of the stream are no events.
+POISON = 5
 PATIENCE = 600.0
 
 
@@ -60,7 +65,7 @@ class Phase:
 
 
 class Breaker:
-    """Breaks both consumers, through AWS's own APIs where it can, and mends them as an operator would.
+    """Breaks consumers, through AWS's own APIs where it can, and mends them as an operator would.
 
     Args:
         stack: the running stack.
@@ -75,6 +80,7 @@ class Breaker:
         names = [f["FunctionName"] for f in self._lambda.list_functions(MaxItems=50)["Functions"]]
         self._consumers = [n for n in names if "-Promotions-" in n and "ConsumerFunction" in n]
         self._consumers += [n for n in names if "-Notifications-" in n]
+        self._kitchens = stack.outputs["KitchensFunctionName"]
         (self._relay,) = (n for n in names if "-Promotions-" in n and "OutboxRelayFunction" in n)
 
     def raising_functions(self) -> Callable[[], None]:
@@ -83,9 +89,19 @@ class Breaker:
         Put in at the emulator's boundary. A function that cannot be imported would do as well, but here each attempt
         would start a process on the same cores as the orders, which no function on AWS shares.
         """
+        return self._raising(*self._consumers)
+
+    def kitchens_broken(self) -> Callable[[], None]:
+        """The function that reads the stream raises, and what is no event lies in the stream between what are."""
+        kinesis, stream = self._stack.client("kinesis"), self._stack.outputs["KitchensStreamName"]
+        for number in range(POISON):
+            kinesis.put_record(StreamName=stream, PartitionKey="none", Data=f"poison {number}".encode())
+        return self._raising(self._kitchens)
+
+    def _raising(self, *functions: str) -> Callable[[], None]:
         rules = [
             {"id": "raise", "point": "function", "action": "raise", "match": {"function": name}, "times": 10**6}
-            for name in self._consumers
+            for name in functions
         ]
         self._post("/rules", rules)
         return lambda: self._post("/lift", ["raise"])
@@ -160,10 +176,13 @@ class Run:
         stack: the running stack.
         orders: how many in each phase.
         patience: how long to wait for what was missed, in seconds, on a quiet machine.
+        delivered: how many orders of the stack were delivered before.
     """
 
-    def __init__(self, stack: Stack, orders: int, patience: float = PATIENCE) -> None:
-        self._stack, self._orders, self._patience = stack, orders, patience
+    def __init__(self, stack: Stack, orders: int, patience: float = PATIENCE, delivered: int = 0) -> None:
+        self._stack, self._orders, self._patience, self.delivered = stack, orders, patience, delivered
+        self._deployed = Deployed(stack.client, stack.outputs)
+        self._began = datetime.now(UTC) - timedelta(hours=1)
         self._dynamodb = stack.client("dynamodb")
 
     def phase(self, name: str, key: str) -> Phase:
@@ -180,7 +199,9 @@ class Run:
             return (delivered - placed).total_seconds()
 
         with closing(Client(self._stack.outputs, timeout=60)) as client, ThreadPoolExecutor(AT_ONCE) as pool:
-            return Phase(name, sorted(pool.map(live, customers)))
+            latencies = sorted(pool.map(live, customers))
+        self.delivered += len(latencies)
+        return Phase(name, latencies)
 
     def invite(self, key: str) -> None:
         """Give the phase's customers an address each."""
@@ -193,7 +214,8 @@ class Run:
             )
 
     def wait_until_caught_up(self, key: str) -> float:
-        """Wait until every customer of a phase has the code of the first delivery, and the mail that it arrived.
+        """Wait until every customer of a phase has the code of the first delivery, and the mail that it arrived, and
+        the kitchens' figures are those of all orders so far.
 
         Returns:
             How long it took, in seconds.
@@ -208,10 +230,15 @@ class Run:
                 if subjects != sorted(set(subjects), key=MAILS.index):
                     raise NotIsolated(f"{customer} was told: {', '.join(subjects)}")
             last = sum(subjects[-1] == MAILS[-1] for subjects in told.values())
-            if codes == last == self._orders:
+            counted = self._counted()
+            if any(count > self.delivered for count in counted):
+                raise NotIsolated(f"kitchens counted {counted} of {self.delivered} orders")
+            if codes == last == self._orders and set(counted) == {self.delivered}:
                 return time.monotonic() - began
             if deadline.passed():
-                raise NotIsolated(f"{codes} codes and {last} last mails of {self._orders}")
+                raise NotIsolated(
+                    f"{codes} codes and {last} last mails of {self._orders}, figures of {counted} of {self.delivered}"
+                )
             time.sleep(0.5)
 
     def _customers(self, key: str) -> list[str]:
@@ -225,6 +252,12 @@ class Run:
             ExpressionAttributeValues={":c": {"S": f"c-{key}-"}, ":welcome": {"S": "CODE#WELCOME_BACK"}},
         )
         return sum(page["Count"] for page in pages)
+
+    def _counted(self) -> tuple[int, int, int, int]:
+        """How many orders kitchens were asked for, accepted and handed over, and of how many the time is known."""
+        found = kitchens.read(self._deployed, self._began, datetime.now(UTC) + timedelta(minutes=1))
+        did = sum((figures for _, _, figures in found), Figures())
+        return did.placed, did.accepted, did.dispatched, did.prepared
 
     def _told(self, key: str) -> dict[str, list[str]]:
         """The subjects of each customer's mails, as they were sent."""
@@ -241,7 +274,7 @@ def measure(
     """Run all phases.
 
     Args:
-        stack: the running stack, its notifications sending from `SENDER`.
+        stack: the running stack, its notifications sending from `SENDER`, with the kitchens' figures.
         faults: the port that the emulator takes faults on.
         orders: how many in each phase.
         console: where a line per phase goes.
@@ -252,18 +285,21 @@ def measure(
         NotThere, Refused: an order did not come through.
         NotIsolated: what was missed was not caught up.
     """
-    breaker, run = Breaker(stack, faults), Run(stack, orders, patience)
+    breaker = Breaker(stack, faults)
     verify(stack, SENDER)
     hidden = str(math.ceil(pace.patience(comes_back)))
     for url in breaker.queues:
         stack.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": hidden})
-    Run(stack, AT_ONCE * 2).phase("warm-up", "warm")  # cold starts are not what is compared
+    warm = Run(stack, AT_ONCE * 2)
+    warm.phase("warm-up", "warm")  # cold starts are not what is compared
+    run = Run(stack, orders, patience, warm.delivered)
     phases = []
     breaks: list[tuple[str, str, Callable[[], Callable[[], None]] | None]] = [
         ("everything well", "well", None),
         ("both functions raise", "raise", breaker.raising_functions),
         ("both queue policies removed", "closed", breaker.closed_queues),
         ("both tables gone", "gone", breaker.tables_gone),
+        ("kitchens broken", "kitchens", breaker.kitchens_broken),
         ("everything well again", "again", None),
     ]
     for name, key, break_it in breaks:

@@ -13,6 +13,7 @@ from typing import Any
 
 from contracts import schemas
 
+from . import streams
 from .deployed import Deployed
 
 # By the name that a person types: the outputs of the dead-letter queue and of what its messages go back to.
@@ -21,11 +22,19 @@ QUEUES = {
     "promo-codes": ("PromoCodesDeadLetterQueueUrl", "PromoCodesQueueUrl"),
     "notifications": ("NotificationsDeadLetterQueueUrl", "NotificationsQueueUrl"),
     "metrics": ("MetricsDeadLetterQueueUrl", "MetricsQueueUrl"),
+    "kitchens": ("KitchensDeadLetterQueueUrl", "KitchensStreamName"),
     "deaths": ("DeathsDeadLetterQueueUrl", "UnwindWorkflowArn"),
     "menus": ("MenusDeadLetterQueueUrl", "MenusFunctionName"),
-    # Positions in a stream, and keys of what is no event, are nothing that a queue could take: docs/runbooks/outbox.md.
+    # Positions in a stream, and keys of what is no event, are nothing that a queue could take.
     "payments-outbox": ("PaymentsOutboxDeadLetterQueueUrl", None),
     "promotions-outbox": ("PromotionsOutboxDeadLetterQueueUrl", None),
+    "kitchens-positions": ("KitchensPositionsDeadLetterQueueUrl", None),
+}
+# What to do with those, by the runbook.
+RUNBOOKS = {
+    "payments-outbox": "docs/runbooks/outbox.md",
+    "promotions-outbox": "docs/runbooks/outbox.md",
+    "kitchens-positions": "docs/runbooks/stream.md",
 }
 # While one person looks at the messages, another one's look finds none of them: no longer than necessary.
 _LOOK_SECONDS = 60
@@ -107,6 +116,8 @@ def _reason(attributes: dict[str, str], message: dict[str, Any]) -> str:
         return f"not delivered: {attributes['ERROR_CODE']}: {attributes.get('ERROR_MESSAGE', '')}"
     if "DDBStreamBatchInfo" in message["Body"]:
         return "not announced: a position in the outbox's stream"
+    if "KinesisBatchInfo" in message["Body"]:
+        return "not counted: a stretch of the kitchens' stream, from a position on"
     return "failed each time it was tried: the consumer's log says why, by this message id"
 
 
@@ -133,7 +144,7 @@ def redrive(
     if source not in stack.outputs:
         raise CannotRedrive(f"This stack has no {source}.")
     if send and target is None:
-        raise CannotRedrive(f"What {queue} holds are no events: see docs/runbooks/outbox.md.")
+        raise CannotRedrive(f"What {queue} holds are no events: see {RUNBOOKS[queue]}.")
     if body is not None:
         if message_id is None:
             raise CannotRedrive("A mended body belongs to one message: name it with --message.")
@@ -164,7 +175,9 @@ def redrive(
 
 def _send(stack: Deployed, output: str, letter: Letter, body: str) -> None:
     target = stack.outputs[output]
-    if output.endswith("QueueUrl"):
+    if output.endswith("StreamName"):
+        streams.put(stack, target, body)
+    elif output.endswith("QueueUrl"):
         stack.client("sqs").send_message(QueueUrl=target, MessageBody=body)
     elif output.endswith("FunctionName"):
         # As the rule calls it: Lambda tries again, and what fails comes back here.

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol, cast
 
 import boto3
@@ -94,6 +95,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", help="work on AWS, with this profile")
     parser.add_argument("--region", help="work on AWS, in this region")
     parser.add_argument("--stack", default="tiffin", help="name of the root stack in AWS")
+
+
+def moment(text: str) -> datetime:
+    """A moment as an option of a command gives it: in UTC, unless it says otherwise.
+
+    Raises:
+        ValueError: it is none.
+    """
+    read = datetime.fromisoformat(text)
+    return read if read.tzinfo else read.replace(tzinfo=UTC)
 
 
 def reach(options: argparse.Namespace) -> Deployed:

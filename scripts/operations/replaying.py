@@ -15,13 +15,15 @@ from typing import Any
 
 from laptop.tap import fed_by
 
+from . import streams
 from .deployed import Deployed
 
-# By the name that a person types: the outputs of the consumer's rule and queue.
+# By the name that a person types: the outputs of the consumer's rule, and of its queue or stream.
 CONSUMERS = {
     "promotions": ("PromotionsRuleArn", "PromotionsQueueUrl"),
     "promo-codes": ("PromoCodesRuleArn", "PromoCodesQueueUrl"),
     "notifications": ("NotificationsRuleArn", "NotificationsQueueUrl"),
+    "kitchens": ("KitchensRuleArn", "KitchensStreamName"),
 }
 # An archive may lag behind the bus by ten minutes (EventBridge user guide, "Archiving and replaying events").
 ARCHIVE_LAG = timedelta(minutes=10)
@@ -73,7 +75,9 @@ class Replayer:
         Raises:
             CannotReplay: there is no such order or archive, or EventBridge gave up.
         """
-        rule_arn, queue_url = (self._output(name) for name in CONSUMERS[consumer])
+        rule, target = CONSUMERS[consumer]
+        rule_arn = self._output(rule)
+        self._output(target)
         since = self._placed_at(order_id)
         name = f"replay-{uuid.uuid4().hex[:16]}"
         pattern = self._pattern(rule_arn)
@@ -82,7 +86,7 @@ class Replayer:
         with self._net(name, pattern) as (net_arn, net_url):
             time.sleep(self._rule_delay)
             self._replay([net_arn], since - SKEW, since + AFTERMATH, name)
-            return self._move(net_url, queue_url)
+            return self._move(net_url, target)
 
     def _output(self, name: str) -> str:
         try:
@@ -144,8 +148,9 @@ class Replayer:
         finally:
             sqs.delete_queue(QueueUrl=url)
 
-    def _move(self, source: str, target: str) -> int:
-        """Send on what was caught, each event once."""
+    def _move(self, source: str, output: str) -> int:
+        """Send on what was caught, each event once, to the queue or the stream in an output."""
+        target = self._output(output)
         sqs = self._stack.client("sqs")
         sent: set[str] = set()
         quiet = 0
@@ -156,7 +161,10 @@ class Replayer:
             for message in batch:
                 event_id = json.loads(message["Body"])["detail"]["metadata"]["event_id"]
                 if event_id not in sent:
-                    sqs.send_message(QueueUrl=target, MessageBody=message["Body"])
+                    if output.endswith("StreamName"):
+                        streams.put(self._stack, target, message["Body"])
+                    else:
+                        sqs.send_message(QueueUrl=target, MessageBody=message["Body"])
                     sent.add(event_id)
                 sqs.delete_message(QueueUrl=source, ReceiptHandle=message["ReceiptHandle"])
         return len(sent)

@@ -8,6 +8,7 @@ import types
 from collections.abc import Iterator
 from typing import Annotated, Any, Union, get_args, get_origin
 
+import kitchens.consumer
 import notifications.consumer
 import observability.consumer
 import orders.consumer
@@ -27,6 +28,7 @@ CONSUMERS: dict[str, Consumer] = {
     "orders": orders.consumer.consumer,
     "notifications": notifications.consumer.consumer,
     "observability": observability.consumer.consumer,
+    "kitchens": kitchens.consumer.consumer,
 }
 READINGS = [(service, *known) for service, consumer in CONSUMERS.items() for known in sorted(consumer.reads)]
 

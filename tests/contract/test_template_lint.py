@@ -9,10 +9,11 @@ import pytest
 from contracts.cloudformation import Finding, Templates, deploy, transformed
 from contracts.templates import NAMES, lint, lint_resolved
 
-ROOT, ORDERS, OBSERVABILITY = (
+ROOT, ORDERS, OBSERVABILITY, KITCHENS = (
     "template.yaml",
     "services/orders/template.yaml",
     "services/observability/template.yaml",
+    "services/kitchens/template.yaml",
 )
 Break = Callable[[Templates], object]
 
@@ -183,6 +184,12 @@ BROKEN: list[tuple[str, Break, str, str]] = [
     ("a trust policy", put(
         ORDERS, "Resources", "WorkflowRole", "Properties", "AssumeRolePolicyDocument", "Statement", 0, "Action",
         to="sts:BecomeRole"), "WorkflowRole", "has no such action"),
+    # What is made only where it is asked for.
+    ("a stream without a shard", put(KITCHENS, "Parameters", "ShardCount", "Default", to=0), "KitchensStream",
+     "ShardCount"),
+    ("a role that may put into no stream", put(
+        KITCHENS, "Resources", "KitchensRuleRole", "Properties", "Policies", 0, "PolicyDocument", "Statement", 0,
+        "Action", to="kinesis:PutEvent"), "PutIntoThisStream", "has no such action"),
     ("a function's permission", resource("AWS::Lambda::Permission", Action="lambda:Call", **PERMISSION), "Odd",
      "has no such action"),
 ]  # fmt: skip

@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 from contracts.cloudformation import deploy, transformed
+from contracts.compatibility import releases
+from contracts.schemas import Contracts, current
+from worlds.templates import applications
 
 DAY = 24 * 60 * 60
 RESOURCES = {path: template["Resources"] for path, template in transformed().items()}
@@ -45,7 +48,7 @@ def each(kind: str) -> Callable[[Any], Any]:
 
 
 def fed(queue: Made) -> list[Made]:
-    """The mappings that read a queue."""
+    """The mappings that read a queue or a stream."""
     mappings = queue.beside("AWS::Lambda::EventSourceMapping")
     return [mapping for mapping in mappings if mapping.follow(mapping.own["EventSourceArn"]).name == queue.name]
 
@@ -76,6 +79,48 @@ def test_a_mapping_of_a_stream_gives_nothing_up_unseen(made: Made) -> None:
         assert made.own["StartingPosition"] == "TRIM_HORIZON"
         dead = made.follow(made.own["DestinationConfig"]["OnFailure"]["Destination"])
         assert (dead.whole["Type"], "DeadLetterQueue" in dead.name) == ("AWS::SQS::Queue", True)
+
+
+@each("AWS::Kinesis::Stream")
+def test_a_stream_is_encrypted_and_what_reads_it_has_limits_and_a_place_for_what_it_gives_up(made: Made) -> None:
+    assert made.own["StreamEncryption"] == {"EncryptionType": "KMS", "KeyId": "alias/aws/kinesis"}
+    [mapping] = fed(made)
+    assert mapping.own["BisectBatchOnFunctionError"] is True
+    assert (mapping.own["MaximumRetryAttempts"], mapping.own["MaximumRecordAgeInSeconds"]) == (1000, 6 * 60 * 60)
+    assert mapping.own["StartingPosition"] == "TRIM_HORIZON"
+    dead = mapping.follow(mapping.own["DestinationConfig"]["OnFailure"]["Destination"])
+    assert (dead.whole["Type"], "DeadLetterQueue" in dead.name) == ("AWS::SQS::Queue", True)
+
+
+@each("AWS::Kinesis::Stream")
+def test_whatever_is_put_into_a_stream_has_the_key_that_the_rule_names(made: Made) -> None:
+    """By a field that every one of its events must have, in all releases; and by a role that may do nothing else."""
+    [target] = [
+        target
+        for rule in made.beside("AWS::Events::Rule")
+        for target in rule.own["Targets"]
+        if made.follow(target["Arn"]).name == made.name
+    ]
+    [rule] = [rule for rule in made.beside("AWS::Events::Rule") if target in rule.own["Targets"]]
+    start, *path = target["KinesisParameters"]["PartitionKeyPath"].split(".")
+    assert (start, path[0]) == ("$", "detail")
+    for contracts in (current(), *(Contracts.load(release) for release in releases())):
+        for name in rule.own["EventPattern"]["detail-type"]:
+            schema = contracts.resolved(name)
+            for step in path[1:]:
+                assert step in schema["required"], (name, step)
+                schema = schema["properties"][step]
+            assert schema["type"] == "string"
+    [allowed] = statements(made.follow(target["RoleArn"]).own["Policies"])
+    assert (allowed["Action"], made.follow(allowed["Resource"]).name) == ("kinesis:PutRecord", made.name)
+
+
+def test_what_is_asked_for_is_made_only_then() -> None:
+    made = {stack.location for stack in deploy(transformed(), "tiffin")}
+    asked = {stack.location for stack in deploy(transformed(), "tiffin", {"Kitchens": "true"})}
+    assert asked - made == {"services/kitchens/template.yaml"}
+    [root, *_] = deploy(transformed(), "tiffin")
+    assert not [name for name in root.resolved["Outputs"] if name.startswith("Kitchens")]
 
 
 @each("AWS::SQS::Queue")
@@ -127,8 +172,8 @@ def test_a_rule_tries_for_a_day_and_keeps_what_it_could_not_deliver(made: Made) 
 
 @each("AWS::DynamoDB::Table")
 def test_a_table_is_encrypted_and_can_be_put_back_to_any_second_or_can_be_filled_anew(made: Made) -> None:
-    # Menus are loaded from a file, and what was told is forgotten after a while.
-    if made.name not in {"MenusTable", "SentTable"}:
+    # Menus are loaded from a file, what was told is forgotten after a while, and figures are counted anew.
+    if made.name not in {"MenusTable", "SentTable", "FiguresTable"}:
         assert made.own["SSESpecification"] == {"SSEEnabled": True}
         assert made.own["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert made.own["BillingMode"] == "PAY_PER_REQUEST"
@@ -136,8 +181,8 @@ def test_a_table_is_encrypted_and_can_be_put_back_to_any_second_or_can_be_filled
 
 @each("AWS::DynamoDB::Table")
 def test_a_table_outlives_its_stack_or_holds_nothing_that_is_missed(made: Made) -> None:
-    # Beside those two: the sandbox stands for the gateway's own side, and its money is none.
-    if made.name not in {"MenusTable", "SentTable", "SandboxLedgerTable"}:
+    # Beside those three: the sandbox stands for the gateway's own side, and its money is none.
+    if made.name not in {"MenusTable", "SentTable", "FiguresTable", "SandboxLedgerTable"}:
         assert made.whole["DeletionPolicy"] == "RetainExceptOnCreate"
         assert made.whole["UpdateReplacePolicy"] == "Retain"
 
@@ -179,7 +224,7 @@ def test_an_alarm_of_dead_letters_counts_those_that_lie_there(made: Made) -> Non
 
 
 def test_every_dead_letter_queue_has_an_alarm_of_its_own() -> None:
-    stacks = deploy(transformed(), "tiffin")
+    stacks = deploy(transformed(), "tiffin", {"Kitchens": "true"})
     queues = [
         f"{stack.name}-{name}-"
         for stack in stacks
@@ -229,7 +274,7 @@ def test_what_the_root_is_told_its_services_are_told() -> None:
     root = transformed()["template.yaml"]
     for name, one in root["Resources"].items():
         if one["Type"] == "AWS::CloudFormation::Stack":
-            declared = transformed()[f"services/{name.lower()}/template.yaml"]["Parameters"]
+            declared = transformed()[f"services/{applications()[name]}/template.yaml"]["Parameters"]
             given = one["Properties"]["Parameters"]
             for parameter in declared.keys() & root["Parameters"].keys():
                 assert given[parameter] == {"Ref": parameter}, (name, parameter)

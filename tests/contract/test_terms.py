@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 import pytest
 from cfnlint.decode.cfn_yaml import load
+from kitchens import model as figures
 from notifications import store as mails
 from orders import located_json, menu_rules, model, promo_codes, reconciler, store
 from payments import sandbox, stripe_gateway
@@ -19,7 +20,7 @@ from tiffin import outbox, rest
 from worlds import ROOT
 from worlds.templates import resources
 
-SERVICES = ("orders", "payments", "promotions", "notifications", "observability")
+SERVICES = ("orders", "payments", "promotions", "notifications", "observability", "kitchens")
 MINUTE, HOUR, DAY = 60, 60 * 60, 24 * 60 * 60
 
 
@@ -200,6 +201,28 @@ PROMISES: list[tuple[str, str, Any, Any]] = [
     ("docs/deploying.md", "| `MailsPerSecond` | 1 |", default("MailsPerSecond"), 1),
     # Longer than the queues and the archive keep an event: a replayed one is known again.
     ("docs/runbooks/replay.md", "A mail that was sent is not sent again", seconds(mails.REMEMBERED), 60 * DAY),
+    # The kitchens' stream.
+    ("docs/streams.md", "took longer than 20 minutes", seconds(figures.PREPARATION_LIMIT), 20 * MINUTE),
+    ("docs/streams.md", "a week longer than any figure", seconds(figures.REMEMBERED - figures.KEPT), 7 * DAY),
+    (
+        "docs/streams.md",
+        "`MaximumRetryAttempts` 1,000",
+        of("kitchens", "KitchensMapping", "MaximumRetryAttempts"),
+        1000,
+    ),
+    (
+        "docs/runbooks/stream.md",
+        "after six hours or 1,000 attempts",
+        of("kitchens", "KitchensMapping", "MaximumRecordAgeInSeconds"),
+        6 * HOUR,
+    ),
+    (
+        "docs/runbooks/stream.md",
+        "keeps each event for 24 hours",
+        default("RetentionHours", "services/kitchens/template.yaml"),
+        24,
+    ),
+    ("docs/deploying.md", "| `Kitchens` | false |", default("Kitchens"), "false"),
     # Payments.
     ("docs/payments.md", "keeps it for five minutes", stripe_gateway.KEY_CACHE_SECONDS, 5 * MINUTE),
     (
@@ -360,6 +383,12 @@ ALARMS = {
     ),
     "PromotionsDeadLetters": dead_letters("Events that promotions could not take in. Customers may lack promo codes."),
     "NotificationsDeadLetters": dead_letters("Events that notifications could not take in. Customers are not told."),
+    "KitchensDeadLetters": dead_letters(
+        "Events that the kitchens' figures could not take in. Orders are fine; figures are not."
+    ),
+    "PositionsDeadLetters": dead_letters(
+        "A stretch of the kitchens' stream was given up: read it again before the stream forgets it."
+    ),
     "MetricsDeadLetters": dead_letters("Events that could not be counted. Orders are fine; graphs are not."),
     "DeathsDeadLetters": dead_letters(
         "Orders died and the unwind workflow could not be started. The reconciler will find them; find out why."
@@ -370,6 +399,11 @@ ALARMS = {
     "PromoCodesBehind": behind("The oldest promo-code event has waited ten minutes for orders."),
     "PromotionsBehind": behind("The oldest event has waited ten minutes for promotions."),
     "NotificationsBehind": behind("The oldest event has waited ten minutes for notifications."),
+    "KitchensBehind": behind(
+        "The oldest event in the kitchens' stream has waited ten minutes.",
+        "AWS/Lambda IteratorAge",
+        10 * MINUTE * 1000,
+    ),
     "PaymentsRelayBehind": behind(
         "Payment events have waited five minutes in the outbox.", "AWS/Lambda IteratorAge", 5 * MINUTE * 1000
     ),
@@ -423,7 +457,8 @@ SIGNS = {"GreaterThanThreshold": ">", "LessThanThreshold": "<", "GreaterThanUppe
 def alarms() -> dict[str, dict[str, Any]]:
     return {
         name: body["Properties"]
-        for name, body in resources("observability").items()
+        for service in ("observability", "kitchens")
+        for name, body in resources(service).items()
         if body["Type"] == "AWS::CloudWatch::Alarm"
     }
 

@@ -1,4 +1,4 @@
-"""Promotions and notifications broken at once, in each way: every order is delivered, and they catch up with it."""
+"""Promotions, notifications and kitchens broken, in each way: every order is delivered, and they catch up with it."""
 
 from lab import isolating
 from laptop import Stack
@@ -10,8 +10,10 @@ ORDERS = 8
 
 def test_every_order_is_delivered_and_what_was_missed_is_caught_up() -> None:
     port = free_port()
-    with Stack.up(env={"TIFFIN_FAULTS": str(port)}, parameters={"NotificationsSender": isolating.SENDER}) as stack:
-        # Raises if an order was not delivered, if a code or a last mail is missing, or if anything came twice or late.
+    parameters = {"NotificationsSender": isolating.SENDER, "Kitchens": "true"}
+    with Stack.up(env={"TIFFIN_FAULTS": str(port)}, parameters=parameters) as stack:
+        # Raises if an order was not delivered, if a code, a last mail or an order in the figures is missing, or if
+        # anything came twice or late.
         phases = isolating.measure(stack, port, ORDERS, Console(), comes_back=5, patience=90)
-    assert [len(phase.latencies) for phase in phases] == [ORDERS] * 5
-    assert [phase.caught_up is not None for phase in phases] == [False, True, True, True, False]
+    assert [len(phase.latencies) for phase in phases] == [ORDERS] * 6
+    assert [phase.caught_up is not None for phase in phases] == [False, True, True, True, True, False]

@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import urlencode
 
+import kitchens.consumer
 import notifications.consumer
 import observability.consumer
 import orders.api
@@ -27,6 +28,7 @@ import pytest
 from aws_lambda_powertools.metrics.provider import cold_start
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
+from kitchens.store import KitchenFigures
 from notifications.mailer import Mailer
 from notifications.store import Contacts, Sent
 from promotions.model import code_for
@@ -41,12 +43,12 @@ from worlds.gateway import ask, event
 from worlds.menus import BUCKET, MENU, Kitchen, a_file
 from worlds.orders import orders_world
 from worlds.runtime import ENVIRONMENT, context
-from worlds.templates import create_table, functions, resources
+from worlds.templates import applications, create_table, functions, resources
 from worlds.workflows import FakeUnwindWorkflow
 
 FUNCTIONS: list[ModuleType] = [
     *(orders.api, orders.consumer, orders.reconciler, orders.menu_files, payments.handler, promotions.api),
-    *(promotions.consumer, notifications.consumer, observability.consumer, outbox),
+    *(promotions.consumer, notifications.consumer, observability.consumer, kitchens.consumer, outbox),
 ]
 CUSTOMER = "cust-5f1c7a52-8f0b-4f43"
 PERSONAL = {
@@ -140,6 +142,7 @@ class World:
         self.day, self.doors, self.patch = day, doors, monkeypatch
         self.promotions = create_table("promotions", "PromotionsTable")
         self.contacts = create_table("notifications", "ContactsTable")
+        self.figures = create_table("kitchens", "FiguresTable")
         sent = Sent(create_table("notifications", "SentTable"), pause=lambda _: None)
         store = PromotionsStore(self.promotions)
         self.ses, self.bus, self.unwinds = Ses(), Bus(), FakeUnwindWorkflow()
@@ -155,6 +158,7 @@ class World:
             (notifications.consumer, "contacts", Contacts(self.contacts)),
             (notifications.consumer, "sent", sent),
             (notifications.consumer, "mailer", mailer),
+            (kitchens.consumer, "figures", KitchenFigures(doors.dynamodb, self.figures.name, pause=lambda _: None)),
             (outbox, "_bus", self.bus),
         ):
             monkeypatch.setattr(module, adapter, lambda made=made: made)
@@ -312,6 +316,27 @@ def menus_come_in(world: World) -> None:
     orders.menu_files.intake.cache_clear()
 
 
+def kitchens_are_counted(world: World) -> None:
+    def stream(*bodies: Any) -> None:
+        kitchens.consumer.handler(feed.raw_stream(*bodies), context())
+
+    events = [about(f"Order{what}", ORDER) for what in ("Placed", "Accepted", "Dispatched")]
+    stream(*events, *UNREADABLE, PERSONAL["address"].encode("utf-16"))
+    ancient = about("OrderPlaced", OTHER)
+    ancient["detail"]["metadata"]["occurred_at"] = "2021-01-01T00:00:00.000Z"
+    stream(events[0], ancient)
+    [restaurant] = {event["detail"]["data"]["restaurant_id"] for event in events}
+    world.figures.update_item(
+        Key={"restaurant_id": restaurant, "record": f"ORDER#{ORDER}"},
+        UpdateExpression="SET placed_at = :v",
+        ExpressionAttributeValues={":v": PERSONAL["name"]},
+    )
+    stream(events[0])
+    with world.patch.context() as patch:
+        patch.setattr(kitchens.consumer, "figures", refusing("ThrottlingException", "Rate exceeded"))
+        stream(events[0])
+
+
 def what_payments_wrote_is_announced(world: World) -> None:
     rows = world.doors.dynamodb.scan(TableName="PaymentsTable")["Items"]
     outgoing = [row for row in rows if row["record"]["S"].startswith("EVENT#")]
@@ -353,6 +378,7 @@ def day() -> Iterator[Day]:
                 customers_are_told,
                 all_of_it_is_counted,
                 menus_come_in,
+                kitchens_are_counted,
                 what_payments_wrote_is_announced,
             ):
                 part(world)
@@ -371,7 +397,7 @@ def observed(day: Day, module: ModuleType) -> Callable[[Any, Any], Any]:
 
 
 def test_every_function_has_its_part_in_the_day() -> None:
-    deployed = {resources(service.lower())[name]["Properties"]["Handler"] for service, name in functions()}
+    deployed = {resources(applications()[of])[name]["Properties"]["Handler"] for of, name in functions()}
     assert deployed == {f"{module.__name__}.handler" for module in FUNCTIONS}
 
 
@@ -399,7 +425,7 @@ def test_whoever_knows_a_customer_finds_their_orders_by_the_hash(day: Day, funct
 
 
 UNITS = {"count": "Count", "minor units": "Count", "seconds": "Seconds"}
-CONSUMERS = {"orders", "promotions", "notifications", "observability"}
+CONSUMERS = {"orders", "promotions", "notifications", "observability", "kitchens"}
 
 
 def catalogue() -> dict[str, tuple[set[str], str, frozenset[str]]]:
@@ -444,6 +470,7 @@ READS = {
     ("promotions.api", "Query", "PromotionsTable", None, False),
     ("notifications.consumer", "GetItem", "SentTable", None, True),
     ("notifications.consumer", "GetItem", "ContactsTable", None, False),
+    ("kitchens.consumer", "GetItem", "FiguresTable", None, True),
 }
 
 

@@ -4,7 +4,7 @@ import pytest
 from cfnlint.decode.cfn_yaml import load
 from tiffin import clients
 from worlds import ROOT
-from worlds.templates import functions
+from worlds.templates import applications, functions
 
 EVERY_CALL = 9
 """Seconds: two attempts of a second to connect and three to answer, and a second between them."""
@@ -12,7 +12,7 @@ EVERY_CALL = 9
 
 @pytest.mark.parametrize(("application", "function"), functions())
 def test_a_call_ends_while_its_function_runs(application: str, function: str) -> None:
-    template = load(str(ROOT / "services" / application.lower() / "template.yaml"))
+    template = load(str(ROOT / "services" / applications()[application] / "template.yaml"))
     properties = template.get("Globals", {}).get("Function", {}) | template["Resources"][function]["Properties"]
     assert properties["Timeout"] > EVERY_CALL
 

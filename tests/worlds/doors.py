@@ -5,6 +5,7 @@ from itertools import count
 from typing import Any
 
 import boto3
+import kitchens.consumer
 import notifications.consumer
 import observability.consumer
 import orders.consumer
@@ -28,6 +29,7 @@ CONSUMERS = [
     orders.consumer.consumer,
     notifications.consumer.consumer,
     observability.consumer.consumer,
+    kitchens.consumer.consumer,
 ]
 MACHINES = {
     name: machine(name, OrdersTableName="OrdersTable", EventBusName="bus", PaymentsFunctionArn="payments")

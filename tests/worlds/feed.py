@@ -1,5 +1,6 @@
 """What consumer tests feed to consumers, and where these put what they cannot read."""
 
+import base64
 import json
 from collections.abc import Callable
 from typing import Any
@@ -57,8 +58,51 @@ def raw(*bodies: Any) -> dict[str, Any]:
     }
 
 
+def streamed(*events: dict[str, Any]) -> dict[str, Any]:
+    """A batch of the stream, as Lambda hands it over.
+
+    Args:
+        events: complete EventBridge events.
+
+    Raises:
+        ContractViolation: one of them is not what its producer may send, so nothing can be learnt from feeding it.
+    """
+    for each in events:
+        validate(each)
+    return raw_stream(*events)
+
+
+def raw_stream(*bodies: Any) -> dict[str, Any]:
+    """A batch of whatever may lie in a stream.
+
+    Args:
+        bodies: of the records, in order, as bytes, as text or as what becomes JSON; sequence numbers count them.
+    """
+    return {"Records": [_record(number, body) for number, body in enumerate(bodies)]}
+
+
+def _record(number: int, body: Any) -> dict[str, Any]:
+    text = body if isinstance(body, str | bytes) else json.dumps(body)
+    data = text.encode() if isinstance(text, str) else text
+    return {
+        "kinesis": {
+            "kinesisSchemaVersion": "1.0",
+            "partitionKey": "any",
+            "sequenceNumber": str(number),
+            "data": base64.b64encode(data).decode(),
+            "approximateArrivalTimestamp": 1764158400.0 + number,
+        },
+        "eventSource": "aws:kinesis",
+        "eventVersion": "1.0",
+        "eventID": f"shardId-000000000000:{number}",
+        "eventName": "aws:kinesis:record",
+        "awsRegion": "eu-central-1",
+        "eventSourceARN": "arn:aws:kinesis:eu-central-1:123456789012:stream/KitchensStream",
+    }
+
+
 def failures(answer: Any) -> list[str]:
-    """Ids of the messages that a consumer wants to see again, by its answer to a batch."""
+    """What a consumer wants to see again, by its answer to a batch: ids of messages, or sequence numbers of records."""
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 

@@ -19,11 +19,21 @@ def resources(service: str) -> dict[str, Any]:
     return dict(load(str(ROOT / "services" / service / "template.yaml"))["Resources"])
 
 
+@cache
+def applications() -> dict[str, str]:
+    """The services by the logical ids of their nested applications in the root template, such as `Orders`."""
+    return {
+        logical_id: resource["Properties"]["Location"].split("/")[1]
+        for logical_id, resource in load(str(ROOT / "template.yaml"))["Resources"].items()
+        if resource["Type"] == "AWS::Serverless::Application"
+    }
+
+
 def functions() -> list[tuple[str, str]]:
     """Every function of every service: nested application and logical id, such as `("Orders", "ApiFunction")`."""
     return [
-        (service.title(), logical_id)
-        for service in sorted(path.parent.name for path in (ROOT / "services").glob("*/template.yaml"))
+        (application, logical_id)
+        for application, service in applications().items()
         for logical_id, resource in resources(service).items()
         if resource["Type"] == "AWS::Serverless::Function"
     ]

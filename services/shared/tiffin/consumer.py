@@ -1,4 +1,4 @@
-"""A consumer of events: EventBridge rule → SQS queue → Lambda, one record's trouble kept away from the others.
+"""A consumer of events: EventBridge rule → queue or stream → Lambda, one record's trouble kept away from the others.
 
 A consumer says which events it reads and by which model, and what to do with one of them. Everything that every
 consumer must get right stands here:
@@ -6,12 +6,15 @@ consumer must get right stands here:
 - What no retry can mend goes to the dead-letter queue at once, with the reason as message attributes, instead of coming
   back five times and arriving there without one: an event that can never be read (no envelope, an unknown name or
   version, another shape), and one that fails in the same way each time it is acted upon (`tiffin.unmendable`).
-- Whatever else goes wrong may go right on the next attempt: that record alone is reported as a batch item failure, and
-  SQS hands it out again (Lambda developer guide, "Implementing partial batch responses").
+- Whatever else goes wrong may go right on the next attempt: that record alone is reported as a batch item failure. SQS
+  hands it out again by itself (Lambda developer guide, "Implementing partial batch responses"). A stream knows one
+  position only, so it hands out that record and all that come after it in its shard ("Configuring partial batch
+  response with Kinesis Data Streams and Lambda"): what had its effect comes again, and must have none then.
 - Each record is its own subsegment, annotated with its order and with the trace of the request that caused it: SQS
-  starts a new trace, so the join is by annotation.
+  starts a new trace, and Kinesis carries none, so the join is by annotation.
 """
 
+import re
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.data_classes.kinesis_stream_event import KinesisStreamRecord
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import ConfigDict, Field, ValidationError
@@ -163,25 +167,29 @@ class Consumer:
         return subscribe
 
     def __call__(self, batch: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-        """Take a batch of the queue.
+        """Take a batch of a queue or of a stream.
 
         Args:
-            batch: SQS event of Lambda, each body one EventBridge event.
+            batch: event that Lambda makes of SQS messages or of Kinesis records, each holding one EventBridge event.
             context: of the invocation.
 
         Returns:
-            The messages that SQS must hand out again; all others count as done.
+            The messages that SQS must hand out again, and all others count as done; or the records of which the first
+            is where the stream is to be read from again.
         """
-        # Raising when all records fail would add nothing: SQS then retries the same messages.
-        processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+        streamed = any(record.get("eventSource") == "aws:kinesis" for record in batch["Records"])
+        kind = EventType.KinesisDataStreams if streamed else EventType.SQS
+        # Raising when all records fail would add nothing: the same ones are then retried.
+        processor = BatchProcessor(event_type=kind, raise_on_entire_batch_failure=False)
         return process_partial_response(event=batch, record_handler=self._take, processor=processor, context=context)
 
     @tracer.capture_method(capture_response=False)
-    def _take(self, record: SQSRecord) -> None:
+    def _take(self, record: SQSRecord | KinesisStreamRecord) -> None:
         known_keys = set(logger.get_current_keys())
+        body, message_id = _opened(record)
         try:
             try:
-                subscription, event = self._read(record.body)
+                subscription, event = self._read(body)
                 about_order(
                     event.metadata.order_id,
                     event_name=event.name,
@@ -194,11 +202,11 @@ class Consumer:
             except Exception as error:
                 if not no_retry_mends(error):
                     raise
-                self._bury(record, error)
+                self._bury(body, message_id, error)
                 came_to("dead-lettered")
         except Exception:
             came_to("to-be-retried")
-            logger.exception("Event not consumed: it will be tried again", message_id=record.message_id)
+            logger.exception("Event not consumed: it will be tried again", message_id=message_id)
             metrics.add_metric("EventsToRetry", MetricUnit.Count, 1)
             raise
         finally:
@@ -226,14 +234,14 @@ class Consumer:
             raise UnexpectedShape(f"{name}: {faults(error)}") from None
         return subscription, Event(name, metadata, data)
 
-    def _bury(self, record: SQSRecord, error: Exception) -> None:
+    def _bury(self, body: str, message_id: str, error: Exception) -> None:
         """Send a message to the dead-letter queue; if that fails, the error makes the record a batch item failure."""
-        set_aside(self._sqs, record.body, error)
+        set_aside(self._sqs, body, error)
         # Where it happened, and not what the error says.
         stack = {} if isinstance(error, Unmendable) else {"stack": traceback.format_tb(error.__traceback__)}
         logger.error(
             "Event sent to the dead-letter queue",
-            message_id=record.message_id,
+            message_id=message_id,
             error_type=type(error).__name__,
             reason=reason(error),
             extra=stack,
@@ -245,3 +253,19 @@ class Consumer:
         # Made when first needed, which should be never: a client costs every cold start.
         sqs: SQSClient = client("sqs")
         return sqs
+
+
+# What SQS takes in a message (API reference, SendMessage), one character at least.
+_SENDABLE = re.compile(r"[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+")
+
+
+def _opened(record: SQSRecord | KinesisStreamRecord) -> tuple[str, str]:
+    """What a record holds, as text that a dead-letter queue takes, and by what it is found in the logs."""
+    if isinstance(record, SQSRecord):
+        return record.body, record.message_id
+    try:
+        text = record.kinesis.data_as_text()
+    except ValueError:
+        text = ""
+    # Bytes that are no text are no event either: they stay as Lambda hands them over, in Base64.
+    return (text if _SENDABLE.fullmatch(text) else f"Base64: {record.kinesis.data}"), record.event_id

@@ -1,4 +1,4 @@
-"""A rule reaches its target only if it may: a queue or a function by its policy, a state machine by the target's role.
+"""A rule reaches its target only if it may: a queue or a function by its policy, a state machine or a stream by a role.
 
 Source: EventBridge user guide, "Using resource-based policies for Amazon EventBridge", "Using IAM roles for Amazon
 EventBridge" and "Using dead-letter queues to process undelivered events": what may not be delivered is not tried again,
@@ -37,6 +37,8 @@ def _may_reach(target: dict[str, Any], rule: dict[str, Any]) -> bool:
     arn = str(target.get("Arn", ""))
     if arn.startswith("arn:aws:states:"):
         return role_allows(str(target.get("RoleArn", "")), "states:StartExecution", arn)
+    if arn.startswith("arn:aws:kinesis:"):
+        return role_allows(str(target.get("RoleArn", "")), "kinesis:PutRecord", arn)
     if arn.startswith("arn:aws:sqs:"):
         return _queue_allows(arn, rule)
     if arn.startswith("arn:aws:lambda:"):
