@@ -16,7 +16,6 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 from botocore.exceptions import BotoCoreError, ClientError
-from kitchens.model import PREPARATION_LIMIT, Figures
 from laptop import EmulatorError
 from laptop.environment import STATE_DIR
 from laptop.record.store import FILE
@@ -43,7 +42,7 @@ def table(title: str, found: Mapping[str, list[float]]) -> Table:
     return shown
 
 
-def kitchen_table(title: str, first: str, found: Mapping[str, Figures]) -> Table:
+def kitchen_table(title: str, first: str, found: Mapping[str, kitchens.Figures]) -> Table:
     """What kitchens did, one line each."""
     shown = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
     shown.add_column(first, no_wrap=True)
@@ -70,7 +69,7 @@ def tell_kitchens(options: argparse.Namespace, console: Console) -> int:
         told = [{"restaurant_id": r, "minute": f"{when:%Y-%m-%dT%H:%MZ}", **asdict(did)} for r, when, did in minutes]
         print(json.dumps(told, indent=2))
         return 0
-    limit = int(PREPARATION_LIMIT / timedelta(minutes=1))
+    limit = int(kitchens.PREPARATION_LIMIT / timedelta(minutes=1))
     console.print(
         f"What kitchens did in the last {options.hours:g} hours. Times are from accepted to handed over; "
         f"over {limit} minutes is late.\n",

@@ -4,10 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 
-from kitchens.model import Figures
+from kitchens.model import PREPARATION_LIMIT, Figures
 from kitchens.store import KitchenFigures
 
 from .deployed import Deployed
+
+__all__ = ["PREPARATION_LIMIT", "Figures", "Minutes", "NoKitchens", "by_minute", "by_restaurant", "read"]
 
 Minutes = list[tuple[str, datetime, Figures]]
 """Restaurant, minute, and what its kitchen did in it."""

@@ -109,7 +109,7 @@ class Rereader:
 
     def _mapping(self) -> str:
         found = self._lambda.list_event_source_mappings(FunctionName=self._function)["EventSourceMappings"]
-        [mapping] = [str(one["UUID"]) for one in found if f"stream/{self._stream}" in one["EventSourceArn"]]
+        [mapping] = [str(one["UUID"]) for one in found if one["EventSourceArn"].endswith(f":stream/{self._stream}")]
         return mapping
 
     def _switch(self, mapping: str, *, on: bool) -> None:

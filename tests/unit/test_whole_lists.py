@@ -3,6 +3,7 @@
 from typing import Any
 
 import boto3
+import kitchens.consumer
 import notifications.consumer
 import observability.consumer
 import orders.consumer
@@ -212,9 +213,9 @@ def test_the_states_of_a_promo_code_at_an_order(before: str | None, happened: st
 # --- Who reads what ---------------------------------------------------------------------------------------------------
 
 READERS = {
-    "OrderPlaced": {"promotions", "observability"},
-    "OrderAccepted": {"notifications"},
-    "OrderDispatched": {"notifications"},
+    "OrderPlaced": {"promotions", "observability", "kitchens"},
+    "OrderAccepted": {"notifications", "kitchens"},
+    "OrderDispatched": {"notifications", "kitchens"},
     **{
         f"Order{end.capitalize()}": {"promotions", "notifications", "observability"}
         for end in ("DELIVERED", "DECLINED", "REJECTED", "CANCELLED", "EXPIRED", "FAILED")
@@ -231,7 +232,8 @@ READERS = {
 
 @pytest.mark.parametrize("name", names())
 def test_each_event_is_read_by_those_who_need_it(name: str) -> None:
-    consumers = (orders.consumer, promotions.consumer, notifications.consumer, observability.consumer)
+    services = (orders, promotions, notifications, observability, kitchens)
+    consumers = [service.consumer for service in services]
     readers = {module.__name__.partition(".")[0] for module in consumers if name in module.consumer.names}
     assert readers == READERS[name]
 

@@ -202,6 +202,8 @@ def _stream_shards(mapping: dict[str, Any], source: Any) -> Iterator[_Shard]:
 
 def _reader(mapping: dict[str, Any], shard_id: str, shard: Any) -> Callable[[Any, int], list[tuple[_Record, Any]]]:
     def read(since: str, most: int) -> list[tuple[_Record, Any]]:
+        if not shard["records"] or shard["records"][-1]["SequenceNumber"] <= since:
+            return []
         records = [record for record in shard["records"] if record["SequenceNumber"] > since][:most]
         return [(_handed_over(mapping, shard_id, record), record["SequenceNumber"]) for record in records]
 
