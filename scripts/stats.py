@@ -69,6 +69,9 @@ def tell_kitchens(options: argparse.Namespace, console: Console) -> int:
         told = [{"restaurant_id": r, "minute": f"{when:%Y-%m-%dT%H:%MZ}", **asdict(did)} for r, when, did in minutes]
         print(json.dumps(told, indent=2))
         return 0
+    if not minutes:
+        console.print(f"No kitchen was asked for anything in the last {options.hours:g} hours.", highlight=False)
+        return 0
     limit = int(kitchens.PREPARATION_LIMIT / timedelta(minutes=1))
     console.print(
         f"What kitchens did in the last {options.hours:g} hours. Times are from accepted to handed over; "
