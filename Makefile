@@ -13,11 +13,11 @@ REFERENCE := $(if $(shell command -v npm),$(JSONATA)/.package-lock.json)
 # A process for each core; each takes half a gigabyte.
 ABREAST := -n auto --maxprocesses 4
 # What the tools that read the code need to find in it.
-PATHS := services/shared:services/orders:services/payments:services/promotions:services/notifications:services/observability:services/kitchens:scripts
+PATHS := services/shared:services/orders:services/payments:services/promotions:services/notifications:services/observability:services/kitchens:services/estimates:scripts
 # The caller's AWS settings never reach these targets: what talks to AWS is `sam deploy`, typed by hand.
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo up down bench-tracing isolation faults fuzz redrive replay reread trace stats test check unit style lint format lock clean
+.PHONY: help demo up down bench-tracing model bench-models isolation faults fuzz redrive replay reread trace stats test check unit style lint format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -25,8 +25,8 @@ help: ## this list
 demo: $(VENV)/ready ## set up, deploy to the laptop, tell the story of a few orders, stop
 	@$(BIN)/python scripts/demo.py --payments $(PAYMENTS)
 
-up: $(VENV)/ready ## the same, staying up: prints URLs and calls to try; KITCHENS=1 with the kitchens' stream
-	@$(BIN)/python scripts/up.py $(if $(KITCHENS),--kitchens)
+up: $(VENV)/ready ## the same, staying up: prints URLs and calls to try; WITH="kitchens estimates" adds what is off by default
+	@$(BIN)/python scripts/up.py $(if $(WITH),--with $(WITH))
 
 down: $(VENV)/ready ## stop what `make up` started
 	@$(BIN)/python scripts/down.py
@@ -34,13 +34,19 @@ down: $(VENV)/ready ## stop what `make up` started
 bench-tracing: $(VENV)/ready ## what tracing and metrics cost a warm request
 	@$(BIN)/python scripts/bench_tracing.py
 
-isolation: $(VENV)/ready ## break promotions, notifications and kitchens, and see that no order notices
+model: $(VENV)/ready ## train a model for estimates, and write build/estimates.safetensors: SIZE=100MB, SEED=1
+	@$(BIN)/python scripts/train_estimates.py $(if $(SIZE),--size $(SIZE)) $(if $(SEED),--seed $(SEED))
+
+bench-models: $(VENV)/ready ## how long a model's file takes to load, by its size: SIZES=10MB,2GB, PAGE=docs/large-files.md
+	@$(BIN)/python scripts/bench_models.py $(if $(SIZES),--sizes $(SIZES)) $(if $(PAGE),--write $(PAGE))
+
+isolation: $(VENV)/ready ## break all that listens, and see that no order notices
 	@$(BIN)/python scripts/isolation.py
 
 faults: $(VENV)/ready ## break everything on purpose, judge what is left: SEED=1, ORDERS=500 adds a chaos run, PAGE=file
 	@$(BIN)/python scripts/faults.py $(if $(SEED),--seed $(SEED)) $(if $(ORDERS),--orders $(ORDERS)) $(if $(PAGE),--write $(PAGE))
 
-fuzz: $(VENV)/ready ## ask both APIs what their documents allow, and what not, and check each answer: CASES=3000, SEED=1
+fuzz: $(VENV)/ready ## ask the APIs what their documents allow, and what not, and check each answer: CASES=3000, SEED=1
 	@$(BIN)/python scripts/fuzz.py $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED))
 
 redrive: $(VENV)/ready ## dead letters with their reasons: QUEUE=promotions; SEND=1 sends them back

@@ -1,4 +1,4 @@
-"""What `make isolation` runs: break promotions, notifications and kitchens, and see that no order notices.
+"""What `make isolation` runs: break all that only listens in each way, and see that no order notices.
 
     python scripts/isolation.py [--orders 200] [--write docs/isolation.md]
 
@@ -13,7 +13,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lab.isolating import AT_ONCE, COMES_BACK, MAILS, POISON, SENDER, NotIsolated, Phase, measure
+from lab.isolating import AT_ONCE, COMES_BACK, MAILS, PARAMETERS, POISON, NotIsolated, Phase, measure
 from laptop import EmulatorError, Stack
 from laptop.emulator.launcher import free_port
 from laptop.environment import ROOT
@@ -35,12 +35,13 @@ def page(phases: list[Phase], orders: int) -> str:
 
 <!-- Written by `make isolation`. Do not edit: run it. -->
 
-Promotions, notifications and the kitchens' figures know orders by their events alone. So they can be broken in each
-way, two of them at once, and no order is lost or waits for it. {orders} orders per row, {AT_ONCE} at a time, each taken
-from placed to delivered; every customer is owed one promo code and, after at most {len(MAILS) - 1} others, the mail
-that the food arrived; every order counts once in its kitchen's figures. All {orders} of each row were delivered, and
-once mended, all {orders} codes and all {orders} last mails were there, none twice, and all orders were counted, none
-twice. A mail that would have come after a later one of its order was not sent.
+Promotions, notifications, the kitchens' figures and estimates know orders by their events alone. So they can be broken
+in each way, two of them at once, and no order is lost or waits for it. {orders} orders per row, {AT_ONCE} at a time,
+each taken from placed to delivered; every customer is owed one promo code and, after at most {len(MAILS) - 1} others,
+the mail that the food arrived; every order counts once in its kitchen's figures, and has its estimate. All {orders} of
+each row were delivered, and once mended, all {orders} codes and all {orders} last mails were there, none twice, all
+orders were counted, none twice, and each had its estimate. A mail that would have come after a later one of its order
+was not sent.
 
 Measured in one run on {machine},
 {datetime.now(UTC):%d %B %Y}. Latencies are the orders' own timestamps; ratios are to the median of the rows with
@@ -62,23 +63,22 @@ everything well.
 - **Kitchens broken**: the function that reads their stream raises, and {POISON} records in the stream are no events.
   The stream hands the same batch out again until it passes, and keeps what comes behind it: nothing waits for a
   visibility timeout, so they catch up at once. The {POISON} are set aside with their reasons.
+- **Estimates broken**: their function is refused its table. No queue lies in front of it: Lambda tries twice again
+  (here after one and two seconds, on AWS after one and two minutes) and sets the event aside, and
+  `make redrive QUEUE=estimates SEND=1` sends it back.
 """
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(description="Break what listens, and see that no order notices.")
+    parser = argparse.ArgumentParser(description="Break all that listens, and see that no order notices.")
     parser.add_argument("--orders", type=int, default=200, help="orders per condition")
     parser.add_argument("--write", type=Path, default=ROOT / "docs" / "isolation.md", help="where the page goes")
     options = parser.parse_args(arguments)
     console = Console(width=None if sys.stdout.isatty() else 120)
     try:
         port = free_port()
-        with Stack.up(
-            console,
-            env={"TIFFIN_FAULTS": str(port)},
-            parameters={"NotificationsSender": SENDER, "Kitchens": "true"},
-        ) as stack:
+        with Stack.up(console, env={"TIFFIN_FAULTS": str(port)}, parameters=PARAMETERS) as stack:
             phases = measure(stack, port, options.orders, console)
     except (NotIsolated, EmulatorError) as error:
         console.print(f"[red]✗[/red] {escape(str(error))}", highlight=False, soft_wrap=True)

@@ -1,6 +1,6 @@
 """What `make up` runs: start the stack on this machine, and leave it running.
 
-    python scripts/up.py [--clock N] [--kitchens]
+    python scripts/up.py [--clock N] [--with kitchens estimates]
 
 It prints where everything is, and requests to try, and ends. `make down` stops the stack.
 """
@@ -17,6 +17,9 @@ from laptop.environment import STATE_DIR
 from laptop.stack import AWS_ENV
 from rich.console import Console
 from rich.markup import escape
+
+OPTIONAL = {"kitchens": "Kitchens", "estimates": "Estimates"}
+"""Services that are there if asked for, by what a person types: the root template's parameters."""
 
 
 def requests_to_try(stack: Stack) -> str:
@@ -88,13 +91,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--clock", type=float, default=1.0, help="how much faster time passes for workflows; 2160 makes 3 h of 5 s"
     )
-    parser.add_argument("--kitchens", action="store_true", help="with the kitchens' figures, by a stream")
+    parser.add_argument(
+        "--with", dest="services", nargs="+", choices=OPTIONAL, default=[], help="services that are off by default"
+    )
     options = parser.parse_args(arguments)
     console = Console()
     # Like an interrupt: what was started so far ends in an orderly way.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        stack = Stack.up(console, options.clock, parameters={"Kitchens": str(options.kitchens).lower()}, stays=True)
+        stack = Stack.up(
+            console, options.clock, parameters={OPTIONAL[name]: "true" for name in options.services}, stays=True
+        )
     except AlreadyRunning:
         stack = Stack.attach()
         console.print("It is running already, as it was started.")

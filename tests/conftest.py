@@ -33,7 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """The real template on the emulator, with all that may be asked for, on a clock that runs true."""
-    with Stack.up(parameters={"NotificationsSender": SENDER, "Kitchens": "true"}) as running:
+    with Stack.up(parameters={"NotificationsSender": SENDER, "Kitchens": "true", "Estimates": "true"}) as running:
         yield running
 
 
@@ -46,7 +46,7 @@ def tap(stack: Stack) -> BusTap:
 @pytest.fixture(scope="session")
 def described(stack: Stack) -> dict[str, Described]:
     """What each API of the running stack says of itself, by its URL."""
-    urls = [stack.outputs["ApiUrl"], stack.outputs["PromotionsApiUrl"]]
+    urls = [stack.outputs[name] for name in ("ApiUrl", "PromotionsApiUrl", "EstimatesApiUrl")]
     return {url: Described(httpx.get(f"{url}/openapi.json", timeout=patience(30)).json()) for url in urls}
 
 

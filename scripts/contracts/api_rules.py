@@ -133,6 +133,7 @@ _NAME_NOTHING = {
     "DisplayName": "for people, on the mails of a topic",
     "MetricName": "what an alarm looks at; the namespace says whose it is",
     "PolicyName": "named within its role",
+    "ServiceName": "a service of AWS's, to which an endpoint leads",
     "RoleName": "where it is not a role's own: which role",
 }
 _WITHIN_ANOTHER = {"AWS::ApiGateway::Stage": "named within its API"}

@@ -264,6 +264,8 @@ class _Deployment:
                 return all(argument)
             case "Fn::Or":
                 return any(argument)
+            case "Fn::GetAZs":
+                return [f"{argument or REGION}{zone}" for zone in "abc"]
             case "Fn::FindInMap":
                 return self._template["Mappings"][argument[0]][argument[1]][argument[2]]
         raise NotResolved(f"{function}: no value is known for it here")
@@ -322,6 +324,8 @@ class _Deployment:
         suffix = _suffix(self._name, logical_id, length=12)
         # Of a name that gets too long, CloudFormation cuts the stack's part.
         generated = f"{self._name[: max(1, made.longest - len(logical_id) - 14)]}-{logical_id}-{suffix}"
+        if resource["Type"] == "AWS::S3::Bucket":
+            generated = generated.lower()
         if resource["Type"] == "AWS::CloudFormation::Stack":
             generated = self._child_name(logical_id)
         bus = self._value(resource.get("Properties", {}).get("EventBusName", ""))
@@ -331,6 +335,7 @@ class _Deployment:
             "account": ACCOUNT,
             "name": generated if given is None else given,
             "id": suffix[:10].lower(),
+            "hex": _uuid(f"{self._name}/{logical_id}").hex[:17],
             "uuid": _uuid(logical_id),
             "bus": f"{bus}/" if bus else "",
         }

@@ -31,6 +31,7 @@ NAMED_BY = {
     "AWS::CloudWatch::CompositeAlarm": "AlarmName",
     "AWS::CloudWatch::Dashboard": "DashboardName",
     "AWS::DynamoDB::Table": "TableName",
+    "AWS::EC2::SecurityGroup": "GroupName",
     "AWS::Events::Archive": "ArchiveName",
     "AWS::Events::EventBus": "Name",
     "AWS::Events::Rule": "Name",
@@ -63,6 +64,19 @@ TYPES = {
             "StreamArn": _ARN % ("dynamodb", "table/{name}/stream/2026-05-04T18:30:00.000"),
         }
     ),
+    "AWS::EC2::RouteTable": Made("rtb-{hex}", {"RouteTableId": "rtb-{hex}"}),
+    "AWS::EC2::SecurityGroup": Made("sg-{hex}", {"GroupId": "sg-{hex}"}),
+    "AWS::EC2::Subnet": Made("subnet-{hex}", {"SubnetId": "subnet-{hex}"}),
+    "AWS::EC2::VPC": Made("vpc-{hex}", {"VpcId": "vpc-{hex}", "CidrBlock": "10.0.0.0/16"}),
+    "AWS::EC2::VPCEndpoint": Made("vpce-{hex}", {"Id": "vpce-{hex}"}),
+    "AWS::EFS::AccessPoint": Made(
+        "fsap-{hex}",
+        {"AccessPointId": "fsap-{hex}", "Arn": _ARN % ("elasticfilesystem", "access-point/fsap-{hex}")},
+    ),
+    "AWS::EFS::FileSystem": Made(
+        "fs-{hex}", {"FileSystemId": "fs-{hex}", "Arn": _ARN % ("elasticfilesystem", "file-system/fs-{hex}")}
+    ),
+    "AWS::EFS::MountTarget": Made("fsmt-{hex}", {"Id": "fsmt-{hex}", "IpAddress": "10.0.0.10"}),
     "AWS::Events::Archive": Made(attributes={"Arn": _ARN % ("events", "archive/{name}")}, longest=48),
     "AWS::Events::EventBus": Made(attributes={"Arn": _ARN % ("events", "event-bus/{name}"), "Name": "{name}"}),
     "AWS::Events::Rule": Made(attributes={"Arn": _ARN % ("events", "rule/{bus}{name}")}, longest=64),

@@ -20,6 +20,7 @@ NAMES = ("tiffin-staging", "tiffin")
 PARAMETERS: tuple[dict[str, str], ...] = (
     {},
     {"PaymentProvider": "stripe", "NotificationsSender": "hello@example.com", "AlarmEmail": "ops@example.com"},
+    {"Estimates": "true"},
     {"FullObservability": "false"},
     {"Kitchens": "true"},
 )
@@ -27,6 +28,7 @@ PARAMETERS: tuple[dict[str, str], ...] = (
 # cfn-lint's rules that a resolved template breaks by being resolved.
 _ONLY_AS_WRITTEN = {
     "E3502": "follows a dead-letter queue by its GetAtt, which is an ARN by now",
+    "W3010": "wants zones that Fn::GetAZs found",
     "W3002": "wants addresses that only `sam package` knows",
 }
 

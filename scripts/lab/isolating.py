@@ -2,9 +2,9 @@
 
 In one run on one stack: the same number of orders with everything well, with the functions of promotions and
 notifications raising, with both their queues closed to their rules, with their tables gone, with the kitchens' function
-raising and their stream poisoned, and with everything well again. Of each the latency from placed to delivered, and,
-once the break is mended, how long it takes until every promo code is issued, every customer was told, and the kitchens'
-figures are those of the orders.
+raising and their stream poisoned, with estimates refused their table, and with everything well again. Of each the
+latency from placed to delivered, and, once the break is mended, how long it takes until every promo code is issued,
+every customer was told, the kitchens' figures are those of the orders, and every order has its estimate.
 """
 
 import json
@@ -26,11 +26,16 @@ from laptop.mailbox import mails, verify
 from notifications.messages import SUBJECTS
 from notifications.model import ON_THE_WAY
 from operations import kitchens
+from operations.dead_letters import redrive
 from operations.deployed import Deployed
 from operations.replaying import Replayer
 from rich.console import Console
 
+from lab import estimating
+
 SENDER = "orders@tiffin.example"
+PARAMETERS = {"NotificationsSender": SENDER, "Kitchens": "true", "Estimates": "true"}
+"""What the stack is deployed with: all that listens."""
 # What a delivered order's customer is told, in this sequence: the last one always, no other after a later one.
 MAILS = tuple(SUBJECTS[name] for name in (*ON_THE_WAY, "OrderDelivered"))
 AT_ONCE = 8
@@ -145,6 +150,10 @@ class Breaker:
 
         return mend
 
+    def estimates_refused(self) -> Callable[[], None]:
+        """Estimates may not write. No queue lies in front of them: Lambda tries twice again, and sets aside."""
+        return estimating.deny(self._stack, "dynamodb:PutItem")
+
     def _relay_from(self, stream: str) -> None:
         (old,) = self._lambda.list_event_source_mappings(FunctionName=self._relay)["EventSourceMappings"]
         role = self._lambda.get_function_configuration(FunctionName=self._relay)["Role"].rsplit("/", 1)[1]
@@ -184,6 +193,7 @@ class Run:
         self._deployed = Deployed(stack.client, stack.outputs)
         self._began = datetime.now(UTC) - timedelta(hours=1)
         self._dynamodb = stack.client("dynamodb")
+        self._placed: dict[str, set[str]] = defaultdict(set)
 
     def phase(self, name: str, key: str) -> Phase:
         """Place the orders and deliver them all.
@@ -194,7 +204,9 @@ class Run:
         customers = self._customers(key)
 
         def live(customer: str) -> float:
-            order = client.deliver(client.place(customer_id=customer)["order_id"], seconds=120)
+            order_id = client.place(customer_id=customer)["order_id"]
+            self._placed[key].add(order_id)
+            order = client.deliver(order_id, seconds=120)
             placed, delivered = (datetime.fromisoformat(order["timeline"][n]["at"]) for n in (0, -1))
             return (delivered - placed).total_seconds()
 
@@ -213,9 +225,16 @@ class Run:
                 Item={"customer_id": {"S": customer}, "email": {"S": address}},
             )
 
-    def wait_until_caught_up(self, key: str) -> float:
-        """Wait until every customer of a phase has the code of the first delivery, and the mail that it arrived, and
-        the kitchens' figures are those of all orders so far.
+    def wait_until_caught_up(self, key: str, redrives: bool = False) -> float:
+        """Wait until every customer of a phase has the code of the first delivery, and the mail that it arrived.
+
+        By then the kitchens' figures must be those of all orders so far, and every order must have its estimate.
+
+        Every order must have its estimate by then, too.
+
+        Args:
+            key: of the phase.
+            redrives: whether dead letters of estimates are sent back meanwhile, as an operator would.
 
         Returns:
             How long it took, in seconds.
@@ -225,7 +244,7 @@ class Run:
         """
         began, deadline = time.monotonic(), pace.Deadline(self._patience)
         while True:
-            codes, told = self._codes(key), self._told(key)
+            codes, told, estimates = self._codes(key), self._told(key), self._estimates(key)
             for customer, subjects in told.items():
                 if subjects != sorted(set(subjects), key=MAILS.index):
                     raise NotIsolated(f"{customer} was told: {', '.join(subjects)}")
@@ -233,12 +252,15 @@ class Run:
             counted = self._counted()
             if any(count > self.delivered for count in counted):
                 raise NotIsolated(f"kitchens counted {counted} of {self.delivered} orders")
-            if codes == last == self._orders and set(counted) == {self.delivered}:
+            if codes == last == estimates == self._orders and set(counted) == {self.delivered}:
                 return time.monotonic() - began
             if deadline.passed():
                 raise NotIsolated(
-                    f"{codes} codes and {last} last mails of {self._orders}, figures of {counted} of {self.delivered}"
+                    f"{codes} codes, {last} last mails and {estimates} estimates of {self._orders}, "
+                    f"figures of {counted} of {self.delivered}"
                 )
+            if redrives:
+                redrive(self._deployed, "estimates", send=True)
             time.sleep(0.5)
 
     def _customers(self, key: str) -> list[str]:
@@ -259,6 +281,11 @@ class Run:
         did = sum((figures for _, _, figures in found), Figures())
         return did.placed, did.accepted, did.dispatched, did.prepared
 
+    def _estimates(self, key: str) -> int:
+        pages = self._dynamodb.get_paginator("scan").paginate(TableName=self._stack.outputs["EstimatesTableName"])
+        known = {item["order_id"]["S"] for page in pages for item in page["Items"]}
+        return len(known & self._placed[key])
+
     def _told(self, key: str) -> dict[str, list[str]]:
         """The subjects of each customer's mails, as they were sent."""
         found: dict[str, list[str]] = defaultdict(list)
@@ -274,7 +301,7 @@ def measure(
     """Run all phases.
 
     Args:
-        stack: the running stack, its notifications sending from `SENDER`, with the kitchens' figures.
+        stack: the running stack, its notifications sending from `SENDER`, with the kitchens' figures and estimates.
         faults: the port that the emulator takes faults on.
         orders: how many in each phase.
         console: where a line per phase goes.
@@ -287,6 +314,7 @@ def measure(
     """
     breaker = Breaker(stack, faults)
     verify(stack, SENDER)
+    estimating.put_in_force(stack, estimating.small_model())
     hidden = str(math.ceil(pace.patience(comes_back)))
     for url in breaker.queues:
         stack.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": hidden})
@@ -300,6 +328,7 @@ def measure(
         ("both queue policies removed", "closed", breaker.closed_queues),
         ("both tables gone", "gone", breaker.tables_gone),
         ("kitchens broken", "kitchens", breaker.kitchens_broken),
+        ("estimates broken", "estimates", breaker.estimates_refused),
         ("everything well again", "again", None),
     ]
     for name, key, break_it in breaks:
@@ -309,7 +338,7 @@ def measure(
         if mend:
             began = time.monotonic()
             mend()
-            run.wait_until_caught_up(key)
+            run.wait_until_caught_up(key, redrives=True)
             phase.caught_up = time.monotonic() - began
         else:
             run.wait_until_caught_up(key)

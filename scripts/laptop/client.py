@@ -53,6 +53,7 @@ class Client:
         self._timeout = timeout
         self._http = httpx.Client(limits=httpx.Limits(max_connections=64), event_hooks=hooks)
         self._orders, self._promotions = outputs["ApiUrl"], outputs["PromotionsApiUrl"]
+        self._estimates = outputs.get("EstimatesApiUrl", "")
 
     def close(self) -> None:
         """Close the connections."""
@@ -119,6 +120,15 @@ class Client:
         """A customer's promo codes."""
         found = self._ask("GET", f"{self._promotions}/promo-codes", params={"customer_id": customer_id})
         return list(found["promo_codes"])
+
+    def estimate(self, order_id: str) -> dict[str, Any] | None:
+        """When an order is likely to arrive; None if nobody knows. For a stack with estimates."""
+        try:
+            return self._ask("GET", f"{self._estimates}/orders/{order_id}/estimate")
+        except Refused as refused:
+            if str(refused.problem.get("type", "")).endswith("/no-estimate"):
+                return None
+            raise
 
     def until(self, order_id: str, *statuses: str, seconds: float = 30.0, besides: float = 0.0) -> dict[str, Any]:
         """Ask until the order is in one of the statuses.

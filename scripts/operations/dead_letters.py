@@ -21,6 +21,9 @@ QUEUES = {
     "promotions": ("PromotionsDeadLetterQueueUrl", "PromotionsQueueUrl"),
     "promo-codes": ("PromoCodesDeadLetterQueueUrl", "PromoCodesQueueUrl"),
     "notifications": ("NotificationsDeadLetterQueueUrl", "NotificationsQueueUrl"),
+    # No queue lies in front of these functions: they are invoked anew.
+    "estimates": ("EstimatesDeadLetterQueueUrl", "EstimatesFunctionArn"),
+    "models": ("ModelsDeadLetterQueueUrl", "CopyFunctionArn"),
     "metrics": ("MetricsDeadLetterQueueUrl", "MetricsQueueUrl"),
     "kitchens": ("KitchensDeadLetterQueueUrl", "KitchensStreamName"),
     "deaths": ("DeathsDeadLetterQueueUrl", "UnwindWorkflowArn"),
@@ -50,7 +53,7 @@ class Letter:
 
     Attributes:
         message_id: SQS's id of it.
-        body: the whole event.
+        body: the whole event, without what Lambda wrote around it.
         handle: to delete it by, for as long as it is hidden.
         reason: why it is here, as far as the message tells.
         name: the event's name, if it is one, or the outbox item's `record`.
@@ -88,15 +91,11 @@ def letters(sqs: Any, queue_url: str) -> Iterator[Letter]:
 
 def _letter(message: dict[str, Any]) -> Letter:
     attributes = {key: value.get("StringValue", "") for key, value in message.get("MessageAttributes", {}).items()}
-    text = message["Body"]
+    text, record = message["Body"], _record(message["Body"])
+    if record is not None:
+        text = json.dumps(record["requestPayload"])
     try:
         body = json.loads(text)
-        if "requestPayload" in body:
-            # Lambda's record of an event that a function failed at (Lambda developer guide, "Capturing records of
-            # Lambda asynchronous invocations"): what goes back is the event.
-            said, body = body.get("responsePayload") or {}, body["requestPayload"]
-            text = json.dumps(body)
-            attributes |= {"error_type": said.get("errorType", "Failed"), "reason": said.get("errorMessage", "")}
         detail = body.get("detail", {})
         # An outbox item is named by its key, as DynamoDB writes it.
         key = {attribute: value["S"] for attribute, value in body.items() if attribute in ("order_id", "record")}
@@ -105,7 +104,28 @@ def _letter(message: dict[str, Any]) -> Letter:
         name = body.get("detail-type", "") or key.get("record", "")
     except (ValueError, AttributeError, KeyError, TypeError):
         order_id = name = ""
-    return Letter(message["MessageId"], text, message["ReceiptHandle"], _reason(attributes, message), name, order_id)
+    reason = _reason(attributes, message) if record is None else _raised(record)
+    return Letter(message["MessageId"], text, message["ReceiptHandle"], reason, name, order_id)
+
+
+def _record(text: str) -> dict[str, Any] | None:
+    """What Lambda keeps of an asynchronous invocation that failed each time, if it is that.
+
+    Source: Lambda developer guide, "Capturing records of Lambda asynchronous invocations".
+    """
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and {"requestContext", "requestPayload"} <= found.keys() else None
+
+
+def _raised(record: dict[str, Any]) -> str:
+    said = record.get("responsePayload") or {}
+    if "errorType" not in said:
+        # It waited too long, or was turned away, and was never run.
+        return f"not run: {record['requestContext'].get('condition', 'nobody knows why')}"
+    return f"{said['errorType']}: {said.get('errorMessage', '')}"
 
 
 def _reason(attributes: dict[str, str], message: dict[str, Any]) -> str:
@@ -179,7 +199,7 @@ def _send(stack: Deployed, output: str, letter: Letter, body: str) -> None:
         streams.put(stack, target, body)
     elif output.endswith("QueueUrl"):
         stack.client("sqs").send_message(QueueUrl=target, MessageBody=body)
-    elif output.endswith("FunctionName"):
+    elif output.endswith(("FunctionName", "FunctionArn")):
         # As the rule calls it: Lambda tries again, and what fails comes back here.
         stack.client("lambda").invoke(FunctionName=target, InvocationType="Event", Payload=body.encode())
     else:

@@ -27,7 +27,7 @@ def read(stack: Deployed, since: datetime, until: datetime) -> Minutes:
     """
     if "KitchensFiguresTableName" not in stack.outputs:
         raise NoKitchens(
-            "This stack keeps no figures of kitchens: deploy it with Kitchens=true (make down, make up KITCHENS=1)."
+            "This stack keeps no figures of kitchens: deploy it with Kitchens=true (make down, make up WITH=kitchens)."
         )
     table = KitchenFigures(stack.client("dynamodb"), stack.outputs["KitchensFiguresTableName"])
     return sorted(table.between(since, until), key=lambda found: (found[1], found[0]))

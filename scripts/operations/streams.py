@@ -59,7 +59,7 @@ class Rereader:
 
     def __init__(self, stack: Deployed) -> None:
         if "KitchensStreamName" not in stack.outputs:
-            raise CannotReread("This stack has no stream: deploy it with Kitchens=true (make up KITCHENS=1).")
+            raise CannotReread("This stack has no stream: deploy it with Kitchens=true (make up WITH=kitchens).")
         self._stack, self._stream = stack, stack.outputs["KitchensStreamName"]
         self._function = stack.outputs["KitchensFunctionName"]
         self._kinesis, self._lambda = stack.client("kinesis"), stack.client("lambda")

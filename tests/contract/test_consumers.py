@@ -8,6 +8,7 @@ import types
 from collections.abc import Iterator
 from typing import Annotated, Any, Union, get_args, get_origin
 
+import estimates.consumer
 import kitchens.consumer
 import notifications.consumer
 import observability.consumer
@@ -29,6 +30,7 @@ CONSUMERS: dict[str, Consumer] = {
     "notifications": notifications.consumer.consumer,
     "observability": observability.consumer.consumer,
     "kitchens": kitchens.consumer.consumer,
+    "estimates": estimates.consumer.consumer,
 }
 READINGS = [(service, *known) for service, consumer in CONSUMERS.items() for known in sorted(consumer.reads)]
 

@@ -20,7 +20,7 @@ from tiffin import outbox, rest
 from worlds import ROOT
 from worlds.templates import resources
 
-SERVICES = ("orders", "payments", "promotions", "notifications", "observability", "kitchens")
+SERVICES = ("orders", "payments", "promotions", "notifications", "observability", "kitchens", "estimates")
 MINUTE, HOUR, DAY = 60, 60 * 60, 24 * 60 * 60
 
 
@@ -389,6 +389,8 @@ ALARMS = {
     "PositionsDeadLetters": dead_letters(
         "A stretch of the kitchens' stream was given up: read it again before the stream forgets it."
     ),
+    "EstimatesDeadLetters": dead_letters("Accepted orders that got no estimate. Orders are fine."),
+    "ModelsDeadLetters": dead_letters("A model that was uploaded is not in force. The one before it is."),
     "MetricsDeadLetters": dead_letters("Events that could not be counted. Orders are fine; graphs are not."),
     "DeathsDeadLetters": dead_letters(
         "Orders died and the unwind workflow could not be started. The reconciler will find them; find out why."
@@ -457,7 +459,7 @@ SIGNS = {"GreaterThanThreshold": ">", "LessThanThreshold": "<", "GreaterThanUppe
 def alarms() -> dict[str, dict[str, Any]]:
     return {
         name: body["Properties"]
-        for service in ("observability", "kitchens")
+        for service in ("observability", "kitchens", "estimates")
         for name, body in resources(service).items()
         if body["Type"] == "AWS::CloudWatch::Alarm"
     }

@@ -7,13 +7,19 @@ trace; which metrics are counted, and how; and which reads of a table are consis
 import json
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from datetime import UTC, datetime
 from io import StringIO
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from types import ModuleType
 from typing import Any
 from urllib.parse import urlencode
 
+import estimates.api
+import estimates.consumer
+import estimates.copier
 import kitchens.consumer
 import notifications.consumer
 import observability.consumer
@@ -28,6 +34,8 @@ import pytest
 from aws_lambda_powertools.metrics.provider import cold_start
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
+from estimates.models import Models
+from estimates.store import EstimateStore
 from kitchens.store import KitchenFigures
 from notifications.mailer import Mailer
 from notifications.store import Contacts, Sent
@@ -36,9 +44,12 @@ from promotions.operations import Promotions
 from promotions.rules import RULES
 from promotions.store import PromotionsStore
 from tiffin import outbox, telemetry
+from tiffin.consumer import NotTaken
 from tiffin.events import rfc3339
+from tiffin.unmendable import Unmendable
 from worlds import ROOT, feed
 from worlds.doors import Doors
+from worlds.estimates import model, uploaded
 from worlds.gateway import ask, event
 from worlds.menus import BUCKET, MENU, Kitchen, a_file
 from worlds.orders import orders_world
@@ -49,6 +60,7 @@ from worlds.workflows import FakeUnwindWorkflow
 FUNCTIONS: list[ModuleType] = [
     *(orders.api, orders.consumer, orders.reconciler, orders.menu_files, payments.handler, promotions.api),
     *(promotions.consumer, notifications.consumer, observability.consumer, kitchens.consumer, outbox),
+    *(estimates.api, estimates.consumer, estimates.copier),
 ]
 CUSTOMER = "cust-5f1c7a52-8f0b-4f43"
 PERSONAL = {
@@ -146,6 +158,8 @@ class World:
         sent = Sent(create_table("notifications", "SentTable"), pause=lambda _: None)
         store = PromotionsStore(self.promotions)
         self.ses, self.bus, self.unwinds = Ses(), Bus(), FakeUnwindWorkflow()
+        self.models, self.octets = Path(mkdtemp()), b""
+        self.estimates = EstimateStore(create_table("estimates", "EstimatesTable"))
         mailer = Mailer(self.ses, "orders@tiffin.example")
         self.rules = [*RULES]
         for module, adapter, made in (
@@ -159,12 +173,21 @@ class World:
             (notifications.consumer, "sent", sent),
             (notifications.consumer, "mailer", mailer),
             (kitchens.consumer, "figures", KitchenFigures(doors.dynamodb, self.figures.name, pause=lambda _: None)),
+            (estimates.api, "store", self.estimates),
+            (estimates.consumer, "store", self.estimates),
+            (estimates.consumer, "models", Models(self.models)),
+            (estimates.copier, "models", Models(self.models)),
+            (estimates.copier, "bucket", self),
             (outbox, "_bus", self.bus),
         ):
             monkeypatch.setattr(module, adapter, lambda made=made: made)
         feed.dead_letter_queue(monkeypatch)
         outbox._sqs.cache_clear()
         monkeypatch.setenv("EVENT_BUS_NAME", "bus")
+
+    def parts(self, upload: Any) -> Iterator[bytes]:
+        """What lies in the bucket of models."""
+        yield self.octets
 
     def hear(self, consumer: ModuleType, *bodies: Any) -> None:
         """A batch of a consumer's queue."""
@@ -337,6 +360,24 @@ def kitchens_are_counted(world: World) -> None:
         stream(events[0])
 
 
+def accepted_orders_get_estimates(world: World) -> None:
+    def invoke(module: ModuleType, told: dict[str, Any]) -> None:
+        with suppress(Unmendable, NotTaken):
+            module.handler(told, context())
+
+    accepted = about("OrderAccepted", ORDER)
+    invoke(estimates.consumer, accepted)
+    for octets in (model(), PERSONAL["name"].encode()):
+        world.octets = octets
+        invoke(estimates.copier, uploaded(octets, "e", str(len(octets))))
+    invoke(estimates.copier, {"detail": PERSONAL})
+    for told in (accepted, accepted, about("OrderAccepted", ORDER, total=PERSONAL), PERSONAL):
+        invoke(estimates.consumer, told)
+    world.estimates._table.put_item(Item={"order_id": OTHER, "minutes": PERSONAL["name"]})
+    for order_id in (ORDER, OTHER, THIRD, PERSONAL["name"]):
+        ask(estimates.api.handler, event("GET", f"/orders/{order_id}/estimate"))
+
+
 def what_payments_wrote_is_announced(world: World) -> None:
     rows = world.doors.dynamodb.scan(TableName="PaymentsTable")["Items"]
     outgoing = [row for row in rows if row["record"]["S"].startswith("EVENT#")]
@@ -379,9 +420,11 @@ def day() -> Iterator[Day]:
                 all_of_it_is_counted,
                 menus_come_in,
                 kitchens_are_counted,
+                accepted_orders_get_estimates,
                 what_payments_wrote_is_announced,
             ):
                 part(world)
+            rmtree(world.models)
         yield day
     telemetry.metrics.clear_metrics()
 
@@ -453,7 +496,7 @@ def test_each_metric_is_counted_by_the_service_in_the_unit_and_with_the_dimensio
 
 # Whoever decides by what was read must read what is so now (DynamoDB developer guide, "Read consistency"). The others:
 # an index is never consistent, and its readers read each order again before they act; a menu, an address and the list
-# of codes that somebody looks at may be a moment old. The menu that an order is priced by may not.
+# of codes that somebody looks at may be a moment old, as may an estimate. The menu that an order is priced by may not.
 READS = {
     ("orders.api", "GetItem", "OrdersTable", None, True),
     ("orders.api", "GetItem", "PromoCodesTable", None, True),
@@ -471,6 +514,7 @@ READS = {
     ("notifications.consumer", "GetItem", "SentTable", None, True),
     ("notifications.consumer", "GetItem", "ContactsTable", None, False),
     ("kitchens.consumer", "GetItem", "FiguresTable", None, True),
+    ("estimates.api", "GetItem", "EstimatesTable", None, False),
 }
 
 

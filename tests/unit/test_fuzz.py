@@ -1,9 +1,11 @@
-"""Both APIs, asked at random what their documents allow and what they do not: `make fuzz` asks more."""
+"""All APIs, asked at random what their documents allow and what they do not: `make fuzz` asks more."""
 
 import os
 from collections.abc import Iterator
 
 import pytest
+from estimates import api as estimates_api
+from estimates.store import EstimateStore
 from orders import api as orders_api
 from promotions import api as promotions_api
 from worlds.fuzzing import Kitchen, fuzz
@@ -19,7 +21,7 @@ CUSTOMER = "0"  # the shortest id that fits, so the one that is asked for most
 
 @pytest.fixture(autouse=True)
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Both APIs over tables of their own."""
+    """The APIs over tables of their own."""
     with orders_world(monkeypatch) as orders:
         kitchen = Kitchen(orders.table)
         monkeypatch.setattr(orders_api, "workflow", lambda: kitchen)
@@ -27,6 +29,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setattr(promotions_api, "store", lambda: codes)
         for number in range(1, 12):
             codes.record(delivered(number, customer=CUSTOMER), TRACE)
+        estimates = EstimateStore(create_table("estimates", "EstimatesTable"))
+        monkeypatch.setattr(estimates_api, "store", lambda: estimates)
         yield
 
 
@@ -36,8 +40,9 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     [
         (orders_api.handler, 0.8, {200, 201, 202, 400, 404, 405, 409, 415, 422}),
         (promotions_api.handler, 0.2, {200, 405, 422}),
+        (estimates_api.handler, 0.1, {404, 405, 422}),
     ],
-    ids=["orders", "promotions"],
+    ids=["orders", "promotions", "estimates"],
 )
 def test_an_api_does_as_its_document_says(
     capsys: pytest.CaptureFixture[str], handler: Handler, share: float, statuses: set[int]

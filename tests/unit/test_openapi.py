@@ -4,9 +4,12 @@ import ast
 import json
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from estimates import api as estimates_api
+from estimates.store import Estimate, EstimateStore
 from moto import mock_aws
 from orders import api as orders_api
 from orders.menus import MenuStore
@@ -21,9 +24,12 @@ from worlds.orders import MENU_ITEM, Api, an_order, orders_world
 from worlds.templates import create_table, resources
 
 JSON = {"Content-Type": "application/json"}
-DOCUMENTS = [described(orders_api.handler), described(promotions_api.handler)]
+DOCUMENTS = [described(api.handler) for api in (orders_api, promotions_api, estimates_api)]
 PROBLEMS = "https://tiffin.example/problems/"
-GATEWAY = {service: resources(service)["Api"]["Properties"]["GatewayResponses"] for service in ("orders", "promotions")}
+GATEWAY = {
+    service: resources(service)["Api"]["Properties"]["GatewayResponses"]
+    for service in ("orders", "promotions", "estimates")
+}
 
 
 def refused_in_code() -> set[str]:
@@ -69,8 +75,8 @@ class TestTheCatalogue:
             statuses.setdefault(kind, set()).add(str(status))
         assert {kind: known for kind, known in table().items() if kind not in NOWHERE} == statuses
 
-    def test_api_gateway_answers_alike_for_both(self) -> None:
-        assert GATEWAY["orders"] == GATEWAY["promotions"]
+    def test_api_gateway_answers_alike_for_all(self) -> None:
+        assert GATEWAY["orders"] == GATEWAY["promotions"] == GATEWAY["estimates"]
 
     @pytest.mark.parametrize(("kind", "response"), GATEWAY["orders"].items())
     def test_what_api_gateway_answers_is_a_problem_document(self, kind: str, response: dict[str, Any]) -> None:
@@ -103,6 +109,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     with orders_world(monkeypatch) as ready:
         promotions = create_table("promotions", "PromotionsTable")
         monkeypatch.setattr(promotions_api, "store", lambda: PromotionsStore(promotions))
+        estimates = EstimateStore(create_table("estimates", "EstimatesTable"))
+        monkeypatch.setattr(estimates_api, "store", lambda: estimates)
         yield ready
 
 
@@ -238,13 +246,25 @@ def read_promo_codes(tour: Tour) -> None:
         tour.ask("GET", "/promo-codes", promotions_api.handler, query=query)
 
 
+def read_estimates(tour: Tour) -> None:
+    made = Estimate(order_id="ord_" + "a" * 26, minutes=30, accepted_at=datetime(2026, 11, 26, tzinfo=UTC))
+    estimates_api.store().keep(made)
+    estimates_api.store()._table.put_item(Item={"order_id": "ord_broken"})
+    for order_id in (made.order_id, "ord_none", "%00", "ord_broken"):
+        tour.ask("GET", f"/orders/{order_id}/estimate", estimates_api.handler)
+
+
 def break_everything(tour: Tour, monkeypatch: pytest.MonkeyPatch) -> None:
     order_id = tour.world.place()[1]["order_id"]
 
     def fail() -> Any:
         raise RuntimeError
 
-    for module, adapters in ((orders_api, ("store", "menus", "workflow")), (promotions_api, ("store",))):
+    for module, adapters in (
+        (orders_api, ("store", "menus", "workflow")),
+        (promotions_api, ("store",)),
+        (estimates_api, ("store",)),
+    ):
         for adapter in adapters:
             monkeypatch.setattr(module, adapter, fail)
     tour.place()
@@ -253,13 +273,14 @@ def break_everything(tour: Tour, monkeypatch: pytest.MonkeyPatch) -> None:
     for move in ("accept", "reject", "cancel", "dispatch", "deliver"):
         tour.ask("POST", f"/orders/{order_id}/{move}")
     tour.ask("GET", "/promo-codes", promotions_api.handler, query="customer_id=cust-1")
+    tour.ask("GET", "/orders/ord_none/estimate", estimates_api.handler)
 
 
 def test_each_answer_of_the_documents_is_given(world: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """No answer is documented that nobody gets; each that is given is as its schema says."""
     tour = Tour(world)
     parts: list[Callable[[Tour], None]] = [
-        *(place_orders, read_orders, move_orders, read_menus, read_promo_codes),
+        *(place_orders, read_orders, move_orders, read_menus, read_promo_codes, read_estimates),
         *(ask_with_a_card_number, ask_for_what_cannot_be_read),
     ]
     for part in parts:
@@ -273,7 +294,7 @@ def test_each_answer_of_the_documents_is_given(world: Api, monkeypatch: pytest.M
     assert sorted(tour.seen - documented) == []
 
 
-def test_both_documents_are_found_by_who_knows_no_table() -> None:
+def test_all_documents_are_found_by_who_knows_no_table() -> None:
     with mock_aws():
-        for handler in (orders_api.handler, promotions_api.handler):
+        for handler in (orders_api.handler, promotions_api.handler, estimates_api.handler):
             assert ask(handler, event("GET", "/openapi.json")).headers["content-type"] == "application/json"

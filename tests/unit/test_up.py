@@ -4,8 +4,11 @@ import re
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 import up
+from cfnlint.decode.cfn_yaml import load
 from orders.commands import PlaceOrder
+from worlds import ROOT
 
 
 class Table:
@@ -32,3 +35,10 @@ def test_the_order_to_try_is_a_valid_one_from_the_menu() -> None:
     order = PlaceOrder.model_validate_json(body[1])
     assert (order.restaurant_id, order.lines[0].dish_id) == ("r-annapurna", "dal-tadka")
     assert outputs["ApiUrl"] in text
+
+
+@pytest.mark.parametrize(("typed", "parameter"), up.OPTIONAL.items())
+def test_what_is_off_by_default_can_be_switched_on(typed: str, parameter: str) -> None:
+    declared = load(str(ROOT / "template.yaml"))["Parameters"][parameter]
+    assert (declared["Default"], declared["AllowedValues"]) == ("false", ["true", "false"])
+    assert (ROOT / "services" / typed / "template.yaml").is_file()

@@ -5,6 +5,7 @@ from itertools import count
 from typing import Any
 
 import boto3
+import estimates.consumer
 import kitchens.consumer
 import notifications.consumer
 import observability.consumer
@@ -30,6 +31,7 @@ CONSUMERS = [
     notifications.consumer.consumer,
     observability.consumer.consumer,
     kitchens.consumer.consumer,
+    estimates.consumer.consumer,
 ]
 MACHINES = {
     name: machine(name, OrdersTableName="OrdersTable", EventBusName="bus", PaymentsFunctionArn="payments")

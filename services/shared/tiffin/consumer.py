@@ -1,5 +1,7 @@
 """A consumer of events: EventBridge rule → queue or stream → Lambda, one record's trouble kept away from the others.
 
+Where no queue can lie between, it is EventBridge rule → Lambda, with Lambda's own retries (`Consumer.invoked`).
+
 A consumer says which events it reads and by which model, and what to do with one of them. Everything that every
 consumer must get right stands here:
 
@@ -14,9 +16,11 @@ consumer must get right stands here:
   starts a new trace, and Kinesis carries none, so the join is by annotation.
 """
 
+import json
 import re
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -60,6 +64,33 @@ class UnknownVersion(Unreadable):
 
 class UnexpectedShape(Unreadable):
     """The event's data lacks what this consumer reads, or holds it in another form."""
+
+
+class NotTaken(Exception):
+    """What was to be done with an event has failed; the message says where and why, and repeats no value."""
+
+
+@contextmanager
+def saying_why() -> Iterator[None]:
+    """Around the work of a function that is invoked asynchronously: what is raised is fit to be kept and traced.
+
+    Lambda tries again what raised, twice at most and whatever it was, and then sends the event with the error's type
+    and message to the function's destination for failures (Lambda developer guide, "Configuring error handling settings
+    for asynchronous invocations"). How often is a setting of the function: what no retry mends is tried again as well.
+
+    Raises:
+        Unmendable: no retry mends it; `NotTaken` if one may. The destination gets the type and the message.
+    """
+    try:
+        yield
+    except Exception as error:
+        hopeless = no_retry_mends(error)
+        came_to("refused" if hopeless else "to-be-retried")
+        kind, said = type(error).__name__, reason(error)
+        logger.error("Event not consumed", error_type=kind, reason=said, retry_may_mend=not hopeless)
+        if isinstance(error, Unmendable):
+            raise
+        raise (Unmendable if hopeless else NotTaken)(f"{kind}: {said}") from None
 
 
 @dataclass(frozen=True)
@@ -183,21 +214,25 @@ class Consumer:
         processor = BatchProcessor(event_type=kind, raise_on_entire_batch_failure=False)
         return process_partial_response(event=batch, record_handler=self._take, processor=processor, context=context)
 
+    def invoked(self, event: dict[str, Any]) -> None:
+        """Take one event that EventBridge invokes the function with, where no queue lies between.
+
+        Args:
+            event: the EventBridge event.
+
+        Raises:
+            Unmendable, NotTaken: see `saying_why`.
+        """
+        with saying_why():
+            self._act(json.dumps(event))
+
     @tracer.capture_method(capture_response=False)
     def _take(self, record: SQSRecord | KinesisStreamRecord) -> None:
         known_keys = set(logger.get_current_keys())
         body, message_id = _opened(record)
         try:
             try:
-                subscription, event = self._read(body)
-                about_order(
-                    event.metadata.order_id,
-                    event_name=event.name,
-                    event_id=event.metadata.event_id,
-                    caused_by=event.metadata.trace_header,
-                )
-                subscription.act(event)
-                came_to("consumed")
+                self._act(body)
                 metrics.add_metric("EventsConsumed", MetricUnit.Count, 1)
             except Exception as error:
                 if not no_retry_mends(error):
@@ -212,6 +247,17 @@ class Consumer:
         finally:
             # The next record of the batch is about another order.
             logger.remove_keys(set(logger.get_current_keys()) - known_keys)
+
+    def _act(self, body: str) -> None:
+        subscription, event = self._read(body)
+        about_order(
+            event.metadata.order_id,
+            event_name=event.name,
+            event_id=event.metadata.event_id,
+            caused_by=event.metadata.trace_header,
+        )
+        subscription.act(event)
+        came_to("consumed")
 
     def _read(self, body: str) -> tuple[_Subscription, Event[Any]]:
         try:
