@@ -17,7 +17,7 @@ PATHS := services/shared:services/orders:services/payments:services/promotions:s
 # The caller's AWS settings never reach these targets: what talks to AWS is `sam deploy`, typed by hand.
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo up down bench-tracing model bench-models isolation faults fuzz redrive replay reread trace stats test check unit style lint format lock clean
+.PHONY: help demo up down bench-tracing model bench-models isolation faults fuzz redrive replay reread trace stats sam-local test check unit style lint format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -61,6 +61,10 @@ trace: $(VENV)/ready ## where an order is, and why: make trace ORDER=ord_... [HT
 	@$(BIN)/python scripts/trace.py --order "$(or $(ORDER),$(error say which order: make trace ORDER=ord_...))" \
 	  $(if $(HTML),--html "$(HTML)")
 
+sam-local: $(VENV)/ready ## the functions in Docker, on what `make up` started: FUNCTION=Orders/ApiFunction SAMPLE=accept, API=Orders, DEBUG=5890
+	@$(BIN)/python scripts/sam_local.py $(if $(FUNCTION),--function $(FUNCTION)) $(if $(SAMPLE),--sample $(SAMPLE)) \
+	  $(if $(API),--api $(API)) $(if $(PORT),--port $(PORT)) $(if $(DEBUG),--debug $(DEBUG))
+
 stats: $(VENV)/ready ## how long orders take to each status, and events to each consumer; KITCHENS=1: what kitchens did
 	@$(BIN)/python scripts/stats.py $(if $(KITCHENS),--kitchens)
 
@@ -68,9 +72,10 @@ reread: $(VENV)/ready ## the kitchens' stream again, from a moment: SINCE=...; R
 	@$(BIN)/python scripts/reread.py --since "$(or $(SINCE),$(error say from when: make reread SINCE=2026-01-31T12:00))" \
 	  $(if $(REBUILD),--rebuild)
 
-test: $(VENV)/ready $(REFERENCE) ## all tests: those that need no emulator side by side, then those that share one
+test: $(VENV)/ready $(REFERENCE) ## all tests: those that need no emulator side by side, then those that share one, then in Docker
 	$(BIN)/pytest $(ABREAST) tests/unit tests/contract
 	$(BIN)/pytest tests/emulator tests/browser tests/workflow tests/e2e
+	$(BIN)/pytest -rs tests/sam_local
 
 check: style unit ## before each commit: style, and the tests that need no emulator, without the long generated ones
 
@@ -107,6 +112,8 @@ lock: $(VENV)/ready ## resolve the dependencies anew and pin them with hashes
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes \
 	  $(addprefix --no-emit-package ,boto3 botocore s3transfer jmespath python-dateutil six urllib3) \
 	  -c requirements-dev.txt services/shared/requirements.in -o services/shared/requirements.txt
+	for own in scripts/operations/debugger tests/sam_local/image; do UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile -q \
+	  --universal --python-version 3.11 --generate-hashes -c requirements-dev.txt $$own.in -o $$own.txt; done
 
 clean: ## forget the environment and everything built
 	rm -rf $(VENV) $(ASYNCAPI) $(JSONATA) .aws-sam .tiffin build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

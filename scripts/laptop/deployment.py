@@ -22,7 +22,7 @@ from .errors import BuildFailed, DeployFailed, EmulatorError
 ARTIFACTS = "tiffin-artifacts"
 """Name of the bucket that `sam deploy` uploads to."""
 # An environment that samconfig.toml does not have: what is in the file is meant for a real deployment.
-_NO_CONFIGURATION = ("--config-env", "laptop")
+NO_CONFIGURATION = ("--config-env", "laptop")
 
 
 def deploy(
@@ -62,16 +62,12 @@ def deploy(
         "MailsPerSecond": "1000",
     }
     overrides = laptop | dict(parameters or {})
-    given = [f"ParameterKey={key},ParameterValue={_quoted(value)}" for key, value in overrides.items()]
+    given = overriding(overrides)
     folder = state_dir / "sam" / stack_name
     step = progress or _silent
     with _one_at_a_time(state_dir):
         with step("Building the packages (sam build)"):
-            _sam(
-                ["build", *_NO_CONFIGURATION, "--template-file", str(template), "--build-dir", str(folder / "build"),
-                 "--parameter-overrides", *given],
-                template.parent, environment, state_dir / "sam-build.log", BuildFailed,
-            )  # fmt: skip
+            _build(template, folder / "build", given, environment, state_dir / "sam-build.log")
         with step("Deploying the stack (sam deploy)"):
             client("s3", access).create_bucket(
                 Bucket=ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": environment["AWS_REGION"]}
@@ -79,13 +75,43 @@ def deploy(
             upload_layers_once(access, folder)
             _sam(
                 ["deploy", "--template-file", str(folder / "build" / "template.yaml"), "--stack-name", stack_name,
-                 *_NO_CONFIGURATION, "--s3-bucket", ARTIFACTS, "--region", environment["AWS_REGION"],
+                 *NO_CONFIGURATION, "--s3-bucket", ARTIFACTS, "--region", environment["AWS_REGION"],
                  "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND",
                  "--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar",
                  "--parameter-overrides", *given],
                 template.parent, environment, state_dir / "sam-deploy.log", DeployFailed,
             )  # fmt: skip
     return outputs(access, stack_name)
+
+
+def build(
+    access: Access,
+    folder: Path,
+    template: Path = ROOT / "template.yaml",
+    state_dir: Path = STATE_DIR,
+) -> None:
+    """Build a template for Lambda's own image, of this machine's architecture, and deploy nothing.
+
+    Args:
+        access: the emulator's.
+        folder: what is built; its `template.yaml` is the root.
+        template: the root template.
+        state_dir: where packages and logs are.
+
+    Raises:
+        BuildFailed: with the last lines of what sam said.
+    """
+    # On a Mac the emulator's functions have a Mac's packages; in a container they have Linux's.
+    environment = {**sam_environment(access, state_dir)}
+    environment.pop("TIFFIN_PLATFORM", None)
+    given = overriding({"Runtime": runtime(), "Architecture": architecture()})
+    with _one_at_a_time(state_dir):
+        _build(template, folder, given, environment, state_dir / "sam-build.log")
+
+
+def overriding(parameters: Mapping[str, str]) -> list[str]:
+    """Template parameters as sam takes them after `--parameter-overrides`."""
+    return [f"ParameterKey={key},ParameterValue={_quoted(value)}" for key, value in parameters.items()]
 
 
 def outputs(access: Access, stack_name: str) -> dict[str, str]:
@@ -144,6 +170,14 @@ def _quoted(value: str) -> str:
     """A parameter's value as sam takes it with spaces and quotes in it."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
+
+
+def _build(template: Path, folder: Path, given: list[str], environment: Mapping[str, str], log: Path) -> None:
+    _sam(
+        ["build", *NO_CONFIGURATION, "--template-file", str(template), "--build-dir", str(folder),
+         "--parameter-overrides", *given],
+        template.parent, environment, log, BuildFailed,
+    )  # fmt: skip
 
 
 def _sam(

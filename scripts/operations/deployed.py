@@ -70,15 +70,25 @@ class Deployed:
         Raises:
             ClientError, BotoCoreError: AWS does not know the stack, or not the caller.
         """
-        known = self.client("lambda")
         only = f"{service}/" if service else ""
-        found = {}
-        for resource in self.resources():
-            if resource.kind == "AWS::Lambda::Function" and resource.path.startswith(only):
-                configuration = known.get_function_configuration(FunctionName=resource.name)
-                variables = configuration.get("Environment", {}).get("Variables", {})
-                found[resource.path.removeprefix(only)] = dict(variables)
-        return found
+        return {
+            path.removeprefix(only): dict(configuration.get("Environment", {}).get("Variables", {}))
+            for path, configuration in self.functions().items()
+            if path.startswith(only)
+        }
+
+    def functions(self) -> dict[str, dict[str, Any]]:
+        """The configuration of every function (Lambda API reference, `GetFunctionConfiguration`), by its path.
+
+        Raises:
+            ClientError, BotoCoreError: AWS does not know the stack, or not the caller.
+        """
+        known = self.client("lambda")
+        return {
+            resource.path: known.get_function_configuration(FunctionName=resource.name)
+            for resource in self.resources()
+            if resource.kind == "AWS::Lambda::Function"
+        }
 
     def _resources(self, stack: str, path: str) -> Iterator[Resource]:
         pages = self.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
