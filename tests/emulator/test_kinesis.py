@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from laptop.emulator.gaps import stream_failures
 from worlds.emulator import World, allow_events, unique
 from worlds.polling import eventually
 
@@ -174,6 +175,30 @@ class TestFunction:
         )
 
         assert world.next_message(reading.told) == [0, 1, 2, 3]
+
+
+class TestPlace:
+    """Where a mapping goes on reading, whatever numbers the records have."""
+
+    @staticmethod
+    def shard(*numbers: str) -> list[dict[str, Any]]:
+        return [{"SequenceNumber": number} for number in numbers]
+
+    @pytest.mark.parametrize(
+        ("numbers", "since", "left"),
+        [
+            ("123", "", ["1", "2", "3"]),
+            ("123", "2", ["3"]),
+            ("123", "3", []),
+            # Two at once: the one that was numbered first was put in last.
+            ("132", "3", ["2"]),
+            # The record has expired.
+            ("56", "4", ["5", "6"]),
+        ],
+    )
+    def test_every_record_behind_the_last_one_is_read(self, numbers: str, since: str, left: list[str]) -> None:
+        found = stream_failures._behind(self.shard(*numbers), since)
+        assert [record["SequenceNumber"] for record in found] == left
 
 
 class TestTarget:

@@ -202,12 +202,23 @@ def _stream_shards(mapping: dict[str, Any], source: Any) -> Iterator[_Shard]:
 
 def _reader(mapping: dict[str, Any], shard_id: str, shard: Any) -> Callable[[Any, int], list[tuple[_Record, Any]]]:
     def read(since: str, most: int) -> list[tuple[_Record, Any]]:
-        if not shard["records"] or shard["records"][-1]["SequenceNumber"] <= since:
-            return []
-        records = [record for record in shard["records"] if record["SequenceNumber"] > since][:most]
+        records = _behind(shard["records"], since)[:most]
         return [(_handed_over(mapping, shard_id, record), record["SequenceNumber"]) for record in records]
 
     return read
+
+
+def _behind(records: list[dict[str, Any]], since: str) -> list[dict[str, Any]]:
+    """What lies behind a record.
+
+    By its place, and not by its number: MiniStack draws a number first and then puts the record in, so that of two at
+    once the later number may lie before the earlier one.
+    """
+    for index in range(len(records), 0, -1):
+        if records[index - 1]["SequenceNumber"] == since:
+            return records[index:]
+    # At the beginning, or it has expired meanwhile.
+    return list(records)
 
 
 def _mover(positions: dict[str, str], shard_id: str) -> Callable[[Any], None]:

@@ -6,10 +6,14 @@ A path that leads to no text is a failed invocation here; AWS does not say what 
 """
 
 import json
+import threading
 from typing import Any
 
 from ministack.core.arn import ArnParseError, parse_arn
 from ministack.services import eventbridge, kinesis
+
+# A sequence number is drawn before the record is put in: numbers of two at once would lie in the other order.
+_one_at_a_time = threading.Lock()
 
 
 def fill() -> None:
@@ -31,7 +35,9 @@ def fill() -> None:
 
 def _put(target: dict[str, Any], event: dict[str, Any], rule: dict[str, Any]) -> None:
     key = _found(event, (target.get("KinesisParameters") or {}).get("PartitionKeyPath") or "$.id")
-    if not isinstance(key, str) or not kinesis.put_record_internal(target["Arn"], key, json.dumps(event).encode()):
+    with _one_at_a_time:
+        taken = isinstance(key, str) and kinesis.put_record_internal(target["Arn"], key, json.dumps(event).encode())
+    if not taken:
         eventbridge.logger.error("FailedInvocations: rule %s into %s by key %s", rule.get("Name"), target["Arn"], key)
 
 
