@@ -2,11 +2,12 @@
 
 import json
 import textwrap
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from laptop.emulator.gaps import stream_failures
+from laptop.emulator.gaps import stream_failures, stream_targets
 from worlds.emulator import World, allow_events, unique
 from worlds.polling import eventually
 
@@ -199,6 +200,21 @@ class TestPlace:
     def test_every_record_behind_the_last_one_is_read(self, numbers: str, since: str, left: list[str]) -> None:
         found = stream_failures._behind(self.shard(*numbers), since)
         assert [record["SequenceNumber"] for record in found] == left
+
+
+class TestExpiry:
+    """What a stream keeps, while others put into it."""
+
+    def test_old_records_go_and_what_comes_in_meanwhile_stays(self) -> None:
+        now = time.time()
+        records = [{"ApproximateArrivalTimestamp": now - hours * 3600} for hours in (30, 25, 23, 0)]
+        stream = {"RetentionPeriodHours": 24, "shards": {"shard": {"records": records}}}
+
+        stream_targets._expire(stream)
+        records.append({"ApproximateArrivalTimestamp": now})  # by whoever got the list before
+
+        kept = stream["shards"]["shard"]["records"]  # type: ignore[index]
+        assert [round((now - record["ApproximateArrivalTimestamp"]) / 3600) for record in kept] == [23, 0, 0]
 
 
 class TestTarget:
