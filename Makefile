@@ -61,7 +61,7 @@ trace: $(VENV)/ready ## where an order is, and why: make trace ORDER=ord_... [HT
 	@$(BIN)/python scripts/trace.py --order "$(or $(ORDER),$(error say which order: make trace ORDER=ord_...))" \
 	  $(if $(HTML),--html "$(HTML)")
 
-sam-local: $(VENV)/ready ## the functions in Docker, on what `make up` started: FUNCTION=Orders/ApiFunction SAMPLE=accept, API=Orders, DEBUG=5890
+sam-local: $(VENV)/ready ## functions and APIs in Docker, on the running `make up`: FUNCTION=Orders/ApiFunction, API=Orders, DEBUG=5890
 	@$(BIN)/python scripts/sam_local.py $(if $(FUNCTION),--function $(FUNCTION)) $(if $(SAMPLE),--sample $(SAMPLE)) \
 	  $(if $(API),--api $(API)) $(if $(PORT),--port $(PORT)) $(if $(DEBUG),--debug $(DEBUG))
 
@@ -72,7 +72,7 @@ reread: $(VENV)/ready ## the kitchens' stream again, from a moment: SINCE=...; R
 	@$(BIN)/python scripts/reread.py --since "$(or $(SINCE),$(error say from when: make reread SINCE=2026-01-31T12:00))" \
 	  $(if $(REBUILD),--rebuild)
 
-test: $(VENV)/ready $(REFERENCE) ## all tests: those that need no emulator side by side, then those that share one, then in Docker
+test: $(VENV)/ready $(REFERENCE) ## all tests: without an emulator, side by side; those that share one; those in Docker, if there is one
 	$(BIN)/pytest $(ABREAST) tests/unit tests/contract
 	$(BIN)/pytest tests/emulator tests/browser tests/workflow tests/e2e
 	$(BIN)/pytest -rs tests/sam_local

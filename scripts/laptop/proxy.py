@@ -16,9 +16,11 @@ from .environment import loopback
 from .pace import patience
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-# They speak of one connection, and there are two (RFC 9110, section 7.6.1). The length is told anew.
+# They speak of one connection, and there are two (RFC 9110, section 7.6.1). The length is told anew, and
+# whoever expects to be told to go on has been told.
 _OF_A_CONNECTION = frozenset(
-    {"connection", "keep-alive", "proxy-connection", "proxy-authorization", "transfer-encoding", "content-length", "te"}
+    {"connection", "keep-alive", "proxy-connection", "proxy-authorization", "te", "transfer-encoding", "content-length"}
+    | {"expect"}
 )
 
 

@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 import docker
@@ -212,8 +213,9 @@ class Containers:
             proxy, url = self._way()
             self._proxy = undo.enter_context(proxy)
             undo.callback(self._sweep, f"{_WAY[0]}={url}")
+            # What is left of a run is a build and a log: no credentials.
+            self._secrets = Path(undo.enter_context(TemporaryDirectory(prefix="environments-", dir=self._folder)))
             self._write_environments(url)
-            undo.callback(self._forget)
             self._environment = sam_environment(self._stack.access, self._state_dir)
             self._environment |= {name: os.environ[name] for name in _ENGINE if name in os.environ}
             declared = declare(self._folder / "build", pace.measure())
@@ -322,31 +324,22 @@ class Containers:
         return proxy, f"http://{address}:{proxy.port}"
 
     def _write_environments(self, proxy: str) -> None:
-        deployed = Deployed(self._stack.client, self._stack.outputs)
-        known = deployed.functions()
+        """Files for `--env-vars`: of all functions by their paths, and of each application's by their names in it."""
+        known = Deployed(self._stack.client, self._stack.outputs).functions()
         self.unmounted = sorted(path for path, its in known.items() if its.get("FileSystemConfigs"))
         self.functions = sorted(set(known) - set(self.unmounted))
         way = {"AWS_ENDPOINT_URL": self._stack.endpoint, "http_proxy": proxy, "no_proxy": ""}
-        found = {
-            path: {**configuration["Environment"]["Variables"], **session(self._stack, configuration["Role"]), **way}
-            for path, configuration in known.items()
-        }
-        for application in {path.rpartition("/")[0] for path in found}:
-            own = {
-                path.removeprefix(f"{application}/"): its
-                for path, its in found.items()
-                if path.startswith(f"{application}/")
-            }
-            private.file(self._environments(application)).write_text(json.dumps(own))
-        private.file(self._environments(None)).write_text(json.dumps(found))
+        files: dict[str | None, dict[str, dict[str, str]]] = {None: {}}
+        for path, configuration in known.items():
+            own = configuration.get("Environment", {}).get("Variables", {})
+            application, _, name = path.rpartition("/")
+            files[None][path] = {**own, **session(self._stack, configuration["Role"]), **way}
+            files.setdefault(application, {})[name] = files[None][path]
+        for application_or_all, environments in files.items():
+            self._environments(application_or_all).write_text(json.dumps(environments))
 
     def _environments(self, application: str | None) -> Path:
-        return self._folder / "environments" / f"{application or 'all'}.json"
-
-    def _forget(self) -> None:
-        """What is left of a run is a build and a log: no credentials."""
-        for path in (self._folder / "environments").glob("*.json"):
-            path.unlink()
+        return private.file(self._secrets / f"{application or 'all'}.json")
 
     def _sam(self, arguments: Sequence[str]) -> list[str]:
         return [sys.executable, "-m", "samcli", "local", *arguments]

@@ -15,9 +15,9 @@ from worlds.containers import Been, lambdas
 _shown = pytest.StashKey[str]()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def docker() -> Iterator[Any]:
-    """A client of the engine, with Lambda's base image at hand."""
+    """A client of the engine, with Lambda's base image at hand. Without them no test of this folder starts a stack."""
     try:
         client = engine()
     except NoEngine as missing:
