@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from botocore.exceptions import BotoCoreError, ClientError
 from laptop import EmulatorError, Stack
 from operations import container_tour, deployed
-from operations.containers import Containers, NoSample, samples
+from operations.containers import Containers, NoFunction, NoSample, samples
 from rich.console import Console
 from rich.markup import escape
 
@@ -54,6 +54,8 @@ def tour(containers: Containers, console: Console) -> int:
 
 def one(containers: Containers, function: str, wanted: str | None, port: int | None) -> int:
     """One function with one sample; the exit status."""
+    if function not in containers.functions:
+        raise NoFunction(function, containers.functions)
     known = samples(function)
     name = wanted or next(iter(known), "")
     if name not in known:
@@ -75,8 +77,10 @@ def main(arguments: list[str] | None = None) -> int:
     deployed.add_options(parser)
     options = parser.parse_args(arguments)
     console = Console(width=None if sys.stdout.isatty() else 120)
-    # Like an interrupt: what was started so far ends in an orderly way.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Like an interrupt: what was started so far ends in an orderly way. A shell's background jobs ignore interrupts,
+    # and so does what they start: `sam` would not end when asked.
+    for asked in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(asked, signal.default_int_handler)
     try:
         if options.environment:
             print(json.dumps(deployed.reach(options).environments(options.service), indent=2, sort_keys=True))
