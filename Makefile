@@ -10,6 +10,8 @@ ASYNCAPI := scripts/asyncapi/node_modules
 JSONATA := scripts/jsonata-js/node_modules
 # The reference implementation of JSONata is asked where there is Node; without Node its tests say that they are skipped.
 REFERENCE := $(if $(shell command -v npm),$(JSONATA)/.package-lock.json)
+# $(call on,NAME): whether a switch is on, for whoever types SEND=0 and means no.
+on = $(filter-out 0 no off false,$($(1)))
 # A process for each core; each takes half a gigabyte.
 ABREAST := -n auto --maxprocesses 4
 # What the tools that read the code need to find in it.
@@ -51,7 +53,7 @@ fuzz: $(VENV)/ready ## ask the APIs what their documents allow, and what not, an
 
 redrive: $(VENV)/ready ## dead letters with their reasons: QUEUE=promotions; SEND=1 sends them back
 	@$(BIN)/python scripts/redrive.py $(if $(QUEUE),--queue $(QUEUE)) $(if $(MESSAGE),--message $(MESSAGE)) \
-	  $(if $(BODY),--body $(BODY)) $(if $(SEND),--send)
+	  $(if $(BODY),--body $(BODY)) $(if $(call on,SEND),--send)
 
 replay: $(VENV)/ready ## past events again, to one consumer: CONSUMER=promotions and ORDER=ord_... or SINCE=... UNTIL=...
 	@$(BIN)/python scripts/replay.py --consumer $(or $(CONSUMER),promotions) $(if $(ORDER),--order $(ORDER)) \
@@ -66,11 +68,11 @@ sam-local: $(VENV)/ready ## functions and APIs in Docker, on the running `make u
 	  $(if $(API),--api $(API)) $(if $(PORT),--port $(PORT)) $(if $(DEBUG),--debug $(DEBUG))
 
 stats: $(VENV)/ready ## how long orders take to each status, and events to each consumer; KITCHENS=1: what kitchens did
-	@$(BIN)/python scripts/stats.py $(if $(KITCHENS),--kitchens)
+	@$(BIN)/python scripts/stats.py $(if $(call on,KITCHENS),--kitchens)
 
 reread: $(VENV)/ready ## the kitchens' stream again, from a moment: SINCE=...; REBUILD=1 counts that time anew
 	@$(BIN)/python scripts/reread.py --since "$(or $(SINCE),$(error say from when: make reread SINCE=2026-01-31T12:00))" \
-	  $(if $(REBUILD),--rebuild)
+	  $(if $(call on,REBUILD),--rebuild)
 
 test: $(VENV)/ready $(REFERENCE) ## all tests: without an emulator, side by side; those that share one; those in Docker, if there is one
 	$(BIN)/pytest $(ABREAST) tests/unit tests/contract

@@ -9,6 +9,7 @@ Only the kitchens' function hears it again; the stream gives what it holds to wh
 
 import argparse
 import sys
+from datetime import UTC
 
 from botocore.exceptions import BotoCoreError, ClientError
 from laptop import EmulatorError
@@ -30,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console(soft_wrap=True, highlight=False)
     try:
         rereader = Rereader(deployed.reach(options))
+        begin = max(options.since, rereader.reaches_back_to())
         if options.rebuild:
             forgotten, records = rereader.rebuild(options.since)
             console.print(f"{forgotten} figures were forgotten, each a kitchen's minute.")
@@ -38,7 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
     except (CannotReread, EmulatorError, ClientError, BotoCoreError) as error:
         console.print(f"[red]✗[/red] {escape(str(error))}")
         return 1
-    console.print(f"{records} events were read again, from {options.since} on. Each counts once.")
+    since = f"{begin.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    console.print(f"{records} events were read again, from {since} on. Each counts once.")
     return 0
 
 

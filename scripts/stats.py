@@ -114,6 +114,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(json.dumps(told, indent=2))
         return 0
     console.print(f"{len(timelines)} orders in the last {options.hours:g} hours.\n", highlight=False)
+    if not timelines:
+        return 0
     console.print(table("From placed to each status", statuses))
     console.print()
     console.print(table("From each event to its consumer", delays))

@@ -18,8 +18,8 @@ from laptop.stack import AWS_ENV
 from rich.console import Console
 from rich.markup import escape
 
-OPTIONAL = {"kitchens": "Kitchens", "estimates": "Estimates"}
-"""Services that are there if asked for, by what a person types: the root template's parameters."""
+OPTIONAL = {"kitchens": ("Kitchens", "KitchensStreamName"), "estimates": ("Estimates", "EstimatesApiUrl")}
+"""Services that are there if asked for, by what a person types: parameter and an output of the root template."""
 
 
 def requests_to_try(stack: Stack) -> str:
@@ -52,7 +52,20 @@ curl -s -X POST $API/orders/$ORDER/deliver
 
 # a customer's promo codes
 curl -s "$PROMOTIONS/promo-codes?customer_id=c-ada"
+{_optional_requests(stack)}"""
+
+
+def _optional_requests(stack: Stack) -> str:
+    text = ""
+    if "KitchensStreamName" in stack.outputs:
+        text += "\n# what each kitchen did\nmake stats KITCHENS=1\n"
+    if "EstimatesApiUrl" in stack.outputs:
+        text += f"""
+# a model, and its way into force, with AWS's CLI; who is accepted from then on gets an estimate
+make model && aws s3 cp build/estimates.safetensors s3://{stack.outputs["ModelsBucketName"]}/estimates.safetensors
+curl -s {stack.outputs["EstimatesApiUrl"]}/orders/$ORDER/estimate
 """
+    return text
 
 
 def _something_to_eat(stack: Stack) -> tuple[str, str]:
@@ -100,11 +113,19 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         stack = Stack.up(
-            console, options.clock, parameters={OPTIONAL[name]: "true" for name in options.services}, stays=True
+            console, options.clock, parameters={OPTIONAL[name][0]: "true" for name in options.services}, stays=True
         )
     except AlreadyRunning:
         stack = Stack.attach()
         console.print("It is running already, as it was started.")
+        if missing := [name for name in options.services if OPTIONAL[name][1] not in stack.outputs]:
+            wanted = " ".join(options.services)
+            console.print(
+                f'[red]✗[/red] It has no {" and no ".join(missing)}: make down, then make up WITH="{wanted}"',
+                highlight=False,
+                soft_wrap=True,
+            )
+            return 1
     except EmulatorError as error:
         console.print(f"[red]✗[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
         return 1

@@ -66,11 +66,22 @@ def write(path: Path, arrays: Arrays, size: int | None = None, seed: int = 1) ->
     Raises:
         TooSmall: the model is larger than that.
     """
+    # Beside the file, and put in its place once it is whole: a size that is refused leaves the former model as it was.
+    draft = path.with_name(f".{path.name}.draft")
+    try:
+        _write(draft, arrays, size, seed)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _write(path: Path, arrays: Arrays, size: int | None, seed: int) -> None:
     tensors: dict[str, NDArray[np.generic]] = dict(arrays)
     # A header's numbers get longer with what they count: the second time it is exact, or a few octets more.
-    spare = 0 if size is None else size - _written(path, tensors, "bare")
+    bare = _written(path, tensors, _NOT_YET)
+    spare = 0 if size is None else size - bare
     if spare < 0:
-        raise TooSmall(f"the model itself has {-spare} octets more")
+        raise TooSmall(f"at least {bare:,} octets: so many has the model itself")
     if spare:
         tensors[PADDING] = np.random.default_rng(seed).integers(0, 256, spare, dtype=np.uint8)
     _written(path, tensors, _NOT_YET)

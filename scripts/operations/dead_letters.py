@@ -162,7 +162,7 @@ def redrive(
     """
     source, target = QUEUES[queue]
     if source not in stack.outputs:
-        raise CannotRedrive(f"This stack has no {source}.")
+        raise CannotRedrive(f"This stack has no {source}: its service is not deployed, or not asked for.")
     if send and target is None:
         raise CannotRedrive(f"What {queue} holds are no events: see {RUNBOOKS[queue]}.")
     if body is not None:

@@ -111,9 +111,12 @@ def moment(text: str) -> datetime:
     """A moment as an option of a command gives it: in UTC, unless it says otherwise.
 
     Raises:
-        ValueError: it is none.
+        ArgumentTypeError: it is none.
     """
-    read = datetime.fromisoformat(text)
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no moment: write 2026-01-31T12:00, or with +01:00") from None
     return read if read.tzinfo else read.replace(tzinfo=UTC)
 
 

@@ -59,7 +59,9 @@ class Rereader:
 
     def __init__(self, stack: Deployed) -> None:
         if "KitchensStreamName" not in stack.outputs:
-            raise CannotReread("This stack has no stream: deploy it with Kitchens=true (make up WITH=kitchens).")
+            raise CannotReread(
+                "This stack has no stream: deploy it with Kitchens=true (make down, make up WITH=kitchens)."
+            )
         self._stack, self._stream = stack, stack.outputs["KitchensStreamName"]
         self._function = stack.outputs["KitchensFunctionName"]
         self._kinesis, self._lambda = stack.client("kinesis"), stack.client("lambda")
@@ -72,11 +74,17 @@ class Rereader:
             How many records.
 
         Raises:
-            CannotReread: the function fails.
+            CannotReread: that moment is yet to come, or the function fails.
         """
+        if moment > datetime.now(UTC):
+            raise CannotReread(f"{moment:%Y-%m-%d %H:%M} UTC is yet to come.")
         return sum(
             self._give(shard, batch) for shard in self._shards() for batch in _batches(self._read(shard, moment))
         )
+
+    def reaches_back_to(self) -> datetime:
+        """From when on the stream still has what came in."""
+        return datetime.now(UTC) - timedelta(hours=self._summary()["RetentionPeriodHours"])
 
     def rebuild(self, moment: datetime) -> tuple[int, int]:
         """Forget what was counted since a minute, and count it anew. Meanwhile the stream waits.
@@ -89,9 +97,8 @@ class Rereader:
                 fails.
         """
         since = minute(moment)
-        keeps = timedelta(hours=self._summary()["RetentionPeriodHours"])
-        if since - SKEW < datetime.now(UTC) - keeps:
-            raise CannotReread(f"The stream keeps {keeps // timedelta(hours=1)} hours: older figures would be gone.")
+        if since - SKEW < (back := self.reaches_back_to()):
+            raise CannotReread(f"The stream reaches back to {back:%Y-%m-%d %H:%M} UTC: older figures would be gone.")
         mapping = self._mapping()
         self._switch(mapping, on=False)
         # Only if it succeeds: whatever is counted in between would be counted twice, or not at all.

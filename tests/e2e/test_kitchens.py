@@ -250,7 +250,7 @@ def test_a_rebuild_forgets_and_counts_anew_and_the_stream_goes_on(
 
 
 def test_what_the_stream_no_longer_has_is_not_forgotten(deployed: Deployed) -> None:
-    with pytest.raises(CannotReread, match="keeps 24 hours"):
+    with pytest.raises(CannotReread, match="older figures would be gone"):
         Rereader(deployed).rebuild(datetime.now(UTC) - timedelta(hours=24))
 
 

@@ -128,8 +128,13 @@ class TestFile:
         assert len(set(model(1_000_000)[-1000:])) > 200
 
     def test_it_cannot_be_smaller_than_it_is(self, tmp_path: Path) -> None:
-        with pytest.raises(TooSmall):
-            write(tmp_path / "m", weights(), 1000)
+        path = tmp_path / "m"
+        write(path, weights())
+        before = path.read_bytes()
+        with pytest.raises(TooSmall, match=f"at least {len(before):,} octets"):
+            write(path, weights(), 1000)
+        assert path.read_bytes() == before
+        assert list(tmp_path.iterdir()) == [path]
 
     def test_a_file_that_somebody_else_wrote_is_read_too(self, opened: Callable[[bytes], ModelFile]) -> None:
         assert minutes(opened(hand_made()), order()) == SHORTEST

@@ -10,6 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
+import reread
 import stats
 from kitchens.model import Figures
 from kitchens.store import KitchenFigures
@@ -96,8 +97,32 @@ def test_a_function_that_fails_each_time_is_told_with_the_position(stack: Deploy
 
 def test_a_moment_of_now_finds_an_empty_stretch(stack: Deployed, function: Function) -> None:
     fill(stack, 3)
-    assert Rereader(stack).since(datetime.now(UTC) + timedelta(minutes=1)) == 0
+    assert Rereader(stack).since(datetime.now(UTC)) == 0
     assert function.batches == []
+
+
+def test_a_moment_that_is_yet_to_come_is_refused(stack: Deployed, function: Function) -> None:
+    fill(stack, 3)
+    with pytest.raises(CannotReread, match="is yet to come"):
+        Rereader(stack).since(datetime.now(UTC) + timedelta(minutes=1))
+    assert function.batches == []
+
+
+def test_a_moment_before_the_stream_began_is_told_as_what_the_stream_still_has(
+    stack: Deployed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(deployed, "reach", lambda _: stack)
+    fill(stack, 3)
+    assert reread.main(["--since", "2026-01-31T12:00"]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("3 events were read again, from ")
+    assert "2026-01-31" not in told
+
+
+def test_what_is_no_moment_is_refused_with_the_form(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        reread.main(["--since", "yesterday"])
+    assert "'yesterday' is no moment: write 2026-01-31T12:00" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -122,7 +147,7 @@ def test_the_past_that_the_stream_has_lost_is_not_forgotten(stack: Deployed, mon
         raise AssertionError
 
     monkeypatch.setattr(KitchenFigures, "forget", forget)
-    with pytest.raises(CannotReread, match="keeps 24 hours"):
+    with pytest.raises(CannotReread, match="older figures would be gone"):
         Rereader(stack).rebuild(datetime.now(UTC) - timedelta(hours=24))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import up
 from cfnlint.decode.cfn_yaml import load
+from laptop import AlreadyRunning
 from orders.commands import PlaceOrder
 from worlds import ROOT
 
@@ -37,8 +38,25 @@ def test_the_order_to_try_is_a_valid_one_from_the_menu() -> None:
     assert outputs["ApiUrl"] in text
 
 
-@pytest.mark.parametrize(("typed", "parameter"), up.OPTIONAL.items())
-def test_what_is_off_by_default_can_be_switched_on(typed: str, parameter: str) -> None:
-    declared = load(str(ROOT / "template.yaml"))["Parameters"][parameter]
+def test_a_stack_that_runs_without_what_is_asked_for_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def running(*_: Any, **__: Any) -> None:
+        raise AlreadyRunning("http://127.0.0.1:1")
+
+    stack: Any = SimpleNamespace(up=running, attach=lambda: SimpleNamespace(outputs={"EstimatesApiUrl": "http://e"}))
+    monkeypatch.setattr(up, "Stack", stack)
+
+    assert up.main(["--with", "estimates", "kitchens"]) == 1
+
+    assert 'It has no kitchens: make down, then make up WITH="estimates kitchens"' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("typed", "known"), up.OPTIONAL.items())
+def test_what_is_off_by_default_can_be_switched_on(typed: str, known: tuple[str, str]) -> None:
+    parameter, output = known
+    template = load(str(ROOT / "template.yaml"))
+    declared = template["Parameters"][parameter]
+    assert template["Outputs"][output]["Condition"] == f"Has{parameter}"
     assert (declared["Default"], declared["AllowedValues"]) == ("false", ["true", "false"])
     assert (ROOT / "services" / typed / "template.yaml").is_file()

@@ -64,7 +64,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
             metrics.add_metric("ModelsTakenOver", MetricUnit.Count, 1)
         else:
             came_to("model-known")
-            logger.info("This model is in force already, or a later one is there")
+            logger.info("Nothing to do: this model is in force, or there is a later upload")
 
 
 def _upload(event: dict[str, Any]) -> Upload:

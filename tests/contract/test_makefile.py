@@ -1,0 +1,29 @@
+"""What a person types at make means what it says."""
+
+import subprocess
+
+import pytest
+from worlds import ROOT
+
+SWITCHES = [
+    ("redrive QUEUE=promotions", "SEND", "--send"),
+    ("stats", "KITCHENS", "--kitchens"),
+    ("reread SINCE=2026-01-31T12:00", "REBUILD", "--rebuild"),
+]
+
+
+def would_run(*arguments: str) -> str:
+    asked = ["make", "--dry-run", "--always-make", *arguments]
+    return subprocess.run(asked, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.mark.parametrize(("target", "switch", "option"), SWITCHES)
+@pytest.mark.parametrize("value", ["1", "yes", "true"])
+def test_a_switch_that_is_on_is_passed_on(target: str, switch: str, option: str, value: str) -> None:
+    assert option in would_run(*target.split(), f"{switch}={value}")
+
+
+@pytest.mark.parametrize(("target", "switch", "option"), SWITCHES)
+@pytest.mark.parametrize("value", ["", "0", "no", "off", "false"])
+def test_a_switch_that_is_off_stays_off(target: str, switch: str, option: str, value: str) -> None:
+    assert option not in would_run(*target.split(), f"{switch}={value}")
