@@ -47,8 +47,8 @@ _MOUNTED = "/tmp/lambci_debug_files"  # noqa: S108
 _DECLARED = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", *_WAY)
 _SESSION_SECONDS = 12 * 3600
 _REPORT = re.compile(r"REPORT RequestId: [^\n]*?(?:Init Duration: ([\d.]+) ms\s+)?Duration: ([\d.]+) ms\s+Billed")
-# The first by name needs what is not there yet, an order or an estimate; these need nothing.
-_FIRST = {"OrdersApiFunction": "place-order", "EstimatesApiFunction": "openapi"}
+# The first by name needs what is not there yet, an order or an estimate, or leaves a dead letter; these do neither.
+_FIRST = {"OrdersApiFunction": "place-order", "EstimatesApiFunction": "openapi", "KitchensConsumerFunction": "prepared"}
 
 
 class NoEngine(EmulatorError):

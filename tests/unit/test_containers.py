@@ -22,12 +22,25 @@ def test_every_function_has_a_sample_to_begin_with(function: str) -> None:
     assert containers.samples(function)
 
 
-def test_a_sample_that_needs_no_earlier_one_comes_first() -> None:
-    first = {
-        function: next(iter(containers.samples(function)))
-        for function in ("Orders/ApiFunction", "Payments/PaymentsFunction")
+def test_a_sample_comes_first_that_needs_no_earlier_one_and_leaves_no_dead_letter() -> None:
+    first = {function: next(iter(containers.samples(function))) for function in map("/".join, functions())}
+    assert first == {
+        "Orders/ApiFunction": "place-order",
+        "Orders/ConsumerFunction": "issued",
+        "Orders/MenusFunction": "refused",
+        "Orders/ReconcilerFunction": "each-minute",
+        "Payments/PaymentsFunction": "authorize",
+        "Payments/OutboxRelayFunction": "authorized",
+        "Promotions/ApiFunction": "list",
+        "Promotions/ConsumerFunction": "delivered",
+        "Promotions/OutboxRelayFunction": "issued",
+        "Notifications/ConsumerFunction": "cancelled",
+        "Observability/ConsumerFunction": "delivered",
+        "KitchensService/ConsumerFunction": "prepared",
+        "EstimatesService/ApiFunction": "openapi",
+        "EstimatesService/ConsumerFunction": "accepted",
+        "EstimatesService/CopyFunction": "uploaded",
     }
-    assert first == {"Orders/ApiFunction": "place-order", "Payments/PaymentsFunction": "authorize"}
 
 
 @pytest.mark.parametrize(
