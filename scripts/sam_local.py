@@ -17,11 +17,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 from laptop import EmulatorError, Stack
 from operations import container_tour, deployed
-from operations.containers import Containers, NoFunction, NoSample, samples
+from operations.container_names import Names
+from operations.containers import Containers, NoSample, samples
+from operations.deployed import Deployed
 from rich.console import Console
 from rich.markup import escape
 
@@ -52,15 +55,13 @@ def tour(containers: Containers, console: Console) -> int:
     return 0
 
 
-def one(containers: Containers, function: str, wanted: str | None, port: int | None) -> int:
-    """One function with one sample; the exit status."""
-    if function not in containers.functions:
-        raise NoFunction(function, containers.functions)
+def sample(function: str, wanted: str | None) -> Path:
+    """The file of a function's sample: of its first, if none is named."""
     known = samples(function)
     name = wanted or next(iter(known), "")
     if name not in known:
         raise NoSample(function, name, list(known))
-    return containers.by_hand(["invoke", function, "--event", str(known[name]), *containers.debugging(port)])
+    return known[name]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -85,19 +86,23 @@ def main(arguments: list[str] | None = None) -> int:
         if options.environment:
             print(json.dumps(deployed.reach(options).environments(options.service), indent=2, sort_keys=True))
             return 0
-        with Containers(Stack.attach()) as containers:
-            if options.function:
-                return one(containers, options.function, options.sample, options.debug)
-            if options.api:
-                serving = [
-                    "start-api",
-                    "--port",
-                    options.port,
-                    "--warm-containers",
-                    "LAZY",
-                    *containers.debugging(options.debug),
-                ]
-                return containers.by_hand(serving, options.api)
+        stack = Stack.attach()
+        ready = Containers(stack)
+        # What cannot run is refused before it is built.
+        names = Names.of(resource.path for resource in Deployed(stack.client, stack.outputs).resources())
+        if options.function:
+            function = names.function(options.function)
+            event = sample(function, options.sample)
+            with ready as containers:
+                return containers.by_hand(
+                    ["invoke", function, "--event", str(event), *containers.debugging(options.debug)]
+                )
+        if options.api:
+            api = names.api(options.api)
+            serving = ["start-api", "--port", options.port, "--warm-containers", "LAZY"]
+            with ready as containers:
+                return containers.by_hand([*serving, *containers.debugging(options.debug)], api)
+        with ready as containers:
             return tour(containers, console)
     except (EmulatorError, ClientError, BotoCoreError) as error:
         console.print(f"[red]✗[/red] {escape(str(error))}", highlight=False, soft_wrap=True)

@@ -76,13 +76,6 @@ class DidNotStart(EmulatorError):
         super().__init__("\n".join([f"`sam local {command}` did not start.", *said, f"All of it: {log}"]))
 
 
-class NoFunction(EmulatorError):
-    """No function of the running stack has this path."""
-
-    def __init__(self, wanted: str, known: Sequence[str]) -> None:
-        super().__init__(f"There is no function {wanted} here. There are {', '.join(known)}.")
-
-
 class NoSample(EmulatorError):
     """No sample invocation has this name."""
 
