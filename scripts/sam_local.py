@@ -64,6 +64,17 @@ def sample(function: str, wanted: str | None) -> Path:
     return known[name]
 
 
+def port(text: str) -> int:
+    """A port as an option gives it.
+
+    Raises:
+        ArgumentTypeError: it is none.
+    """
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= 65535:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"a port is a number from 1 to 65535, not {text!r}")
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description="Run the functions in Lambda's containers, on the running laptop.")
@@ -72,8 +83,10 @@ def main(arguments: list[str] | None = None) -> int:
     what.add_argument("--api", help="serve the API of this service, such as Orders, until Ctrl-C")
     what.add_argument("--environment", action="store_true", help="print what functions find in their environment")
     parser.add_argument("--sample", help="with --function: which sample of events/invocations, such as place-order")
-    parser.add_argument("--port", default="3000", help="with --api: where it listens, on 127.0.0.1")
-    parser.add_argument("--debug", type=int, metavar="PORT", help="wait there for a debugger, with --function or --api")
+    parser.add_argument("--port", type=port, default=3000, help="with --api: where it listens, on 127.0.0.1")
+    parser.add_argument(
+        "--debug", type=port, metavar="PORT", help="wait there for a debugger, with --function or --api"
+    )
     parser.add_argument("--service", help="with --environment: this nested application alone")
     deployed.add_options(parser)
     options = parser.parse_args(arguments)
@@ -99,7 +112,7 @@ def main(arguments: list[str] | None = None) -> int:
                 )
         if options.api:
             api = names.api(options.api)
-            serving = ["start-api", "--port", options.port, "--warm-containers", "LAZY"]
+            serving = ["start-api", "--port", str(options.port), "--warm-containers", "LAZY"]
             with ready as containers:
                 return containers.by_hand([*serving, *containers.debugging(options.debug)], api)
         with ready as containers:

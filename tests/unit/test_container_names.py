@@ -74,3 +74,16 @@ def test_what_cannot_run_is_refused_before_anything_is_built(
     monkeypatch.setattr(Containers, "__enter__", build)
     assert sam_local.main(arguments) == 1
     assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("option", ["--port", "--debug"])
+@pytest.mark.parametrize("port", ["0", "70000", "-1", "http"])
+def test_a_port_that_cannot_be_is_refused(capsys: pytest.CaptureFixture[str], option: str, port: str) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        sam_local.main(["--api", "Orders", f"{option}={port}"])
+    assert f"a port is a number from 1 to 65535, not {port!r}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["1", "3000", "65535"])
+def test_a_port_is_a_number(text: str) -> None:
+    assert sam_local.port(text) == int(text)
