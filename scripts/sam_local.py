@@ -107,9 +107,7 @@ def main(arguments: list[str] | None = None) -> int:
             function = names.function(options.function)
             event = sample(function, options.sample)
             with ready as containers:
-                return containers.by_hand(
-                    ["invoke", function, "--event", str(event), *containers.debugging(options.debug)]
-                )
+                return containers.call_by_hand(function, event, options.debug)
         if options.api:
             api = names.api(options.api)
             serving = ["start-api", "--port", str(options.port), "--warm-containers", "LAZY"]

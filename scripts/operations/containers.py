@@ -160,6 +160,19 @@ def failure(answer: Any) -> str:
     return ""
 
 
+def broke(text: str) -> bool:
+    """Whether a function failed, rather than refuse what it was given, as it should with a bad request or message.
+
+    Args:
+        text: its answer; empty, if it ended without one.
+    """
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        return True
+    return isinstance(answer, dict) and ("errorType" in answer or answer.get("statusCode", 200) >= 500)
+
+
 def session(stack: Stack, role_arn: str) -> dict[str, str]:
     """Credentials of a function's role, for its containers.
 
@@ -247,7 +260,7 @@ class Containers:
             )  # fmt: skip
             with _ended(process):
                 out, _ = process.communicate()
-        return Call.of((out.decode().strip().splitlines() or [""])[-1], _read(self.log, began))
+        return Call.of(_last_line(out), _read(self.log, began))
 
     @contextmanager
     def warm(self) -> Iterator["Warm"]:
@@ -267,6 +280,23 @@ class Containers:
         arguments = ["--warm-containers", "LAZY", "--no-watch"]
         with self._serving("start-api", [*arguments, *self._arguments(application)]) as url:
             yield url
+
+    def call_by_hand(self, function: str, event: Path, debug: int | None) -> int:
+        """Call a function once, on this terminal: the exit status, by which `sam local invoke` does not tell a failure.
+
+        Args:
+            function: its path.
+            event: a file with what it is called with.
+            debug: the port on which it waits for a debugger, if it shall.
+        """
+        arguments = ["invoke", function, "--event", str(event), *self.debugging(debug), *self._arguments()]
+        process = subprocess.Popen(
+            self._sam(arguments), env=self._environment, cwd=ROOT, start_new_session=True, stdout=subprocess.PIPE
+        )
+        with _ended(process):
+            out, _ = process.communicate()
+        print(out.decode().strip())
+        return process.returncode or int(broke(_last_line(out)))
 
     def by_hand(self, arguments: Sequence[str], application: str | None = None) -> int:
         """Run one `sam local` on this terminal until it ends, or is interrupted; its exit status.
@@ -420,6 +450,11 @@ class Warm:
         """Lambda API reference, `Invoke`."""
         url = f"{self._url}/2015-03-31/functions/{function}/invocations"
         return httpx.post(url, content=event.read_bytes(), timeout=pace.patience(120)).text
+
+
+def _last_line(out: bytes) -> str:
+    """What a function answered: `sam local invoke` prints it last, and all else elsewhere."""
+    return (out.decode().strip().splitlines() or [""])[-1]
 
 
 def _read(log: Path, began: int) -> str:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -132,3 +133,46 @@ def test_whoever_has_no_stack_is_told_how_to_start_one(
     monkeypatch.setattr(Stack, "attach", attach)
     assert sam_local.main([]) == 1
     assert "Start one with: make up" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        ('{"statusCode": 200, "body": "{}"}', 0),
+        ('{"statusCode": 422, "body": "{}"}', 0),
+        ('{"statusCode": 500, "body": "{}"}', 1),
+        ('{"batchItemFailures": [{"itemIdentifier": "m-1"}]}', 0),
+        ('{"errorMessage": "no model", "errorType": "NotTaken", "stackTrace": []}', 1),
+        ("null", 0),
+        ("", 1),
+    ],
+)
+def test_one_call_ends_with_a_status_that_says_whether_the_function_failed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, answer: str, status: int
+) -> None:
+    """To refuse a bad request or a poisonous message is what a function is for, and some samples show just that."""
+
+    class Answering(containers.Containers):
+        def _sam(self, arguments: Sequence[str]) -> list[str]:
+            return [sys.executable, "-c", f"print({answer!r})", *arguments]
+
+        def _arguments(self, application: str | None = None) -> list[str]:
+            return []
+
+    monkeypatch.setattr(containers, "engine", SimpleNamespace)
+    stack: Any = SimpleNamespace()
+    assert Answering(stack, tmp_path).call_by_hand("Orders/ApiFunction", tmp_path / "event.json", None) == status
+    assert answer in capsys.readouterr().out
+
+
+def test_one_call_ends_with_the_status_of_a_sam_that_failed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    class Failing(containers.Containers):
+        def _sam(self, arguments: Sequence[str]) -> list[str]:
+            return [sys.executable, "-c", "raise SystemExit(3)"]
+
+        def _arguments(self, application: str | None = None) -> list[str]:
+            return []
+
+    monkeypatch.setattr(containers, "engine", SimpleNamespace)
+    stack: Any = SimpleNamespace()
+    assert Failing(stack, tmp_path).call_by_hand("Orders/ApiFunction", tmp_path / "event.json", None) == 3
