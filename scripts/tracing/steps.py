@@ -7,7 +7,7 @@ is half a second ahead must not put a request behind what it caused.
 from dataclasses import dataclass
 
 from .facts import LogLine
-from .timeline import Span, Timeline, distance, short
+from .timeline import Span, Timeline, distance, function_path
 from .visits import Visit
 
 # By which state a move is awaited. A cancel is awaited by none: it stops the workflow where that is.
@@ -69,7 +69,7 @@ def _place(request: Span, visits: list[Visit]) -> int:
 
 def _request_of(line: LogLine, requests: list[Span]) -> Span | None:
     """The request that a line was written for: of those of its trace that called its function, the nearest."""
-    function = short(str(line.fields.get("function_name", "")))
+    function = function_path(str(line.fields.get("function_name", "")))
     called = [
         request
         for request in requests

@@ -11,7 +11,14 @@ from tiffin.events import ORDER_ENDS
 from .facts import Execution, Facts, LogLine, seconds
 from .visits import Visit, visits_of
 
-_RESOURCE = re.compile(r".*-([A-Za-z]+(?:Function|Workflow|Table|Queue))-[A-Z0-9]+$")
+_RESOURCE = re.compile(r"(?:.*-)?([A-Za-z]+(?:Function|Workflow|Table|Queue))-[A-Za-z0-9]+$")
+# A function of a nested application: of a name that gets too long, AWS cuts what makes the nested stack's unique, and
+# the emulator the logical id and the hyphen behind it.
+_NESTED = re.compile(
+    r".+-(?P<application>[A-Z][A-Za-z]+?)(?:Service)?-(?:[A-Z0-9]{1,13}|[0-9a-f]{8}-[0-9a-f]{3})-"
+    r"(?P<function>[A-Z][A-Za-z]*?)(?:-[A-Za-z0-9]+|[0-9A-F]{13})$"
+)
+_CUT = re.compile("F(u(n(c(t(io?)?)?)?)?)?$")
 _SDK_NAMES = {"dynamodb": "DynamoDB", "states": "StepFunctions", "events": "EventBridge", "sqs": "SQS"}
 # The events of an order, as one leads to the next. Their moments come from several clocks, and are for people to read.
 LIFE = (
@@ -290,7 +297,7 @@ def _called(node: dict[str, Any]) -> tuple[str, str]:
     if origin == "AWS::ApiGateway::Stage":
         return f"{request.get('method', '')} {_path(request.get('url', name))}".strip(), "request"
     if origin in ("AWS::Lambda", "AWS::Lambda::Function"):
-        return short(name), "function"
+        return function_path(name), "function"
     if origin == "AWS::StepFunctions::StateMachine" or origin == "AWS::STEPFUNCTIONS":
         return short(name), "workflow"
     if name.startswith("## "):
@@ -315,6 +322,12 @@ def short(name: str) -> str:
     """The logical id in a name that CloudFormation made."""
     match = _RESOURCE.match(name.rpartition("/")[2] if name.startswith("arn:") else name)
     return match[1] if match else name
+
+
+def function_path(name: str) -> str:
+    """A function as the templates know it, such as `Orders/ApiFunction`; as much of it as its name still says."""
+    match = _NESTED.match(name)
+    return f"{match['application']}/{_CUT.sub('Function', match['function'])}" if match else short(name)
 
 
 def _only(roots: list[Span], order_id: str) -> list[Span]:

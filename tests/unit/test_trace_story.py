@@ -227,6 +227,38 @@ class TestTrees:
         assert [[span.id for _, span in root.walk()] for root in roots] == [["first"], ["second", "late"]]
 
 
+@pytest.mark.parametrize(
+    ("made", "shown"),
+    [
+        # As the laptop makes them, which cuts the logical id to keep within 64 characters.
+        ("tiffin-Promotions-481f71a4-00e-ConsumerFunction-85415C6F31C90", "Promotions/ConsumerFunction"),
+        ("tiffin-KitchensService-fc3f3453-000-ConsumerFunctio210876EE97593", "Kitchens/ConsumerFunction"),
+        ("tiffin-KitchensService-fc3f3453-000-ConsumerFunctioB10876EE97593", "Kitchens/ConsumerFunction"),
+        ("tiffin-EstimatesService-bc62deca-ef7-ConsumerFuncti38BCFD332007F", "Estimates/ConsumerFunction"),
+        ("tiffin-EstimatesService-bc62deca-ef7-ApiFunction-38BCFD332007F", "Estimates/ApiFunction"),
+        # As AWS makes them, which cuts the stack's part.
+        ("tiffin-Orders-1ABCDEFGHIJK2-ApiFunction-9xYzAbCdEfGh", "Orders/ApiFunction"),
+        ("my-Shop-tiffin-KitchensService-1ABCDEF-ConsumerFunction-9xYzAbCdEf", "Kitchens/ConsumerFunction"),
+        ("tiffin-staging-of-the-shop-Kitchen-ConsumerFunction-9xYzAbCdEfGh", "ConsumerFunction"),
+        # Made by nobody's rule.
+        ("app-PaymentsFunction-ABC123", "PaymentsFunction"),
+        ("somebodys-own-name", "somebodys-own-name"),
+    ],
+)
+def test_a_function_is_shown_with_its_service_though_its_name_was_cut(made: str, shown: str) -> None:
+    (root,) = timeline.trees([function("f", 1.0, made), sub("a", "f", 1.1, order_id="ord_1")], "ord_1")
+    assert root.name == shown
+
+
+def test_a_line_stands_beside_the_request_whose_functions_name_was_cut() -> None:
+    name = "tiffin-EstimatesService-bc62deca-ef7-ConsumerFuncti38BCFD332007F"
+    asked = request("GET /estimates/ord_a", PLACED, 200)
+    called = function("f", PLACED, name) | {"trace_id": asked["trace_id"], "parent_id": asked["id"]}
+    line = LogLine(PLACED, "estimates", "INFO", "Predicted", asked["trace_id"], {"function_name": name})
+    told = order_run(History(), segments=[asked, called], logs=[line])
+    assert [step.lines for step in steps(told)] == [[line]]
+
+
 def test_the_axis_gives_milliseconds_room_beside_hours() -> None:
     def work(at: float) -> timeline.Span:
         return timeline.Span("1-a", str(at), "w", "call", at, at + 0.1)
