@@ -255,7 +255,8 @@ def _events(timeline: Timeline) -> str:
         consumers = "<br>".join(
             f"{escape(c.service)}, {duration(c.delay)} later"
             + ("" if c.outcome in ("ok", "consumed") else f' <span class="warns">{escape(c.outcome)}</span>')
-            for c in event.consumers
+            + (f", {again}" if again else "")
+            for c, again in event.heard()
         )
         rows.append(
             f'<tr><td class="num">{event.occurred_at - timeline.placed:+.3f} s</td><td><b>{escape(event.name)}</b>'

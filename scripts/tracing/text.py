@@ -129,10 +129,10 @@ def _events(console: Console, timeline: Timeline) -> None:
     for heading in ("after", "event", "from", "consumed by"):
         table.add_column(heading, no_wrap=heading != "consumed by")
     for event in timeline.events:
-        consumers = [
-            f"{c.service} {duration(c.delay)} later{'' if c.outcome in ('ok', 'consumed') else f' ({c.outcome})'}"
-            for c in event.consumers
-        ]
+        consumers = []
+        for first, again in event.heard():
+            more = ", ".join(filter(None, ("" if first.outcome in ("ok", "consumed") else first.outcome, again)))
+            consumers.append(f"{first.service} {duration(first.delay)} later{f' ({more})' if more else ''}")
         after = duration(event.occurred_at - timeline.placed)
         table.add_row(after, event.name, event.source, ", ".join(consumers) or "[dim]nobody that is traced[/]")
     console.print(table)

@@ -95,6 +95,17 @@ class Publication:
     data: dict[str, Any]
     consumers: list[Consumption] = field(default_factory=list)
 
+    def heard(self) -> list[tuple[Consumption, str]]:
+        """Each consumer once for each outcome, at the first of its moments, and how often again: empty, if never."""
+        alike: dict[tuple[str, str], list[Consumption]] = defaultdict(list)
+        for consumption in self.consumers:
+            alike[consumption.service, consumption.outcome].append(consumption)
+        return [(first, _again(len(more))) for first, *more in alike.values()]
+
+
+def _again(times: int) -> str:
+    return {0: "", 1: "again once"}.get(times, f"again {times} times")
+
 
 @dataclass
 class Timeline:

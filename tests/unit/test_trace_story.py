@@ -449,3 +449,37 @@ def test_traces_that_xray_does_not_find_are_told_with_the_reason() -> None:
     assert "2 of the traces" in shown()
     assert "1 of the traces" in shown(found)
     assert "of the traces" not in shown(found, found | {"trace_id": "1-b", "id": "g"})
+
+
+def test_what_a_consumer_heard_several_times_is_told_once_and_counted() -> None:
+    def taken(number: int, service: str, outcome: str = "consumed") -> dict[str, Any]:
+        return {
+            "trace_id": f"1-{number}", "id": "c", "name": "## take", "start_time": PLACED + number,
+            "end_time": PLACED + number + 0.1,
+            "annotations": {
+                "order_id": "ord_1", "event_id": "ord_1:OrderPlaced", "Service": service, "outcome": outcome,
+            },
+        }  # fmt: skip
+
+    segments = [
+        taken(1, "kitchens", "to-be-retried"),
+        taken(2, "promotions"),
+        taken(3, "kitchens"),
+        taken(60, "kitchens"),
+        taken(63, "kitchens"),
+        taken(66, "kitchens"),
+        taken(70, "promotions"),
+    ]
+    told = order_run(History(), segments=segments, events=[happened("OrderPlaced", PLACED)])
+    out = io.StringIO()
+    text.show(Console(file=out, width=200), told, story.tell(told, PLACED))
+    heard = [
+        "kitchens 1.0 s later (to-be-retried)",
+        "promotions 2.0 s later (again once)",
+        "kitchens 3.0 s later (again 3 times)",
+    ]
+    assert ", ".join(heard) in out.getvalue()
+    whole = page(told, story.tell(told, PLACED))
+    assert 'kitchens, 1.0 s later <span class="warns">to-be-retried</span><br>' in whole
+    assert "promotions, 2.0 s later, again once<br>kitchens, 3.0 s later, again 3 times</td>" in whole
+    assert len(told.events[0].consumers) == 7
