@@ -24,6 +24,8 @@ LIMITED_ALL_THE_SAME = {
 # Kinds of resource that a policy can name by a pattern only, and why.
 NAMED_BY_PATTERN = {
     ("states", "execution"): "executions are named by orders, which are not there yet",
+    ("logs", "log-stream"): "streams are named by Lambda, within a group that is named",
+    ("ec2", "network-interface"): "Lambda makes them, and EC2 names them",
     ("secretsmanager", "secret"): "Secrets Manager appends a hyphen and six characters to the name",
     ("s3", "object"): "an object is named by whoever puts it there",
     ("ses", "identity"): "an address or its domain may be verified; the condition says which sender",

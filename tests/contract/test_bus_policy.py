@@ -11,9 +11,9 @@ from contracts.schemas import current
 from worlds import ROOT
 
 ROLES = {
-    "orders": "Orders.Outputs.WorkflowRoleArn",
-    "payments": "Payments.Outputs.OutboxRelayRoleArn",
-    "promotions": "Promotions.Outputs.OutboxRelayRoleArn",
+    "orders": ["Orders.Outputs.OrderWorkflowRoleArn", "Orders.Outputs.UnwindWorkflowRoleArn"],
+    "payments": ["Payments.Outputs.OutboxRelayRoleArn"],
+    "promotions": ["Promotions.Outputs.OutboxRelayRoleArn"],
 }
 """The roles that announce, by the service that they announce for."""
 NAMES = {"orders": "Order*", "payments": "Payment*", "promotions": "PromoCode*"}
@@ -32,8 +32,9 @@ def conditions(policies: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     return [policy["Properties"]["Statement"]["Condition"] for policy in policies.values()]
 
 
-def role(reference: dict[str, Any]) -> str:
-    return ".".join(reference["Fn::GetAtt"])
+def roles(arns: Any) -> list[str]:
+    """The outputs that a condition names, be it one or a list."""
+    return [".".join(one["Fn::GetAtt"]) for one in (arns if isinstance(arns, list) else [arns])]
 
 
 def test_every_statement_denies_everybody(policies: dict[str, dict[str, Any]]) -> None:
@@ -44,16 +45,17 @@ def test_every_statement_denies_everybody(policies: dict[str, dict[str, Any]]) -
         assert said == ["Deny", "*", "events:PutEvents", {"Fn::GetAtt": ["EventBus", "Arn"]}]
 
 
-def test_nobody_announces_but_the_three_roles(conditions: list[dict[str, Any]]) -> None:
+def test_nobody_announces_but_the_four_roles(conditions: list[dict[str, Any]]) -> None:
     [only] = [condition for condition in conditions if "ArnNotEquals" in condition]
     assert list(only) == ["ArnNotEquals"]
-    assert [role(one) for one in only["ArnNotEquals"]["aws:PrincipalArn"]] == list(ROLES.values())
+    assert roles(only["ArnNotEquals"]["aws:PrincipalArn"]) == [role for of in ROLES.values() for role in of]
 
 
 def test_each_role_is_bound_to_the_source_and_the_names_of_its_service(conditions: list[dict[str, Any]]) -> None:
     # ForAnyValue: one entry that is not its own, and the call is denied.
-    assert [c for c in conditions if "ArnNotEquals" not in c] == [
-        {"ArnEquals": {"aws:PrincipalArn": {"Fn::GetAtt": ROLES[service].split(".", 1)}}} | bound
+    bounds = [dict(c) for c in conditions if "ArnNotEquals" not in c]
+    assert [(roles(bound.pop("ArnEquals")["aws:PrincipalArn"]), bound) for bound in bounds] == [
+        (ROLES[service], bound)
         for service in ROLES
         for bound in (
             {"ForAnyValue:StringNotEquals": {"events:source": f"tiffin.{service}"}},

@@ -39,11 +39,11 @@ def resource(kind: str, **properties: Any) -> Break:
 
 
 def allow(action: Any, on: Any, **more: Any) -> Break:
-    """A statement more, in the policy of the workflows."""
+    """A statement more, in the policy of the order workflow."""
     statement = {"Sid": "Odd", "Effect": "Allow", "Action": action, "Resource": on} | more
 
     def change(templates: Any) -> None:
-        role = templates[ORDERS]["Resources"]["WorkflowRole"]["Properties"]
+        role = templates[ORDERS]["Resources"]["OrderWorkflowRole"]["Properties"]
         role["Policies"][0]["PolicyDocument"]["Statement"].append(statement)
 
     return change
@@ -182,8 +182,8 @@ BROKEN: list[tuple[str, Break, str, str]] = [
         ORDERS, "Resources", "PromoCodesQueuePolicy", "Properties", "PolicyDocument", "Statement", 0, "Action",
         to="sqs:PutMessage"), "OnlyThisRule", "has no such action"),
     ("a trust policy", put(
-        ORDERS, "Resources", "WorkflowRole", "Properties", "AssumeRolePolicyDocument", "Statement", 0, "Action",
-        to="sts:BecomeRole"), "WorkflowRole", "has no such action"),
+        ORDERS, "Resources", "OrderWorkflowRole", "Properties", "AssumeRolePolicyDocument", "Statement", 0, "Action",
+        to="sts:BecomeRole"), "OrderWorkflowRole", "has no such action"),
     # What is made only where it is asked for.
     ("a stream without a shard", put(KITCHENS, "Parameters", "ShardCount", "Default", to=0), "KitchensStream",
      "ShardCount"),

@@ -1,10 +1,11 @@
 """What protects and is not needed to run: all in the templates that a working order would never miss."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from contracts.cloudformation import deploy, transformed
+from contracts.cloudformation import deploy, transformed, uploaded
 from contracts.compatibility import releases
 from contracts.schemas import Contracts, current
 from worlds.templates import applications
@@ -51,6 +52,13 @@ def fed(queue: Made) -> list[Made]:
     """The mappings that read a queue or a stream."""
     mappings = queue.beside("AWS::Lambda::EventSourceMapping")
     return [mapping for mapping in mappings if mapping.follow(mapping.own["EventSourceArn"]).name == queue.name]
+
+
+def targeted(beside: Made) -> Iterator[str]:
+    """What the rules of a template reach: their targets, and where goes what they cannot deliver."""
+    for rule in beside.beside("AWS::Events::Rule"):
+        for target in rule.own["Targets"]:
+            yield from (rule.follow(arn).name for arn in (target["Arn"], target["DeadLetterConfig"]["Arn"]))
 
 
 def statements(node: Any) -> Iterator[dict[str, Any]]:
@@ -149,6 +157,10 @@ def test_a_message_comes_back_when_its_function_has_surely_ended(made: Made) -> 
 def test_a_queue_takes_messages_from_its_rule_alone(made: Made) -> None:
     of = [made.follow(queue).name for queue in made.own["Queues"]]
     allowing = [one for one in statements(made.own) if one["Effect"] == "Allow"]
+    if not set(of) & set(targeted(made)):
+        # Lambda and functions send there, by the functions' roles.
+        assert (allowing, [name.endswith("DeadLetterQueue") for name in of]) == ([], [True])
+        return
     for statement in allowing:
         assert statement["Principal"] == {"Service": "events.amazonaws.com"}
         assert statement["Action"] == "sqs:SendMessage"
@@ -187,23 +199,114 @@ def test_a_table_outlives_its_stack_or_holds_nothing_that_is_missed(made: Made) 
         assert made.whole["UpdateReplacePolicy"] == "Retain"
 
 
+KNOW_NO_RESOURCE = ("xray:", "dynamodb:ListStreams", "ec2:Describe")
+"""Actions that cannot be limited to a resource, by how they begin (Service authorization reference)."""
+
+
+def named_in_full(policies: Any) -> None:
+    for statement in statements(policies):
+        if statement["Effect"] == "Allow":
+            assert not [action for action in listed(statement["Action"]) if "*" in action]
+            if "*" in listed(statement["Resource"]):
+                assert all(action.startswith(KNOW_NO_RESOURCE) for action in listed(statement["Action"]))
+
+
+def by_service(role: Made) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each service that may take a role, and under which condition."""
+    for statement in statements(role.own["AssumeRolePolicyDocument"]):
+        [(kind, services)] = statement["Principal"].items()
+        assert kind == "Service"
+        yield from ((service, statement.get("Condition", {})) for service in listed(services))
+
+
 @each("AWS::IAM::Role")
 def test_a_role_names_what_it_may_do_and_to_what(made: Made) -> None:
-    for statement in statements(made.own["Policies"]) if "Policies" in made.own else []:
-        for action in listed(statement["Action"]):
-            assert "*" not in action
-        if "*" in listed(statement["Resource"]):
-            # X-Ray and the list of streams know no resource (Service authorization reference).
-            known = {"xray:", "dynamodb:ListStreams"}
-            assert all(any(action.startswith(one) for one in known) for action in listed(statement["Action"]))
+    named_in_full(made.own["Policies"])
+
+
+@each("AWS::IAM::Policy")
+def test_what_several_roles_may_do_is_named_too(made: Made) -> None:
+    named_in_full(made.own["PolicyDocument"])
+
+
+@each("AWS::IAM::Role")
+def test_a_role_has_no_policy_that_somebody_else_writes(made: Made) -> None:
+    """AWS's own for functions, which SAM adds, write into every log group of the account."""
+    assert "ManagedPolicyArns" not in made.own
 
 
 @each("AWS::IAM::Role")
 def test_a_role_is_taken_by_a_service_and_by_nobody_else(made: Made) -> None:
-    for statement in statements(made.own["AssumeRolePolicyDocument"]):
-        [(kind, services)] = statement["Principal"].items()
-        assert kind == "Service"
-        assert all(service.endswith(".amazonaws.com") for service in listed(services))
+    assert all(service.endswith(".amazonaws.com") for service, _ in by_service(made))
+
+
+@each("AWS::IAM::Role")
+def test_a_role_that_is_taken_for_somebody_is_taken_for_this_account(made: Made) -> None:
+    """A function has its role by its own account's leave; rules, schedules and state machines name one."""
+    for service, condition in by_service(made):
+        if service != "lambda.amazonaws.com":
+            assert condition["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+        if service == "scheduler.amazonaws.com":
+            assert condition["ArnEquals"]["aws:SourceArn"]["Fn::Sub"].endswith(":schedule-group/default")
+
+
+@each("AWS::Lambda::Function")
+def test_a_function_has_a_role_of_its_own(made: Made) -> None:
+    of = [function.follow(function.own["Role"]).name for function in made.beside("AWS::Lambda::Function")]
+    assert of.count(made.follow(made.own["Role"]).name) == 1
+
+
+@each("AWS::Lambda::Function")
+def test_a_function_writes_lines_into_its_service_s_log_group_alone(made: Made) -> None:
+    role = made.follow(made.own["Role"])
+    shared = [
+        policy
+        for policy in made.beside("AWS::IAM::Policy")
+        if role.name in [made.follow(r).name for r in policy.own["Roles"]]
+    ]
+    found = [
+        one
+        for policies in (role.own["Policies"], *(policy.own["PolicyDocument"] for policy in shared))
+        for one in statements(policies)
+        if any(action.startswith("logs:") for action in listed(one["Action"]))
+    ]
+    group = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:${Logs}:log-stream:*"
+    assert [(one["Action"], one["Resource"]) for one in found] == [
+        (["logs:CreateLogStream", "logs:PutLogEvents"], {"Fn::Sub": group})
+    ]
+
+
+@each("AWS::StepFunctions::StateMachine")
+def test_a_workflow_s_role_may_do_what_the_workflow_does_and_nothing_else(made: Made) -> None:
+    """Actions by its states' resources, events by their names; and no other workflow has its role."""
+    machines = made.beside("AWS::StepFunctions::StateMachine")
+    assert [machine.own["RoleArn"] for machine in machines].count(made.own["RoleArn"]) == 1
+    may = list(statements(made.follow(made.own["RoleArn"]).own["Policies"]))
+    definition = uploaded(made.own["DefinitionS3Location"])
+    assert definition is not None
+    text = definition.read_text()
+    does = {f"{a}:{b[0].upper()}{b[1:]}" for a, b in re.findall(r":::(?:aws-sdk:)?(\w+):(\w+)", text)}
+    actions = {action for one in may for action in listed(one["Action"]) if not action.startswith("xray:")}
+    assert actions == {action.replace("lambda:Invoke", "lambda:InvokeFunction") for action in does}
+    [announcing] = [one for one in may if one["Action"] == "events:PutEvents"]
+    names = announcing["Condition"]["ForAllValues:StringEquals"]["events:detail-type"]
+    said = re.findall(r'"(?:DetailType|event)": "(Order\w+)"', text)
+    assert sorted(names) == sorted(set(said))
+
+
+@each("AWS::SQS::Queue")
+def test_a_queue_refuses_what_is_not_encrypted_on_its_way(made: Made) -> None:
+    refusing = [
+        one
+        for policy in made.beside("AWS::SQS::QueuePolicy")
+        if made.name in [made.follow(queue).name for queue in policy.own["Queues"]]
+        for one in statements(policy.own)
+        if one["Effect"] == "Deny"
+    ]
+    assert [(one["Principal"], one["Action"], one["Condition"]) for one in refusing] == [
+        ("*", "sqs:*", {"Bool": {"aws:SecureTransport": "false"}})
+    ]
+    assert made.name in [made.follow(arn).name for arn in listed(refusing[0]["Resource"])]
 
 
 @each("AWS::CloudWatch::Alarm")
@@ -288,6 +391,9 @@ def test_a_replay_is_counted_by_nobody() -> None:
 def test_mails_go_out_from_one_address_by_any_identity_and_its_configuration_set() -> None:
     role = RESOURCES["services/notifications/template.yaml"]["ConsumerFunctionRole"]["Properties"]
     [sending] = [one for one in statements(role["Policies"]) if one["Action"] == "ses:SendEmail"]
+    assert [one for one in role["Policies"][0]["PolicyDocument"]["Statement"] if "Fn::If" in one] == [
+        {"Fn::If": ["HasSender", sending, {"Ref": "AWS::NoValue"}]}
+    ]
     kinds = [resource["Fn::Sub"].rsplit(":", 1)[-1] for resource in sending["Resource"]]
     assert kinds == ["identity/*", "configuration-set/*"]
     assert sending["Condition"] == {"StringEquals": {"ses:FromAddress": {"Ref": "Sender"}}}

@@ -188,7 +188,7 @@ PROMISES: list[tuple[str, str, Any, Any]] = [
     (
         "docs/promotions.md",
         "it tries for a day",
-        of("orders", "UnwindWorkflow", "Events", "OrderDied", "Properties", "RetryPolicy"),
+        of("orders", "DeathsRule", "Targets", 0, "RetryPolicy"),
         {"MaximumEventAgeInSeconds": DAY, "MaximumRetryAttempts": 185},
     ),
     # Promo codes and mails.

@@ -1,4 +1,4 @@
-"""Three roles may announce, each its own service's events; nobody else may, whatever else they are allowed to do."""
+"""Four roles may announce, each its own service's events; nobody else may, whatever else they are allowed to do."""
 
 import json
 import uuid
@@ -62,20 +62,24 @@ def test_a_relay_announces_its_own_service_s_events_and_no_others(
 
 
 @pytest.mark.parametrize(
-    ("source", "name", "error"),
+    ("workflow", "source", "name", "error"),
     [
-        ("tiffin.orders", "OrderAccepted", None),
-        ("tiffin.payments", "OrderAccepted", "States.Permissions"),
-        ("tiffin.orders", "PaymentCaptured", "States.Permissions"),
-        ("tiffin.payments", "PaymentCaptured", "States.Permissions"),
-        ("tiffin.promotions", "PromoCodeIssued", "States.Permissions"),
+        ("OrderWorkflowArn", "tiffin.orders", "OrderAccepted", None),
+        ("OrderWorkflowArn", "tiffin.orders", "OrderCancelled", "States.Permissions"),
+        ("OrderWorkflowArn", "tiffin.payments", "OrderAccepted", "States.Permissions"),
+        ("OrderWorkflowArn", "tiffin.orders", "PaymentCaptured", "States.Permissions"),
+        ("OrderWorkflowArn", "tiffin.payments", "PaymentCaptured", "States.Permissions"),
+        ("OrderWorkflowArn", "tiffin.promotions", "PromoCodeIssued", "States.Permissions"),
+        ("UnwindWorkflowArn", "tiffin.orders", "OrderCancelled", None),
+        ("UnwindWorkflowArn", "tiffin.orders", "OrderAccepted", "States.Permissions"),
+        ("UnwindWorkflowArn", "tiffin.payments", "OrderCancelled", "States.Permissions"),
     ],
 )
-def test_the_workflows_role_announces_orders_and_nothing_else(
-    stack: Stack, tap: BusTap, source: str, name: str, error: str | None, order_id: str
+def test_a_workflow_s_role_announces_what_the_workflow_does_and_nothing_else(
+    stack: Stack, tap: BusTap, workflow: str, source: str, name: str, error: str | None, order_id: str
 ) -> None:
     states = stack.client("stepfunctions")
-    role = states.describe_state_machine(stateMachineArn=stack.outputs["OrderWorkflowArn"])["roleArn"]
+    role = states.describe_state_machine(stateMachineArn=stack.outputs[workflow])["roleArn"]
     entry = {
         "EventBusName": stack.outputs["EventBusName"],
         "Source": source,

@@ -259,7 +259,8 @@ def test_the_relay_gives_up_by_age_alone(service: str, mapping: str, function: s
     assert (gives_up["MaximumRetryAttempts"], gives_up["MaximumRecordAgeInSeconds"]) == (-1, 6 * 3600)
     variables = there[function]["Properties"]["Environment"]["Variables"]
     assert variables["DEAD_LETTER_QUEUE_URL"] == {"Ref": queue}
-    statements = [one for policy in there[function]["Properties"]["Policies"] for one in policy["Statement"]]
+    policies = there[f"{function}Role"]["Properties"]["Policies"]
+    statements = [one for policy in policies for one in policy["PolicyDocument"]["Statement"]]
     assert {"Fn::GetAtt": [queue, "Arn"]} in [s["Resource"] for s in statements if s["Action"] == "sqs:SendMessage"]
 
 
