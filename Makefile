@@ -19,7 +19,7 @@ PATHS := services/shared:services/orders:services/payments:services/promotions:s
 # The caller's AWS settings never reach these targets: what talks to AWS is `sam deploy`, typed by hand.
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo up down bench-tracing model bench-models isolation faults fuzz redrive replay reread trace stats sam-local test check unit style lint format lock clean
+.PHONY: help demo up down bench-tracing model bench-models isolation faults permissions fuzz redrive replay reread trace stats sam-local test check unit style lint format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -47,6 +47,9 @@ isolation: $(VENV)/ready ## break all that listens, and see that no order notice
 
 faults: $(VENV)/ready ## break everything on purpose, judge what is left: SEED=1, ORDERS=500 adds a chaos run, PAGE=file
 	@$(BIN)/python scripts/faults.py $(if $(SEED),--seed $(SEED)) $(if $(ORDERS),--orders $(ORDERS)) $(if $(PAGE),--write $(PAGE))
+
+permissions: $(VENV)/ready ## take each statement of the policies away, see that something fails: ONLY='Orders/*', PAGE=docs/permissions.md
+	@$(BIN)/python scripts/permissions.py $(if $(ONLY),--only '$(ONLY)') $(if $(PAGE),--write $(PAGE))
 
 fuzz: $(VENV)/ready ## ask the APIs what their documents allow, and what not, and check each answer: CASES=3000, SEED=1
 	@$(BIN)/python scripts/fuzz.py $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED))

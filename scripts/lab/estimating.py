@@ -29,12 +29,12 @@ def upload(stack: Stack, octets: bytes) -> None:
 
 def put_in_force(stack: Stack, octets: bytes) -> None:
     """Upload a model, and wait until it is in force."""
-    before = _in_force(stack)
+    before = in_force(stack)
     upload(stack, octets)
-    pace.eventually(lambda: _in_force(stack) > before, 30, "a model in force")
+    pace.eventually(lambda: in_force(stack) > before, 30, "a model in force")
 
 
-def _in_force(stack: Stack) -> int:
+def in_force(stack: Stack) -> int:
     """How many models were put in force so far."""
     logs = stack.client("logs").get_paginator("filter_log_events")
     pages = logs.paginate(logGroupName=stack.outputs["EstimatesLogGroupName"])

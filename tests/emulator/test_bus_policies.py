@@ -261,3 +261,15 @@ class TestBusPolicy:
         eventually(both_told, what="the replay")
         assert bus.announced_by(announcer, ORDERS) == DENIED
         assert elsewhere.announced_by(world.admin, ORDERS) == TOLD
+
+
+def test_a_policy_that_is_put_whole_is_the_policy(world: World) -> None:
+    bus = Bus(world)
+    deny = {"Sid": "Nobody", "Effect": "Deny", "Principal": "*", "Action": "events:PutEvents", "Resource": bus.arn}
+    policy = {"Version": "2012-10-17", "Statement": [deny]}
+
+    bus.events.put_permission(EventBusName=bus.name, Policy=json.dumps(policy))
+
+    assert json.loads(bus.events.describe_event_bus(Name=bus.name)["Policy"]) == policy
+    with pytest.raises(ClientError, match="AccessDenied"):
+        bus.events.put_events(Entries=[bus.entry("tiffin.orders", "OrderPlaced")])

@@ -5,8 +5,9 @@ policies" and "Using IAM policy conditions"; service authorization reference, "A
 for Amazon EventBridge": `PutEvents` has the keys `events:source` and `events:detail-type`. A call that is denied for
 one entry is denied as a whole (`AccessDeniedException`). An explicit Deny in the policy holds for the account's root as
 well (IAM user guide, "Policy evaluation logic"), and `aws:PrincipalArn` of a session is its role's ARN (same,
-"AWS global condition context keys"). MiniStack has neither the resource type nor the evaluation nor the keys, and gives
-the session's ARN.
+"AWS global condition context keys"). `PutPermission` with a `Policy` writes it whole (EventBridge API reference).
+MiniStack has neither the resource type nor the evaluation nor the keys, gives the session's ARN, and makes a statement
+that allows all of a `Policy`.
 """
 
 import json
@@ -15,7 +16,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from ministack.core import iam_actions, iam_evaluator
-from ministack.core.responses import get_account_id, get_region
+from ministack.core.responses import get_account_id, get_region, json_response
 from ministack.services import eventbridge, iam
 from ministack.services.cloudformation import provisioners
 
@@ -35,7 +36,13 @@ def fill() -> None:
     setattr(eventbridge, _LOOKUP, _policy)
     iam_evaluator._RESOURCE_POLICY_LOOKUPS["events"] = ("eventbridge", _LOOKUP)
     extract, enforce = iam_actions.extract_resource_arn, iam_evaluator.enforce
-    resolve_key = iam_evaluator._resolve_condition_key
+    resolve_key, put_statement = iam_evaluator._resolve_condition_key, eventbridge._put_permission
+
+    def put_permission(data: dict[str, Any]) -> Any:
+        if "Policy" not in data:
+            return put_statement(data)
+        _keep(data.get("EventBusName", "default"), json.loads(data["Policy"])["Statement"])
+        return json_response({})
 
     def extract_resource_arn(service: str, method: str, path: str, headers: Any, body: bytes, *args: Any) -> Any:
         _entries.set(_entries_of(body) if service == "events" else [])
@@ -65,6 +72,7 @@ def fill() -> None:
     iam_actions.extract_resource_arn = extract_resource_arn
     iam_evaluator.enforce = enforce_each_entry
     iam_evaluator._resolve_condition_key = resolve_condition_key
+    eventbridge._put_permission = put_permission
 
 
 def keys_of(entry: dict[str, Any]) -> dict[str, str]:
