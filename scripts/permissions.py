@@ -38,10 +38,16 @@ def page(verdicts: list[Verdict], hidden: list[tuple[Piece, str]], seconds: floa
 
 <!-- Written by `make permissions`. Do not edit: run it. -->
 
-Whatever the templates allow is needed. {len(verdicts) + len(hidden)} actions stand in their policies. {len(verdicts)}
-of them were taken away, one at a time, from the running stack: each time the smallest story that needs it failed, and
-once it was back, the story ended well. {len(hidden)} the emulator cannot show, each for a reason below;
-[deploying.md](deploying.md#not-yet-proven-on-aws) says what would.
+{len(verdicts) + len(hidden)} actions stand in the templates' policies, with all deployed that can be asked for and the
+sandbox as card gateway. {len(verdicts)} of them were taken away, one at a time, from the running stack: each time
+the smallest story that needs it failed, and once it was back, the story ended well. Before that, each story
+was seen to end well within the same {permissions.QUICK:g} seconds for a step (more on a busy machine): so an
+effect that was missing was not just late.
+
+{len(hidden)} of them the emulator cannot show, each for a reason below: nothing here says that these are needed, or
+that they suffice. [deploying.md](deploying.md#not-yet-proven-on-aws) has rows for most of them. Not taken
+away either: who may take a role (trust policies), and the right to read Stripe's key, which is there with
+Stripe alone.
 
 One run of {seconds / 60:.0f} minutes on {machine}, {datetime.now(UTC):%d %B %Y}.
 

@@ -1,4 +1,4 @@
-"""Take each statement of the templates' policies away, and see that something fails: so each is needed.
+"""Take each statement of the templates' policies away, and see that something fails: so it is needed.
 
 Every action of every statement by itself, on one running stack: it is taken out of the deployed policy, the smallest
 story that needs it is told, which must fail; it is put back, and the story must end well. What the emulator asks nobody
@@ -30,7 +30,7 @@ from orders.menu_bucket import report_key
 from . import estimating
 from .isolating import PARAMETERS, SENDER
 
-QUICK, WELL = 4.0, 40.0
+QUICK, WELL = 3.0, 40.0
 """Seconds for each step of a story, on a quiet machine: while something is taken away, and once it is back."""
 _FAILURES = (NotThere, NotInTime, Refused, EventNotSeen, MenuNotTaken, ClientError, BotoCoreError, httpx.HTTPError)
 
