@@ -12,10 +12,10 @@ from orders.menu_rules import (
     Fault,
     Menu,
     MenuRefused,
-    in_order,
     judged,
     restaurant_of,
 )
+from tiffin.sequencers import in_order
 from worlds.menus import MENU, a_file, a_menu, faults
 
 

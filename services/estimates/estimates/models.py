@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from tiffin.sequencers import in_order
+
 from estimates.model_file import ModelFile
 
 _SUFFIX, _DRAFT = ".safetensors", ".draft"
@@ -20,7 +22,6 @@ _SUFFIX, _DRAFT = ".safetensors", ".draft"
 KEPT = 2
 # No function runs that long, so nobody writes to a draft of that age any more.
 _ABANDONED_SECONDS = 60 * 60
-_DIGITS = 64
 
 
 class NoModel(Exception):
@@ -100,5 +101,4 @@ def _remove(paths: Iterable[Path]) -> None:
 
 
 def _name(sequencer: str) -> str:
-    """Names sort as sequencers do: the shorter filled up on the right (S3 user guide, "Event message structure")."""
-    return sequencer.upper().ljust(_DIGITS, "0") + _SUFFIX
+    return in_order(sequencer) + _SUFFIX

@@ -12,11 +12,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import AfterValidator, ConfigDict, Field, StrictInt, StringConstraints
 from tiffin.clients import client, once, table
 from tiffin.models import BaseModel
+from tiffin.sequencers import in_order
 from tiffin.telemetry import came_to, logger, metrics, tracer
 
 from orders.menu_bucket import MenuBucket
 from orders.menu_intake import Intake, MenuFile
-from orders.menu_rules import in_order
 from orders.menus import MenuStore
 
 

@@ -16,7 +16,7 @@ class MenuFile:
         key: its name.
         version_id: which version.
         size: its bytes.
-        order: when it was put there, as far as it counts: see `menu_rules.in_order`.
+        order: when it was put there, as far as it counts: see `tiffin.sequencers.in_order`.
     """
 
     key: str

@@ -73,7 +73,7 @@ class MenuStore:
 
         Args:
             menu: the menu.
-            order: of its file: see `menu_rules.in_order`.
+            order: of its file: see `tiffin.sequencers.in_order`.
             file_version: S3's id of the version of the file, by which a person finds it.
 
         Returns:
