@@ -5,7 +5,6 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -13,7 +12,6 @@ from tiffin.clients import once, table
 from tiffin.models import BaseModel
 from tiffin.problems import Problem
 from tiffin.rest import answer, answers, rest_api
-from tiffin.stored import UnreadableRow
 from tiffin.telemetry import about_order, logger, metrics, tracer
 
 from estimates.store import EstimateStore
@@ -54,15 +52,6 @@ def get_estimate(order_id: OrderId) -> EstimateView:
         # Whether there is such an order, this service does not know.
         raise Problem(HTTPStatus.NOT_FOUND, "no-estimate", "There is no estimate for this order, or not yet.")
     return EstimateView(order_id=found.order_id, minutes=found.minutes, expected_at=found.expected_at)
-
-
-@app.exception_handler(UnreadableRow)
-def unreadable_row(error: UnreadableRow) -> Response[str]:
-    """What is stored is told from what is not there."""
-    detail = "It is stored, and cannot be read just now. Support finds it by its id; nothing has changed."
-    return Problem(
-        HTTPStatus.INTERNAL_SERVER_ERROR, "unreadable-record", detail, kind=error.kind, id=error.row_id
-    ).response()
 
 
 @logger.inject_lambda_context(correlation_id_path=correlation_paths.API_GATEWAY_REST, clear_state=True)

@@ -21,7 +21,6 @@ from tiffin.models import BaseModel
 from tiffin.paging import page_start, page_token
 from tiffin.problems import Problem
 from tiffin.rest import answer, answers, rest_api
-from tiffin.stored import UnreadableRow
 from tiffin.telemetry import about_order, came_to, logger, metrics, trace_header, tracer
 
 from orders.commands import PlaceOrder, RejectOrder
@@ -271,14 +270,6 @@ def promo_code_not_applicable(error: OtherCurrency | TakesNothingOff) -> Respons
 @app.exception_handler(PromoCodeAlreadyUsed)
 def promo_code_used(_: PromoCodeAlreadyUsed) -> Response[str]:
     return Problem(HTTPStatus.CONFLICT, "promo-code-already-used", "Another order has this promo code.").response()
-
-
-@app.exception_handler(UnreadableRow)
-def unreadable_row(error: UnreadableRow) -> Response[str]:
-    detail = "It is stored, and cannot be read just now. Support finds it by its id; nothing has changed."
-    return Problem(
-        HTTPStatus.INTERNAL_SERVER_ERROR, "unreadable-record", detail, kind=error.kind, id=error.row_id
-    ).response()
 
 
 @app.exception_handler(KeyReused)

@@ -21,6 +21,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tiffin import problems
 from tiffin.problems import CONTENT_TYPE, TYPE_BASE, Problem
+from tiffin.stored import UnreadableRow
 from tiffin.telemetry import came_to, logger
 
 BODY_LIMIT = 64 * 1024
@@ -52,6 +53,13 @@ def rest_api(title: str) -> APIGatewayRestResolver:
     @app.exception_handler(Exception)
     def defect(error: Exception) -> "Response[str]":
         return internal_error(error, app.lambda_context).response()
+
+    @app.exception_handler(UnreadableRow)
+    def unreadable(error: UnreadableRow) -> "Response[str]":
+        detail = "It is stored, and cannot be read just now. Support finds it by its id; nothing has changed."
+        return Problem(
+            HTTPStatus.INTERNAL_SERVER_ERROR, "unreadable-record", detail, kind=error.kind, id=error.row_id
+        ).response()
 
     @app.get("/openapi.json", include_in_schema=False)
     def openapi() -> "Response[str]":
