@@ -42,24 +42,25 @@ def check(stack: Stack) -> Iterator[Finding]:
         if kind == "AWS::Lambda::Permission":
             yield from _named(where, [properties["Action"]])
             continue
-        for statement in _statements(properties):
+        for statement in statements(properties):
             label = f"{where}: {statement.get('Sid', 'a statement')}"
             yield from _statement(label, statement)
 
 
-def _statements(node: Any) -> Iterator[dict[str, Any]]:
+def statements(node: Any) -> Iterator[dict[str, Any]]:
+    """Every statement of every policy document below a node, those that stand behind a condition too."""
     if isinstance(node, dict) and "Effect" in node and node.keys() & {"Action", "NotAction"}:
         yield node
     elif isinstance(node, dict | list):
         for inner in node.values() if isinstance(node, dict) else node:
-            yield from _statements(inner)
+            yield from statements(inner)
 
 
 def _statement(where: str, statement: dict[str, Any]) -> Iterator[Finding]:
     for open_ended in statement.keys() & {"NotAction", "NotResource", "NotPrincipal"}:
         if statement["Effect"] == "Allow":
             yield Finding(where, f"{open_ended} allows whatever AWS adds tomorrow")
-    actions, resources = _list(statement.get("Action")), _list(statement.get("Resource"))
+    actions, resources = listed(statement.get("Action")), listed(statement.get("Resource"))
     if statement["Effect"] == "Deny":
         for action in actions:
             if not _matching(action):
@@ -182,5 +183,6 @@ def _or(kinds: frozenset[str]) -> str:
     return " or ".join(sorted(kinds))
 
 
-def _list(value: Any) -> list[str]:
+def listed(value: Any) -> list[Any]:
+    """What a policy says once or as a list, as a list; nothing, if it says none."""
     return value if isinstance(value, list) else [value] if value is not None else []

@@ -19,6 +19,7 @@ from typing import Any
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 from contracts.cloudformation import deploy, transformed
+from contracts.permissions import listed, statements
 from laptop import Stack, menus
 from laptop.client import Client, NotThere, Refused
 from laptop.errors import EventNotSeen, MenuNotTaken, NotInTime
@@ -96,22 +97,10 @@ def pieces() -> list[Piece]:
             on = tuple("/".join((*stack.path, one["Ref"])) for one in beside)
             found += [
                 Piece(path, kind, statement.get("Sid", "-"), action, on)
-                for statement in _statements(policies)
-                for action in _listed(statement["Action"])
+                for statement in statements(policies)
+                for action in listed(statement["Action"])
             ]
     return found
-
-
-def _statements(node: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(node, dict) and "Effect" in node:
-        yield node
-    elif isinstance(node, dict | list):
-        for inner in node.values() if isinstance(node, dict) else node:
-            yield from _statements(inner)
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 class World:
@@ -164,10 +153,10 @@ class World:
             left = [
                 statement | {"Action": kept}
                 for statement in was["Statement"]
-                if (kept := _listed(statement["Action"]) if statement.get("Sid") != piece.sid else
-                    [action for action in _listed(statement["Action"]) if action != piece.action])
+                if (kept := listed(statement["Action"]) if statement.get("Sid") != piece.sid else
+                    [action for action in listed(statement["Action"]) if action != piece.action])
             ]  # fmt: skip
-            if [_listed(one["Action"]) for one in left] == [_listed(one["Action"]) for one in was["Statement"]]:
+            if [listed(one["Action"]) for one in left] == [listed(one["Action"]) for one in was["Statement"]]:
                 continue
             if left:
                 document = json.dumps(was | {"Statement": left})

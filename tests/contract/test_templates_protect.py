@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from contracts.cloudformation import deploy, transformed, uploaded
 from contracts.compatibility import releases
+from contracts.permissions import listed, statements
 from contracts.schemas import Contracts, current
 from worlds.templates import applications
 
@@ -59,19 +60,6 @@ def targeted(beside: Made) -> Iterator[str]:
     for rule in beside.beside("AWS::Events::Rule"):
         for target in rule.own["Targets"]:
             yield from (rule.follow(arn).name for arn in (target["Arn"], target["DeadLetterConfig"]["Arn"]))
-
-
-def statements(node: Any) -> Iterator[dict[str, Any]]:
-    """Every statement of every policy document below a node, those that stand behind a condition too."""
-    if isinstance(node, dict) and "Effect" in node:
-        yield node
-    elif isinstance(node, dict | list):
-        for inner in node.values() if isinstance(node, dict) else node:
-            yield from statements(inner)
-
-
-def listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 @each("AWS::Lambda::EventSourceMapping")

@@ -34,9 +34,7 @@ def batch(*events: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ContractViolation: one of them is not what its producer may send, so nothing can be learnt from feeding it.
     """
-    for each in events:
-        validate(each)
-    return raw(*events)
+    return raw(*_valid(events))
 
 
 def raw(*bodies: Any) -> dict[str, Any]:
@@ -67,9 +65,13 @@ def streamed(*events: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ContractViolation: one of them is not what its producer may send, so nothing can be learnt from feeding it.
     """
+    return raw_stream(*_valid(events))
+
+
+def _valid(events: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
     for each in events:
         validate(each)
-    return raw_stream(*events)
+    return events
 
 
 def raw_stream(*bodies: Any) -> dict[str, Any]:
