@@ -31,6 +31,7 @@ from laptop.emulator.launcher import tail
 from laptop.environment import HOST, ROOT, STATE_DIR, architecture, runtime, sam_environment
 from laptop.proxy import Proxy
 
+from .container_names import spoken
 from .deployed import Deployed
 
 SAMPLES = ROOT / "events" / "invocations"
@@ -135,9 +136,7 @@ def samples(function: str) -> dict[str, Path]:
     Args:
         function: its path in the stack, such as `Orders/ApiFunction`.
     """
-    application, _, name = function.rpartition("/")
-    # A nested application that is deployed where it is asked for has this behind its name: the parameter has the name.
-    application = application.removesuffix("Service")
+    application, _, name = spoken(function).rpartition("/")
     name = name if name.startswith(application) else application + name
     found = {path.stem.removeprefix(f"{name}-"): path for path in SAMPLES.glob(f"{name}-*.json")}
     return {what: found[what] for what in sorted(found, key=lambda what: (what != _FIRST.get(name), what))}
