@@ -30,7 +30,7 @@ def requests_to_try(stack: Stack) -> str:
     """
     restaurant, dish = _something_to_eat(stack)
     order = (
-        f'{{"customer_id": "c-ada", "restaurant_id": "{restaurant}", "payment_method": "pm_card_visa", '
+        f'{{"restaurant_id": "{restaurant}", "payment_method": "pm_card_visa", '
         f'"lines": [{{"dish_id": "{dish}", "quantity": 2}}], '
         f'"delivery": {{"name": "Ada", "address": "Harbour Street 1"}}}}'
     )

@@ -15,7 +15,6 @@ from shutil import rmtree
 from tempfile import mkdtemp
 from types import ModuleType
 from typing import Any
-from urllib.parse import urlencode
 
 import estimates.api
 import estimates.consumer
@@ -50,7 +49,7 @@ from tiffin.unmendable import Unmendable
 from worlds import ROOT, feed
 from worlds.doors import Doors
 from worlds.estimates import model, uploaded
-from worlds.gateway import ask, event
+from worlds.gateway import ask, claims_of, event
 from worlds.menus import BUCKET, MENU, Kitchen, a_file
 from worlds.orders import orders_world
 from worlds.runtime import ENVIRONMENT, context
@@ -248,7 +247,7 @@ def orders_are_placed_moved_and_read(world: World) -> None:
     call("POST", f"/orders/{world.place()}/cancel")
     for path in (f"/orders/{waiting}", "/restaurants", "/restaurants/bella/menu", "/orders/ord_none", "/nowhere"):
         call("GET", path)
-    call("GET", "/orders", query={"customer_id": CUSTOMER})
+    call("GET", "/orders", claims=claims_of(CUSTOMER))
     world.place(note="4242 4242 4242 4242")
     world.place(delivery={"name": PERSONAL["name"] + "\x07", "address": PERSONAL["address"]})
     broken = world.place()
@@ -299,13 +298,13 @@ def promo_codes_are_earned_spent_and_given_back(world: World) -> None:
         patch.setattr(PromotionsStore, "customer", refusing("ThrottlingException", "Rate exceeded"))
         world.hear(promotions.consumer, about("OrderExpired", THIRD, promo_code=None))
     for asked in (CUSTOMER, PERSONAL["name"]):
-        ask(promotions.api.handler, event("GET", "/promo-codes", query=urlencode({"customer_id": asked})))
+        ask(promotions.api.handler, event("GET", "/promo-codes", claims=claims_of(asked)))
     world.promotions.update_item(
         Key={"customer_id": CUSTOMER, "record": "CODE#WELCOME_BACK"},
         UpdateExpression="SET valid_until = :v",
         ExpressionAttributeValues={":v": PERSONAL["name"]},
     )
-    ask(promotions.api.handler, event("GET", "/promo-codes", query=urlencode({"customer_id": CUSTOMER})))
+    ask(promotions.api.handler, event("GET", "/promo-codes", claims=claims_of(CUSTOMER)))
 
 
 def customers_are_told(world: World) -> None:

@@ -59,7 +59,7 @@ class World:
         self.slow, self.quick = Interrupted(self.table), OrderStore(self.table)
 
     def order(self, order_id: str = "ord_1") -> Order:
-        return place(REQUEST, MENU, order_id=order_id, now=NOW)
+        return place(REQUEST, MENU, customer_id="cust-1", order_id=order_id, now=NOW)
 
     def an_order(self, status: str) -> str:
         """An order in a status, new each time: what was there before is gone."""

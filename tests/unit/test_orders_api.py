@@ -242,7 +242,7 @@ class TestReading:
         placed = [api.place(f"key-{n}", note="private")[1]["order_id"] for n in range(5)]
         api.place("other", customer_id="cust-2")
         seen: list[dict[str, Any]] = []
-        query = {"customer_id": "cust-1", "limit": "2"}
+        query = {"limit": "2"}
         while True:
             status, page = api.call("GET", "/orders", query=query)
             assert status == 200
@@ -258,14 +258,12 @@ class TestReading:
     @pytest.mark.parametrize(
         "query",
         [
-            {},
-            {"customer_id": "a b"},
-            {"customer_id": "cust-1", "limit": "0"},
-            {"customer_id": "cust-1", "limit": "1000"},
-            {"customer_id": "cust-1", "next": "!!"},
-            {"customer_id": "cust-1", "next": "é"},
+            {"limit": "0"},
+            {"limit": "1000"},
+            {"next": "!!"},
+            {"next": "é"},
             *(
-                {"customer_id": "cust-1", "next": base64.urlsafe_b64encode(key).decode()}
+                {"next": base64.urlsafe_b64encode(key).decode()}
                 for key in (
                     b"[1]",
                     b"[" * 1500,
@@ -274,7 +272,6 @@ class TestReading:
                 )
             ),
             {
-                "customer_id": "cust-1",
                 "next": base64.urlsafe_b64encode(
                     b'{"customer_id": "cust-2", "placed_at": "2026", "order_id": "ord_1"}'
                 ).decode(),

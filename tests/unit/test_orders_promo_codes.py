@@ -137,12 +137,17 @@ class TestRaces:
     """Both have read the code as free; the table decides."""
 
     def ready(self, key: str) -> tuple[Any, PlaceOrder, dict[str, Any]]:
-        request = PlaceOrder.model_validate(an_order() | {"customer_id": ANNA, "promo_code": CODE})
+        request = PlaceOrder.model_validate(an_order() | {"promo_code": CODE})
         store = PromoCodeStore(boto3.resource("dynamodb").Table("PromoCodesTable"))
         code = store.get(ANNA, CODE)
         order_id = order_id_for(ANNA, key)
         order = place(
-            request, Restaurant.model_validate(MENU_ITEM), order_id=order_id, now=datetime.now(UTC), promo_code=code
+            request,
+            Restaurant.model_validate(MENU_ITEM),
+            customer_id=ANNA,
+            order_id=order_id,
+            now=datetime.now(UTC),
+            promo_code=code,
         )
         return order, request, store.reservation(code, order_id)
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler.openapi.params import Path
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from tiffin.callers import Role
 from tiffin.clients import once, table
 from tiffin.models import BaseModel
 from tiffin.problems import Problem
@@ -16,7 +17,9 @@ from tiffin.telemetry import about_order, logger, metrics, tracer
 
 from estimates.store import EstimateStore
 
-app = rest_api("Tiffin estimates")
+# Whose each route is. A courier knows the way better.
+ACCESS = {"GET /orders/{order_id}/estimate": frozenset({Role.CUSTOMER, Role.RESTAURANT, Role.SUPPORT})}
+app = rest_api("Tiffin estimates", ACCESS)
 
 OrderId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="From the order.")]
 

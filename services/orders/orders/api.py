@@ -13,14 +13,14 @@ from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from tiffin import problems
+from tiffin.callers import Role
 from tiffin.cards import where_card_numbers_stand
 from tiffin.clients import client, once, table
 from tiffin.discounts import CodeExpired, MinimumNotReached, OtherCurrency, TakesNothingOff
-from tiffin.ids import CustomerId
 from tiffin.models import BaseModel
 from tiffin.paging import page_start, page_token
 from tiffin.problems import Problem
-from tiffin.rest import answer, answers, rest_api
+from tiffin.rest import answer, answers, caller, rest_api
 from tiffin.telemetry import about_order, came_to, logger, metrics, trace_header, tracer
 
 from orders.commands import PlaceOrder, RejectOrder
@@ -46,7 +46,20 @@ from orders.promo_codes import PromoCodeStore
 from orders.store import KeyReused, OrderStore, UnknownOrder
 from orders.workflow import OrderWorkflow
 
-app = rest_api("Tiffin orders")
+# Whose each route is. What of it they may see or move is asked where it is read or claimed.
+ACCESS = {
+    "POST /orders": frozenset({Role.CUSTOMER}),
+    "GET /orders": frozenset({Role.CUSTOMER}),
+    "GET /orders/{order_id}": frozenset(Role),
+    "POST /orders/{order_id}/accept": frozenset({Role.RESTAURANT}),
+    "POST /orders/{order_id}/reject": frozenset({Role.RESTAURANT}),
+    "POST /orders/{order_id}/dispatch": frozenset({Role.COURIER}),
+    "POST /orders/{order_id}/deliver": frozenset({Role.COURIER}),
+    "POST /orders/{order_id}/cancel": frozenset({Role.CUSTOMER}),
+    "GET /restaurants": None,
+    "GET /restaurants/{restaurant_id}/menu": None,
+}
+app = rest_api("Tiffin orders", ACCESS)
 
 OrderId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="From the order.")]
 RestaurantId = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,64}$", description="From the list of restaurants.")]
@@ -132,9 +145,10 @@ def place_order(
         ),
     ],
 ) -> Response[Order]:
-    order_id = order_id_for(request.customer_id, idempotency_key)
-    about_order(order_id, customer_id=request.customer_id)
-    stored, created = orders().place(request, order_id, datetime.now(UTC), trace_header())
+    customer_id = caller(app).subject
+    order_id = order_id_for(customer_id, idempotency_key)
+    about_order(order_id, customer_id=customer_id)
+    stored, created = orders().place(request, customer_id, order_id, datetime.now(UTC), trace_header())
     came_to("placed" if created else "placed-before")
     logger.info("Order placed" if created else "Order was placed before", restaurant_id=stored.order.restaurant_id)
     return Response(
@@ -146,12 +160,9 @@ def place_order(
     )
 
 
-@app.get("/orders", summary="A customer's orders, newest first", tags=["Customer"], responses=ORDERS)
-def list_orders(
-    customer_id: Annotated[CustomerId, Query(description="Whose.")],
-    limit: Limit = 20,
-    next_page: PageToken = None,
-) -> OrderPage:
+@app.get("/orders", summary="One's own orders, newest first", tags=["Customer"], responses=ORDERS)
+def list_orders(limit: Limit = 20, next_page: PageToken = None) -> OrderPage:
+    customer_id = caller(app).subject
     start = page_start(next_page, OrderStore.POSITION, customer_id=customer_id)
     found, position, unreadable = store().by_customer(customer_id, limit, start)
     return OrderPage(orders=found, next=page_token(position), unreadable=unreadable)

@@ -48,6 +48,7 @@ def place(
     request: PlaceOrder,
     restaurant: Restaurant,
     *,
+    customer_id: str,
     order_id: str,
     now: datetime,
     promo_code: PromoCode | None = None,
@@ -57,6 +58,7 @@ def place(
     Args:
         request: what the customer asked for.
         restaurant: the restaurant with its current menu.
+        customer_id: who orders.
         order_id: see `order_id_for`.
         now: the moment of placing, aware.
         promo_code: the code that the request names, as promotions announced it.
@@ -72,7 +74,7 @@ def place(
         restaurant,
         restaurant.lines((wanted.dish_id, wanted.quantity) for wanted in request.lines),
         order_id=order_id,
-        customer_id=request.customer_id,
+        customer_id=customer_id,
         payment_method=request.payment_method,
         delivery=Delivery(name=request.delivery.name, address=request.delivery.address),
         note=request.note,
@@ -96,11 +98,14 @@ class Orders:
     ) -> None:
         self._orders, self._menus, self._promo_codes, self._workflow = orders, menus, promo_codes, workflow
 
-    def place(self, request: PlaceOrder, order_id: str, now: datetime, trace_header: str) -> tuple[StoredOrder, bool]:
+    def place(
+        self, request: PlaceOrder, customer_id: str, order_id: str, now: datetime, trace_header: str
+    ) -> tuple[StoredOrder, bool]:
         """Place an order and start its workflow, once, however often the request comes.
 
         Args:
             request: what the customer asks for.
+            customer_id: who asks.
             order_id: see `order_id_for`: that of the request that this one may repeat.
             now: the moment, aware.
             trace_header: of the request.
@@ -118,7 +123,7 @@ class Orders:
         created = stored is None
         if stored is None:
             try:
-                stored = self._add(request, order_id, now, trace_header)
+                stored = self._add(request, customer_id, order_id, now, trace_header)
             except REFUSED_BY_NOW:
                 # A twin of this request may have been placed meanwhile, by the menu of before: then it is that order.
                 stored, created = self._orders.find_repeat(order_id, request), False
@@ -158,13 +163,15 @@ class Orders:
             logger.exception("The workflow could not be told; the reconciler will tell it")
         return stored
 
-    def _add(self, request: PlaceOrder, order_id: str, now: datetime, trace_header: str) -> StoredOrder:
+    def _add(
+        self, request: PlaceOrder, customer_id: str, order_id: str, now: datetime, trace_header: str
+    ) -> StoredOrder:
         restaurant = self._menus.get(request.restaurant_id, latest=True)
         if restaurant is None:
             raise UnknownRestaurant(request.restaurant_id)
         # Nobody is asked: what promotions announced of the code is known here (`orders.consumer`).
-        code = self._promo_codes.get(request.customer_id, request.promo_code) if request.promo_code else None
-        order = place(request, restaurant, order_id=order_id, now=now, promo_code=code)
+        code = self._promo_codes.get(customer_id, request.promo_code) if request.promo_code else None
+        order = place(request, restaurant, customer_id=customer_id, order_id=order_id, now=now, promo_code=code)
         reservation = self._promo_codes.reservation(code, order_id) if code else None
         return self._orders.add(order, request, trace_header, reservation)
 
