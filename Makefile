@@ -12,6 +12,8 @@ JSONATA := scripts/jsonata-js/node_modules
 REFERENCE := $(if $(shell command -v npm),$(JSONATA)/.package-lock.json)
 # $(call on,NAME): whether a switch is on, for whoever types SEND=0 and means no.
 on = $(filter-out 0 no off false,$($(1)))
+# $(call typed,USER): a variable's value if it was typed after make; of some, the shell has one of its own.
+typed = $(if $(filter command,$(origin $(1))),$($(1)))
 # A process for each core; each takes half a gigabyte.
 ABREAST := -n auto --maxprocesses 4
 # What the tools that read the code need to find in it.
@@ -19,7 +21,7 @@ PATHS := services/shared:services/orders:services/payments:services/promotions:s
 # The caller's AWS settings never reach these targets: what talks to AWS is `sam deploy`, typed by hand.
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo up down bench-tracing model bench-models isolation faults permissions fuzz redrive replay reread trace stats sam-local test check unit style lint format lock clean
+.PHONY: help demo up down token bench-tracing model bench-models isolation faults permissions fuzz redrive replay reread trace stats sam-local test check unit style lint format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -32,6 +34,11 @@ up: $(VENV)/ready ## the same, staying up: prints URLs and calls to try; WITH="k
 
 down: $(VENV)/ready ## stop what `make up` started
 	@$(BIN)/python scripts/down.py
+
+token: $(VENV)/ready ## an ID token, to send as Authorization: Bearer: USER=ada, or a new name and ROLE=courier; on AWS REGION=, PROFILE=, STACK=
+	@$(BIN)/python scripts/sign_in.py $(if $(call typed,USER),--user $(call typed,USER)) $(if $(ROLE),--role $(ROLE)) \
+	  $(if $(RESTAURANT),--restaurant $(RESTAURANT)) $(if $(PROFILE),--profile $(PROFILE)) $(if $(REGION),--region $(REGION)) \
+	  $(if $(STACK),--stack $(STACK))
 
 bench-tracing: $(VENV)/ready ## what tracing and metrics cost a warm request
 	@$(BIN)/python scripts/bench_tracing.py

@@ -27,3 +27,9 @@ def test_a_switch_that_is_on_is_passed_on(target: str, switch: str, option: str,
 @pytest.mark.parametrize("value", ["", "0", "no", "off", "false"])
 def test_a_switch_that_is_off_stays_off(target: str, switch: str, option: str, value: str) -> None:
     assert option not in would_run(*target.split(), f"{switch}={value}")
+
+
+def test_a_user_is_one_that_was_typed_and_not_the_shell_s_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("USER", "whoever-sits-here")
+    assert "--user" not in would_run("token")
+    assert "--user ada" in would_run("token", "USER=ada")

@@ -8,6 +8,7 @@ what is wrapped.
 import os
 
 from . import (
+    authorizer_claims,
     bus_policies,
     callback_permissions,
     destination_permissions,
@@ -18,6 +19,7 @@ from . import (
     gateway_responses,
     lambda_errors,
     mail_conditions,
+    mock_integrations,
     nested_sam,
     object_events,
     provisioned_concurrency,
@@ -33,6 +35,7 @@ from . import (
     task_history,
     task_tokens,
     trace_segments,
+    user_pools,
     workflow_permissions,
     xray_api,
 )
@@ -64,6 +67,9 @@ ALL = (
     task_history,
     mail_conditions,
     gateway_responses,
+    mock_integrations,
+    authorizer_claims,
+    user_pools,
     xray_api,
     trace_segments,
 )
