@@ -151,7 +151,7 @@ def _codes(case: Case, row: Row, facts: Facts) -> str:
                 )
         if any(len(found) > 1 for found in ids.values()):
             return IssuedTwice(f"{kind} of one code was announced as two events")
-    apologies = [r for r in codes if r["record"] == f"CODE#APOLOGY#{case.order_id}"]
+    apologies = [r for r in codes if r["reason"] == "apology" and r["order_id"] == case.order_id]
     if len(apologies) != (row["status"] == "EXPIRED"):
         return f"{row['status']}, and {len(apologies)} apologies"
     if row["status"] == "DELIVERED" and not any(r["record"] == "CODE#WELCOME_BACK" for r in codes):
