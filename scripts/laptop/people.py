@@ -139,6 +139,24 @@ class People:
         """
         return str(claims(self.token(person))["sub"])
 
+    def confirm(self, person: Person | str) -> str:
+        """Let a person show that their address is theirs, as by the link in a mail: from then on they are told by mail.
+
+        Args:
+            person: as for `token`.
+
+        Returns:
+            The address.
+        """
+        who = somebody(person) if isinstance(person, str) else person
+        self.token(who)
+        self._pool.admin_update_user_attributes(
+            UserPoolId=self._outputs["UserPoolId"],
+            Username=who.email,
+            UserAttributes=[{"Name": "email_verified", "Value": "true"}],
+        )
+        return who.email
+
     @cached_property
     def password(self) -> str:
         """Everybody's password: it follows from what only this emulator's owner knows, and goes when it goes."""
@@ -152,7 +170,7 @@ class People:
 
     def _make(self, person: Person) -> None:
         where = {"UserPoolId": self._outputs["UserPoolId"], "Username": person.email}
-        attributes = {"email": person.email, "email_verified": "true"}
+        attributes = {"email": person.email, "email_verified": "false"}
         if person.restaurant_id:
             attributes["custom:restaurant_id"] = person.restaurant_id
         # Another process may have made them, and not have got any further.

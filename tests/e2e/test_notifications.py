@@ -13,11 +13,8 @@ INSUFFICIENT = "pm_card_mastercard_chargeDeclinedInsufficientFunds"
 @pytest.fixture
 def address(stack: Stack, customer: str) -> str:
     """The address that the test's customer gave."""
-    address = f"{customer}@customers.example"
+    address = stack.people.confirm(customer)
     verify(stack, SENDER, address)
-    stack.client("dynamodb").put_item(
-        TableName=stack.outputs["ContactsTableName"], Item={"customer_id": {"S": customer}, "email": {"S": address}}
-    )
     return address
 
 

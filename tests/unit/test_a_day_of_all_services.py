@@ -36,8 +36,9 @@ from botocore.exceptions import ClientError
 from estimates.models import Models
 from estimates.store import EstimateStore
 from kitchens.store import KitchenFigures
+from notifications.contacts import Contacts
 from notifications.mailer import Mailer
-from notifications.store import Contacts, Sent
+from notifications.store import Sent
 from promotions.model import code_for
 from promotions.operations import Promotions
 from promotions.rules import RULES
@@ -52,6 +53,7 @@ from worlds.estimates import model, uploaded
 from worlds.gateway import ask, claims_of, event
 from worlds.menus import BUCKET, MENU, Kitchen, a_file
 from worlds.orders import orders_world
+from worlds.pool import FakePool
 from worlds.runtime import ENVIRONMENT, context
 from worlds.templates import applications, create_table, functions, resources
 from worlds.workflows import FakeUnwindWorkflow
@@ -152,7 +154,8 @@ class World:
     def __init__(self, day: Day, doors: Doors, monkeypatch: pytest.MonkeyPatch) -> None:
         self.day, self.doors, self.patch = day, doors, monkeypatch
         self.promotions = create_table("promotions", "PromotionsTable")
-        self.contacts = create_table("notifications", "ContactsTable")
+        self.contacts = FakePool()
+        pool: Any = self.contacts
         self.figures = create_table("kitchens", "FiguresTable")
         sent = Sent(create_table("notifications", "SentTable"), pause=lambda _: None)
         store = PromotionsStore(self.promotions)
@@ -168,7 +171,7 @@ class World:
             (orders.reconciler, "unwind", self.unwinds),
             (promotions.api, "store", store),
             (promotions.consumer, "promotions", Promotions(store, self.rules, pause=lambda _: None)),
-            (notifications.consumer, "contacts", Contacts(self.contacts)),
+            (notifications.consumer, "contacts", Contacts(pool, "pool")),
             (notifications.consumer, "sent", sent),
             (notifications.consumer, "mailer", mailer),
             (kitchens.consumer, "figures", KitchenFigures(doors.dynamodb, self.figures.name, pause=lambda _: None)),
@@ -309,7 +312,7 @@ def promo_codes_are_earned_spent_and_given_back(world: World) -> None:
 
 def customers_are_told(world: World) -> None:
     world.hear(notifications.consumer, about("PaymentAuthorized", THIRD), *UNREADABLE)
-    world.contacts.put_item(Item={"customer_id": CUSTOMER, "email": PERSONAL["e-mail"]})
+    world.contacts.add(CUSTOMER, PERSONAL["e-mail"])
     world.hear(
         notifications.consumer,
         *(about("OrderCancelled", ORDER), about("PaymentAuthorized", ORDER)),
@@ -511,7 +514,6 @@ READS = {
     ("promotions.api", "Query", "PromotionsTable", None, True),
     ("promotions.api", "Query", "PromotionsTable", None, False),
     ("notifications.consumer", "GetItem", "SentTable", None, True),
-    ("notifications.consumer", "GetItem", "ContactsTable", None, False),
     ("kitchens.consumer", "GetItem", "FiguresTable", None, True),
     ("estimates.api", "GetItem", "EstimatesTable", None, False),
 }
