@@ -6,39 +6,14 @@ nowhere else.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from http import HTTPStatus
 from typing import Any
 
 from tiffin.ids import CUSTOMER_ID, SLUG
 from tiffin.problems import Problem
+from tiffin.roles import Caller, Role
 
-
-class Role(StrEnum):
-    """What somebody is to an order: the groups of the user pool (services/identity/template.yaml)."""
-
-    CUSTOMER = "customer"
-    RESTAURANT = "restaurant"
-    COURIER = "courier"
-    SUPPORT = "support"
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Somebody who signed in.
-
-    Attributes:
-        subject: the token's `sub`: the pool's own id of the account, which is never given to another. Orders know a
-            customer by it.
-        role: the one role of the account.
-        restaurant_id: whose orders a restaurant's account answers; None for all other roles.
-    """
-
-    subject: str
-    role: Role
-    restaurant_id: str | None = None
-
+__all__ = ["Access", "Caller", "Role", "caller_of", "let_in", "sign_in_needed"]
 
 Access = Mapping[str, frozenset[Role] | None]
 """Whose each route is, by method and path (`GET /orders/{order_id}`); None is everybody's, signed in or not."""
