@@ -50,7 +50,7 @@ from tiffin.unmendable import Unmendable
 from worlds import ROOT, feed
 from worlds.doors import Doors
 from worlds.estimates import model, uploaded
-from worlds.gateway import ask, claims_of, event
+from worlds.gateway import ask, claims_of, event, support
 from worlds.menus import BUCKET, MENU, Kitchen, a_file
 from worlds.orders import orders_world
 from worlds.pool import FakePool
@@ -377,7 +377,8 @@ def accepted_orders_get_estimates(world: World) -> None:
         invoke(estimates.consumer, told)
     world.estimates._table.put_item(Item={"order_id": OTHER, "minutes": PERSONAL["name"]})
     for order_id in (ORDER, OTHER, THIRD, PERSONAL["name"]):
-        ask(estimates.api.handler, event("GET", f"/orders/{order_id}/estimate"))
+        for claims in (claims_of(CUSTOMER), support()):
+            ask(estimates.api.handler, event("GET", f"/orders/{order_id}/estimate", claims=claims))
 
 
 def what_payments_wrote_is_announced(world: World) -> None:

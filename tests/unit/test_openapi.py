@@ -21,7 +21,7 @@ from tiffin.callers import Role
 from tiffin.rest import ANYWHERE
 from worlds import ROOT
 from worlds.described import NOWHERE, described
-from worlds.gateway import Answer, Handler, ask, claims_of, event
+from worlds.gateway import CUSTOMER, Answer, Handler, ask, claims_of, event
 from worlds.orders import MENU_ITEM, Api, an_order, orders_world
 from worlds.templates import create_table, resources
 
@@ -249,9 +249,14 @@ def read_promo_codes(tour: Tour) -> None:
 
 
 def read_estimates(tour: Tour) -> None:
-    made = Estimate(order_id="ord_" + "a" * 26, minutes=30, accepted_at=datetime(2026, 11, 26, tzinfo=UTC))
+    made = Estimate(
+        order_id="ord_" + "a" * 26,
+        customer_id=CUSTOMER,
+        minutes=30,
+        accepted_at=datetime(2026, 11, 26, tzinfo=UTC),
+    )
     estimates_api.store().keep(made)
-    estimates_api.store()._table.put_item(Item={"order_id": "ord_broken"})
+    estimates_api.store()._table.put_item(Item={"order_id": "ord_broken", "customer_id": CUSTOMER})
     for order_id in (made.order_id, "ord_none", "%00", "ord_broken"):
         tour.ask("GET", f"/orders/{order_id}/estimate", estimates_api.handler)
 

@@ -92,13 +92,30 @@ def claims_of(subject: str, *groups: str, **more: str) -> dict[str, str]:
 
 
 def whose(path: str, customer_id: str = CUSTOMER) -> dict[str, str]:
-    """Claims of a person who has business at a path: the customer, the restaurant, or a courier."""
-    match path.rstrip("/").rpartition("/")[2]:
-        case "accept" | "reject":
-            return claims_of("owner-1", "restaurant", **{"custom:restaurant_id": RESTAURANT})
-        case "dispatch" | "deliver":
-            return claims_of("courier-1", "courier")
+    """Claims of a person who has business at a path: the customer, the restaurant, a courier, or support."""
+    match path.rstrip("/").split("/")[1:]:
+        case [*_, "accept" | "reject"] | ["kitchen", *_]:
+            return restaurant()
+        case [*_, "dispatch" | "deliver"] | ["courier", *_]:
+            return courier()
+        case ["support", *_]:
+            return support()
     return claims_of(customer_id)
+
+
+def restaurant(restaurant_id: str = RESTAURANT) -> dict[str, str]:
+    """Claims of somebody who answers for a restaurant."""
+    return claims_of(f"owner-of-{restaurant_id}", "restaurant", **{"custom:restaurant_id": restaurant_id})
+
+
+def courier(name: str = "1") -> dict[str, str]:
+    """Claims of a courier."""
+    return claims_of(f"courier-{name}", "courier")
+
+
+def support() -> dict[str, str]:
+    """Claims of somebody of support."""
+    return claims_of("support-1", "support")
 
 
 def signed_in(claims: Mapping[str, str]) -> dict[str, Any]:
