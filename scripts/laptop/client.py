@@ -108,6 +108,15 @@ class Client:
         found = self._ask("GET", f"{self._orders}/orders", params={"customer_id": customer_id})
         return list(found["orders"])
 
+    def work(self, of: str, **query: str) -> list[dict[str, Any]]:
+        """What a role has to do, one page of it.
+
+        Args:
+            of: kitchen, courier or support.
+            query: `which` of a courier, `status` for support.
+        """
+        return list(self._ask("GET", f"{self._orders}/{of}/orders", params=query)["orders"])
+
     def restaurants(self) -> list[dict[str, Any]]:
         """The restaurants."""
         return list(self._ask("GET", f"{self._orders}/restaurants")["restaurants"])

@@ -251,6 +251,9 @@ def orders_are_placed_moved_and_read(world: World) -> None:
     for path in (f"/orders/{waiting}", "/restaurants", "/restaurants/bella/menu", "/orders/ord_none", "/nowhere"):
         call("GET", path)
     call("GET", "/orders", claims=claims_of(CUSTOMER))
+    for path in ("/kitchen/orders", "/courier/orders", "/support/orders"):
+        call("GET", path)
+    call("GET", f"/orders/{waiting}", claims=support())
     world.place(note="4242 4242 4242 4242")
     world.place(delivery={"name": PERSONAL["name"] + "\x07", "address": PERSONAL["address"]})
     broken = world.place()
@@ -506,7 +509,9 @@ READS = {
     ("orders.api", "GetItem", "MenusTable", None, True),
     ("orders.api", "GetItem", "MenusTable", None, False),
     ("orders.api", "Query", "MenusTable", "restaurants", False),
-    ("orders.api", "Query", "OrdersTable", "by-customer", False),
+    ("orders.api", "Query", "OrdersTable", "orders-of-customer", False),
+    ("orders.api", "Query", "OrdersTable", "orders-of-restaurant", False),
+    ("orders.api", "Query", "OrdersTable", "orders-by-status", False),
     ("orders.reconciler", "GetItem", "OrdersTable", None, True),
     ("orders.reconciler", "Query", "OrdersTable", "open-orders", False),
     ("payments.handler", "GetItem", "PaymentsTable", None, True),

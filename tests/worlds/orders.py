@@ -112,6 +112,7 @@ def orders_world(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
         )
         for name, table in {"ORDERS_TABLE": orders, "MENUS_TABLE": menus, "PROMO_CODES_TABLE": codes}.items():
             monkeypatch.setenv(name, table.name)
+        monkeypatch.setenv("ORDER_INDEXES", "4")
         monkeypatch.setenv("ORDER_WORKFLOW_ARN", "arn:aws:states:eu-central-1:123456789012:stateMachine:order")
         menus.put_item(Item=MENU_ITEM)
         module = importlib.import_module("orders.api")

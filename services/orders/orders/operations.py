@@ -8,6 +8,7 @@ from datetime import datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 from tiffin.discounts import NotApplicable
+from tiffin.roles import Caller
 from tiffin.stored import UnreadableRow
 from tiffin.telemetry import logger
 
@@ -133,12 +134,13 @@ class Orders:
             self._start(stored)
         return stored, created
 
-    def move(self, order_id: str, move: Move, now: datetime, reason: str | None = None) -> StoredOrder:
+    def move(self, order_id: str, move: Move, caller: Caller, now: datetime, reason: str | None = None) -> StoredOrder:
         """Claim a move for whoever makes it, and tell the workflow.
 
         Args:
             order_id: the order.
             move: the move.
+            caller: who makes it.
             now: when it is made, aware.
             reason: why, for a rejection.
 
@@ -148,7 +150,7 @@ class Orders:
         Raises:
             UnknownOrder, IllegalMove: see `OrderStore.claim`.
         """
-        stored = self._orders.claim(order_id, move, now, reason)
+        stored = self._orders.claim(order_id, move, caller, now, reason)
         try:
             if move is Move.CANCEL:
                 # Stopped rather than called back: it may be anywhere, in the middle of a payment too.
