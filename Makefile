@@ -121,9 +121,11 @@ format: $(VENV)/ready ## put the code in the house's shape
 lock: $(VENV)/ready ## resolve the dependencies anew and pin them with hashes
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile -q --upgrade --universal --python-version 3.11 \
 	  --generate-hashes requirements-dev.in -o requirements-dev.txt
-	UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes \
-	  $(addprefix --no-emit-package ,boto3 botocore s3transfer jmespath python-dateutil six urllib3) \
-	  -c requirements-dev.txt services/shared/requirements.in -o services/shared/requirements.txt
+	for layer in requirements stripe; do UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile -q --universal --python-version 3.11 \
+	  --generate-hashes $(addprefix --no-emit-package ,boto3 botocore s3transfer jmespath python-dateutil six urllib3) \
+	  $$(test $$layer = requirements || sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' services/shared/requirements.txt) \
+	  -c requirements-dev.txt services/shared/$$layer.in -o services/shared/$$layer.txt && \
+	  $(BIN)/cyclonedx-py requirements --output-reproducible services/shared/$$layer.txt -o services/shared/$$layer.cdx.json || exit 1; done
 	for own in scripts/operations/debugger tests/sam_local/image; do UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile -q \
 	  --universal --python-version 3.11 --generate-hashes -c requirements-dev.txt $$own.in -o $$own.txt; done
 
