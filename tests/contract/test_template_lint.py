@@ -141,10 +141,10 @@ BROKEN: list[tuple[str, Break, str, str]] = [
      "does not know it as the name of AWS::ECS::Cluster"),
     # Parameters that take what the property does not.
     ("an open retention", put(ORDERS, "Parameters", "LogRetentionDays", to={"Type": "Number", "Default": 30}),
-     "LogRetentionDays", "RetentionInDays of Logs takes only some values"),
+     "LogRetentionDays", "RetentionInDays of AccessLogGroup takes only some values"),
     ("a retention that CloudWatch has not", put(
         ORDERS, "Parameters", "LogRetentionDays", to={"Type": "Number", "Default": 30, "AllowedValues": [30, 31]}),
-     "LogRetentionDays", "allows 31, which RetentionInDays of Logs does not take"),
+     "LogRetentionDays", "allows 31, which RetentionInDays of AccessLogGroup does not take"),
     ("an open parameter that is handed on", put(ROOT, "Parameters", "Runtime", "AllowedValues", to=None), "Runtime",
      "has no AllowedValues, but"),
     ("a value that the nested stack refuses", put(

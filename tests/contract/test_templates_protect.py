@@ -1,5 +1,6 @@
 """What protects and is not needed to run: all in the templates that a working order would never miss."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -209,7 +210,7 @@ def by_service(role: Made) -> Iterator[tuple[str, dict[str, Any]]]:
 
 @each("AWS::IAM::Role")
 def test_a_role_names_what_it_may_do_and_to_what(made: Made) -> None:
-    named_in_full(made.own["Policies"])
+    named_in_full(made.own.get("Policies", []))
 
 
 @each("AWS::IAM::Policy")
@@ -219,8 +220,11 @@ def test_what_several_roles_may_do_is_named_too(made: Made) -> None:
 
 @each("AWS::IAM::Role")
 def test_a_role_has_no_policy_that_somebody_else_writes(made: Made) -> None:
-    """AWS's own for functions, which SAM adds, write into every log group of the account."""
-    assert "ManagedPolicyArns" not in made.own
+    """AWS's own for functions, which SAM adds, write into every log group of the account.
+
+    API Gateway's is the account's, not the application's: it is checked for that policy when it is set.
+    """
+    assert ("ManagedPolicyArns" in made.own) == (made.name == "ApiGatewayLogsRole")
 
 
 @each("AWS::IAM::Role")
@@ -232,7 +236,8 @@ def test_a_role_is_taken_by_a_service_and_by_nobody_else(made: Made) -> None:
 def test_a_role_that_is_taken_for_somebody_is_taken_for_this_account(made: Made) -> None:
     """A function has its role by its own account's leave; rules, schedules and state machines name one."""
     for service, condition in by_service(made):
-        if service != "lambda.amazonaws.com":
+        # AWS names no condition that API Gateway fulfils when it takes the role to log by.
+        if service not in ("lambda.amazonaws.com", "apigateway.amazonaws.com"):
             assert condition["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
         if service == "scheduler.amazonaws.com":
             assert condition["ArnEquals"]["aws:SourceArn"]["Fn::Sub"].endswith(":schedule-group/default")
@@ -352,6 +357,37 @@ def test_an_api_is_traced_and_throttled(made: Made) -> None:
     [setting] = made.own["MethodSettings"]
     assert (setting["ResourcePath"], setting["HttpMethod"]) == ("/*", "*")
     assert {"ThrottlingBurstLimit", "ThrottlingRateLimit"} <= setting.keys()
+
+
+@each("AWS::ApiGateway::Stage")
+def test_a_request_is_logged_without_anything_personal(made: Made) -> None:
+    """Route, outcome and the subject of the token: no address, agent, path or query."""
+    [condition, setting, otherwise] = made.own["AccessLogSetting"]["Fn::If"]
+    assert (condition, otherwise) == ("LogsAccess", {"Ref": "AWS::NoValue"})
+    assert setting["DestinationArn"]["Fn::Sub"].endswith(":log-group:${AccessLogGroup}")
+    assert json.loads(setting["Format"]) == {
+        "request_id": "$context.requestId",
+        "method": "$context.httpMethod",
+        "resource": "$context.resourcePath",
+        "status": "$context.status",
+        "latency_ms": "$context.responseLatency",
+        "refused_as": "$context.error.responseType",
+        "authorizer_error": "$context.authorizer.error",
+        "integration_error": "$context.integration.error",
+        "sub": "$context.authorizer.claims.sub",
+        "groups": "$context.authorizer.claims.cognito:groups",
+    }
+
+
+def test_what_api_gateway_logs_by_is_the_account_s_and_outlives_the_stack() -> None:
+    root = transformed()["template.yaml"]["Resources"]
+    for name in ("ApiGatewayLogsRole", "ApiGatewayAccount"):
+        assert root[name]["Condition"] == "SetsAccessLogsRole"
+        assert root[name]["DeletionPolicy"] == root[name]["UpdateReplacePolicy"] == "Retain"
+    by = ["SetsAccessLogsRole", {"Ref": "ApiGatewayAccount"}, {"Fn::If": ["LogsAccess", "the-accounts-role", ""]}]
+    given = {name: one["Properties"].get("Parameters", {}).get("AccessLogsBy") for name, one in root.items()}
+    told = {name: value for name, value in given.items() if value}
+    assert told == dict.fromkeys(("Orders", "Promotions", "EstimatesService"), {"Fn::If": by})
 
 
 @each("AWS::StepFunctions::StateMachine")

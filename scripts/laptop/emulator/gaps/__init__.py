@@ -9,6 +9,7 @@ import os
 
 from . import (
     authorizer_claims,
+    access_logs,
     bus_policies,
     callback_permissions,
     destination_permissions,
@@ -70,6 +71,7 @@ ALL = (
     mock_integrations,
     authorizer_claims,
     user_pools,
+    access_logs,
     xray_api,
     trace_segments,
 )
