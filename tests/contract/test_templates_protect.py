@@ -379,6 +379,18 @@ def test_a_request_is_logged_without_anything_personal(made: Made) -> None:
     }
 
 
+@each("AWS::ApiGateway::Stage")
+def test_what_is_refused_to_callers_is_counted_from_the_access_log(made: Made) -> None:
+    [counting] = [one.own for one in made.beside("AWS::Logs::MetricFilter")]
+    assert counting["LogGroupName"] == {"Ref": "AccessLogGroup"}
+    assert counting["FilterPattern"] == (
+        '{ $.status = "401" || $.status = "403" || $.status = "429" || ($.status = "404" && $.refused_as = "-") }'
+    )
+    [metric] = counting["MetricTransformations"]
+    assert (metric["MetricNamespace"], metric["MetricName"]) == ({"Ref": "MetricsNamespace"}, "RequestsRefused")
+    assert (metric["MetricValue"], metric["DefaultValue"]) == ("1", 0)
+
+
 def test_what_api_gateway_logs_by_is_the_account_s_and_outlives_the_stack() -> None:
     root = transformed()["template.yaml"]["Resources"]
     for name in ("ApiGatewayLogsRole", "ApiGatewayAccount"):
@@ -387,7 +399,7 @@ def test_what_api_gateway_logs_by_is_the_account_s_and_outlives_the_stack() -> N
     by = ["SetsAccessLogsRole", {"Ref": "ApiGatewayAccount"}, {"Fn::If": ["LogsAccess", "the-accounts-role", ""]}]
     given = {name: one["Properties"].get("Parameters", {}).get("AccessLogsBy") for name, one in root.items()}
     told = {name: value for name, value in given.items() if value}
-    assert told == dict.fromkeys(("Orders", "Promotions", "EstimatesService"), {"Fn::If": by})
+    assert told == {name: {"Fn::If": by} for name in ("Orders", "Promotions", "EstimatesService")}
 
 
 @each("AWS::StepFunctions::StateMachine")

@@ -452,6 +452,18 @@ ALARMS = {
         "Far more orders than usual at this hour are declined.",
         *("own OrdersEnded", "Sum", 5 * MINUTE, "> ANOMALY_DETECTION_BAND(declined, 4)", "3 of 3"),
     ),
+    "RequestsRefused": Alarmed(
+        "More than a hundred requests in five minutes were refused: no token, no leave, not theirs, or too many.",
+        *("own RequestsRefused", "Sum", 5 * MINUTE, "> 100"),
+    ),
+    "LimitsReached": Alarmed(
+        "More than twenty times in five minutes a customer reached a limit of open orders, orders, declines or codes.",
+        *("own LimitsReached", "Sum", 5 * MINUTE, "> 20"),
+    ),
+    "CardsTried": Alarmed(
+        "More than ten orders a minute are declined: somebody may be trying cards.",
+        *("own OrdersEnded", "Sum", MINUTE, "> 10", "2 of 3"),
+    ),
 }
 SIGNS = {"GreaterThanThreshold": ">", "LessThanThreshold": "<", "GreaterThanUpperThreshold": ">"}
 
