@@ -58,6 +58,8 @@ def deploy(
         # Nothing costs anything here, and a crowd of orders is placed by one machine.
         "RequestsPerSecond": "1000",
         "RequestsBurst": "2000",
+        "OrdersPerSecond": "1000",
+        "OrdersBurst": "2000",
         "MailsPerSecond": "1000",
     }
     overrides = laptop | dict(parameters or {})

@@ -56,10 +56,15 @@ def test_whoever_announces_announces_its_own_events_only(properties: dict[str, A
 
 def test_a_request_is_let_through_at_a_pace_that_the_deployer_chose(properties: dict[str, Any]) -> None:
     for stage in (own for own in properties.values() if "StageName" in own):
-        [setting] = stage["MethodSettings"]
+        [setting, *more] = stage["MethodSettings"]
         assert setting["ThrottlingRateLimit"] == {"Ref": "RequestsPerSecond"}
         assert setting["ThrottlingBurstLimit"] == {"Ref": "RequestsBurst"}
-        assert "MetricsEnabled" not in setting  # by method: nobody reads them, and each is paid for
+        for own in more:
+            assert (own["ResourcePath"], own["HttpMethod"]) == ("/~1orders", "POST")
+            assert own["ThrottlingRateLimit"] == {"Ref": "OrdersPerSecond"}
+            assert own["ThrottlingBurstLimit"] == {"Ref": "OrdersBurst"}
+        # By method: nobody reads them, and each is paid for.
+        assert not [each for each in stage["MethodSettings"] if "MetricsEnabled" in each]
 
 
 def test_a_sweep_that_failed_is_left_to_the_next_one(properties: dict[str, Any]) -> None:

@@ -354,7 +354,8 @@ def test_log_lines_are_forgotten_after_a_while(made: Made) -> None:
 @each("AWS::ApiGateway::Stage")
 def test_an_api_is_traced_and_throttled(made: Made) -> None:
     assert made.own["TracingEnabled"] is True
-    [setting] = made.own["MethodSettings"]
+    [setting, *more] = made.own["MethodSettings"]
+    assert len(more) == (made.path == "services/orders/template.yaml")
     assert (setting["ResourcePath"], setting["HttpMethod"]) == ("/*", "*")
     assert {"ThrottlingBurstLimit", "ThrottlingRateLimit"} <= setting.keys()
 
@@ -389,6 +390,29 @@ def test_what_is_refused_to_callers_is_counted_from_the_access_log(made: Made) -
     [metric] = counting["MetricTransformations"]
     assert (metric["MetricNamespace"], metric["MetricName"]) == ({"Ref": "MetricsNamespace"}, "RequestsRefused")
     assert (metric["MetricValue"], metric["DefaultValue"]) == ("1", 0)
+
+
+@each("AWS::ApiGateway::RestApi")
+def test_an_api_takes_nothing_older_than_tls_1_2(made: Made) -> None:
+    assert (made.own["SecurityPolicy"], made.own["EndpointAccessMode"]) == ("SecurityPolicy_TLS13_1_2_2021_06", "BASIC")
+
+
+def test_an_address_that_asks_too_often_is_refused_at_every_api_where_that_is_wanted() -> None:
+    root = transformed()["template.yaml"]
+    assert root["Parameters"]["RequestsPerAddress"]["Default"] == "0"
+    [rule] = root["Resources"]["AddressLimit"]["Properties"]["Rules"]
+    assert rule["Statement"]["RateBasedStatement"]["Limit"] == {"Ref": "RequestsPerAddress"}
+    assert rule["Action"]["Block"]["CustomResponse"]["ResponseCode"] == 429
+    limited = {
+        name: (one["Condition"], one["Properties"]["ResourceArn"]["Fn::Sub"].split("/restapis/")[1])
+        for name, one in root["Resources"].items()
+        if one["Type"] == "AWS::WAFv2::WebACLAssociation"
+    }
+    assert limited == {
+        "OrdersAddressLimit": ("LimitsAddresses", "${Orders.Outputs.ApiId}/stages/v1"),
+        "PromotionsAddressLimit": ("LimitsAddresses", "${Promotions.Outputs.ApiId}/stages/v1"),
+        "EstimatesAddressLimit": ("LimitsAddressesOfEstimates", "${EstimatesService.Outputs.ApiId}/stages/v1"),
+    }
 
 
 def test_what_api_gateway_logs_by_is_the_account_s_and_outlives_the_stack() -> None:

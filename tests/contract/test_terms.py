@@ -235,6 +235,10 @@ PROMISES: list[tuple[str, str, Any, Any]] = [
     # What it may cost, and what it takes.
     ("docs/deploying.md", "| `RequestsPerSecond`, `RequestsBurst` | 10, 20 |", default("RequestsPerSecond"), 10),
     ("docs/deploying.md", "| `RequestsPerSecond`, `RequestsBurst` | 10, 20 |", default("RequestsBurst"), 20),
+    ("docs/deploying.md", "| `OrdersPerSecond`, `OrdersBurst` | 5, 10 |", default("OrdersPerSecond"), 5),
+    ("docs/deploying.md", "| `OrdersPerSecond`, `OrdersBurst` | 5, 10 |", default("OrdersBurst"), 10),
+    ("docs/deploying.md", "| `RequestsPerAddress` | 0 |", default("RequestsPerAddress"), "0"),
+    ("docs/deploying.md", "| `PaymentsConcurrency` | 0 |", default("PaymentsConcurrency"), 0),
     ("docs/deploying.md", "| `MonthlyBudget` | 25 |", default("MonthlyBudget"), 25),
     ("docs/deploying.md", "| `LogRetentionDays` | 30 |", default("LogRetentionDays"), 30),
     (

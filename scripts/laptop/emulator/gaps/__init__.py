@@ -8,8 +8,8 @@ what is wrapped.
 import os
 
 from . import (
-    authorizer_claims,
     access_logs,
+    authorizer_claims,
     bus_policies,
     callback_permissions,
     destination_permissions,
@@ -20,6 +20,7 @@ from . import (
     gateway_responses,
     lambda_errors,
     mail_conditions,
+    method_settings,
     mock_integrations,
     nested_sam,
     object_events,
@@ -72,6 +73,7 @@ ALL = (
     authorizer_claims,
     user_pools,
     access_logs,
+    method_settings,
     xray_api,
     trace_segments,
 )
