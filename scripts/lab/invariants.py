@@ -48,6 +48,7 @@ class Facts:
     payments: dict[str, Row]
     ledger: dict[str, list[Row]]
     promotions: dict[str, list[Row]]
+    customers: dict[str, list[Row]]
     events: dict[str, list[dict[str, Any]]]
 
     @classmethod
@@ -62,6 +63,7 @@ class Facts:
             payments={k: next((r for r in rows if r["record"] == "PAYMENT"), {}) for k, rows in payments.items()},
             ledger=lab.rows("SandboxLedgerTableName", "order_id"),
             promotions=lab.rows("PromotionsTableName", "customer_id"),
+            customers=lab.rows("CustomersTableName", "customer_id"),
             events=events,
         )
 
@@ -80,7 +82,7 @@ def judge(case: Case, facts: Facts) -> dict[str, str]:
     if row is None:
         return {"I1": "it was answered with 2xx, and there is no such order"} if case.answered else {}
     wrong = {
-        "I1": _ended(case, row),
+        "I1": _ended(case, row) or _gave_its_place_back(row, facts),
         "I2": _money(case, row, facts),
         "I3": _codes(case, row, facts),
         "I5": _legal(row),
@@ -113,6 +115,17 @@ def _ended(case: Case, row: Row) -> str:
         return "it ended, and the reconciler still owes it something"
     if row["status"] != "DELIVERED" and not row.get("reason"):
         return "it ended without a reason"
+    return ""
+
+
+def _gave_its_place_back(row: Row, facts: Facts) -> str:
+    records = facts.customers.get(row["customer_id"], [])
+    for open_ in (record for record in records if record["record"] == "open"):
+        places = open_.keys() - {"customer_id", "record", "orders", "expires_at"}
+        if row["order_id"] in places:
+            return "it ended, and takes up a place of its customer's still"
+        if len(places) != open_["orders"]:
+            return f"its customer has {len(places)} places taken, and {open_['orders']} are counted"
     return ""
 
 

@@ -29,6 +29,7 @@ from operations.deployed import Deployed
 from orders.menu_bucket import report_key
 
 from . import estimating
+from .cases import DECLINED_CARD
 from .isolating import PARAMETERS, SENDER
 
 QUICK, WELL = 3.0, 40.0
@@ -306,6 +307,15 @@ def _cancelled(w: World) -> None:
     w.eventually(lambda: "open_shard" not in w.row("OrdersTableName", order_id=order_id), "the order's close")
 
 
+def _decline_counted(w: World) -> None:
+    customer = w.customer()
+    order_id = w.order(customer=customer, payment_method=DECLINED_CARD)
+    order = w.client.until(order_id, "DECLINED", seconds=w.seconds)
+    hour = w.row("CustomersTableName", customer_id=customer, record=f"hour#{order['placed_at'][:13]}")
+    if hour.get("declines") != {"N": "1"}:
+        raise NotInTime("a decline that counts", 0)
+
+
 def _code_used(w: World) -> None:
     customer = w.customer()
     first = w.order("accept", "dispatch", "deliver", customer=customer)
@@ -512,6 +522,7 @@ STORIES: Mapping[str, Callable[[World], object]] = {
     "an order is accepted": _accepted,
     "an order is delivered": _delivered,
     "an order is cancelled": _cancelled,
+    "a declined payment counts": _decline_counted,
     "a promo code is earned and used": _code_used,
     "a customer is told": _mailed,
     "an order that never began is begun": _restarted,
@@ -560,6 +571,9 @@ SHOWN: list[tuple[str, str]] = [
     ("Orders/ApiFunctionRole/ReadMenus/*", "a menu is read"),
     ("Orders/ApiFunctionRole/ListRestaurants/*", "restaurants are listed"),
     ("Orders/ApiFunctionRole/CheckAndReservePromoCodes/*", "a promo code is earned and used"),
+    ("Orders/ApiFunctionRole/KeepDeliveries/*", "an order is accepted"),
+    ("Orders/ApiFunctionRole/LimitCustomers/dynamodb:UpdateItem", "an order is accepted"),
+    ("Orders/ApiFunctionRole/LimitCustomers/dynamodb:GetItem", "a promo code is earned and used"),
     ("Orders/ApiFunctionRole/StartAndCallBack/*", "an order is accepted"),
     ("Orders/ApiFunctionRole/SeeWhatRunsAndStopWhatIsCancelled/states:StopExecution", "an order is cancelled"),
     ("Orders/ReconcilerFunctionRole/LookAtOpenOrders/*", "a waiting order is looked at again"),
@@ -579,6 +593,7 @@ SHOWN: list[tuple[str, str]] = [
     ("Orders/MenusDeadLetterQueuePolicy/OnlyThisRule/*", "a menu that nobody takes is kept"),
     ("Orders/MenusRuleMayCall/*", "a menu takes effect"),
     ("Orders/OrderWorkflowRole/RecordStatuses/dynamodb:UpdateItem", "an order is delivered"),
+    ("Orders/OrderWorkflowRole/CountAndGiveBack/*", "a declined payment counts"),
     ("Orders/OrderWorkflowRole/AskPayments/*", "an order is delivered"),
     ("Orders/OrderWorkflowRole/AnnounceTheOrder/*", "an order is delivered"),
     ("Orders/UnwindWorkflowRole/[!T]*", "an order is cancelled"),

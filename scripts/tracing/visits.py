@@ -29,9 +29,10 @@ class Attempt:
     @property
     def entered(self) -> str | None:
         """The status that it wrote on the order, if it did: the workflows' writes call it `:entered`."""
-        values = self.given.get("ExpressionAttributeValues") if isinstance(self.given, dict) else None
-        status: str | None = ((values or {}).get(":entered") or {}).get("S")
-        return None if self.error or self.operation != "updateItem" else status
+        given = self.given if isinstance(self.given, dict) else {}
+        write = given["TransactItems"][0]["Update"] if self.operation == "transactWriteItems" else given
+        status: str | None = (write.get("ExpressionAttributeValues", {}).get(":entered") or {}).get("S")
+        return None if self.error or self.operation not in {"updateItem", "transactWriteItems"} else status
 
 
 @dataclass

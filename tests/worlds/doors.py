@@ -35,7 +35,13 @@ CONSUMERS = [
     estimates.consumer.consumer,
 ]
 MACHINES = {
-    name: machine(name, OrdersTableName="OrdersTable", EventBusName="bus", PaymentsFunctionArn="payments")
+    name: machine(
+        name,
+        OrdersTableName="OrdersTable",
+        CustomersTableName="CustomersTable",
+        EventBusName="bus",
+        PaymentsFunctionArn="payments",
+    )
     for name in ("order", "unwind")
 }
 ENDS = {"DELIVERED", "DECLINED", "REJECTED", "CANCELLED", "EXPIRED", "FAILED"}
@@ -148,7 +154,7 @@ class Doors:
         resource = resource.removesuffix(".waitForTaskToken").partition(":states:::")[2]
         try:
             match resource:
-                case "dynamodb:updateItem" | "aws-sdk:dynamodb:updateItem" | "dynamodb:getItem":
+                case _ if "dynamodb:" in resource:
                     return ask_the_table(self.dynamodb, resource, arguments)
                 case "lambda:invoke":
                     request = json.loads(json.dumps(arguments["Payload"]))

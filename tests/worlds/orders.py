@@ -4,10 +4,14 @@ import importlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from moto import mock_aws
+from orders.customers import CustomerStore
+from orders.deliveries import DeliveryStore
+from orders.limits import Limits
 from orders.menus import MenuStore
 from orders.promo_codes import PromoCodeStore
 from orders.store import OrderStore
@@ -28,6 +32,8 @@ MENU_ITEM: dict[str, Any] = {
     "dishes": [{"dish_id": "margherita", "name": "Pizza Margherita", "price": 950}],
     "listed": "restaurant",
 }
+# More than any test asks for that is about something else.
+ENOUGH = Limits(open_orders=1000, orders=1000, declines=1000, refused_codes=1000)
 PROBLEM = "https://tiffin.example/problems/"
 
 
@@ -104,11 +110,12 @@ def an_order() -> dict[str, Any]:
 
 
 @contextmanager
-def orders_world(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+def orders_world(monkeypatch: pytest.MonkeyPatch, limits: Limits = ENOUGH) -> Iterator[Api]:
     """The API, with its tables made of the template."""
     with mock_aws():
-        orders, menus, codes = (
-            create_table("orders", name) for name in ("OrdersTable", "MenusTable", "PromoCodesTable")
+        orders, menus, codes, deliveries, customers = (
+            create_table("orders", name)
+            for name in ("OrdersTable", "MenusTable", "PromoCodesTable", "DeliveriesTable", "CustomersTable")
         )
         for name, table in {"ORDERS_TABLE": orders, "MENUS_TABLE": menus, "PROMO_CODES_TABLE": codes}.items():
             monkeypatch.setenv(name, table.name)
@@ -121,6 +128,8 @@ def orders_world(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
             "store": OrderStore(orders, pause=lambda _: None),
             "menus": MenuStore(menus),
             "promo_codes": PromoCodeStore(codes),
+            "deliveries": DeliveryStore(deliveries, timedelta(days=30)),
+            "customers": CustomerStore(customers, limits),
             "workflow": workflow,
         }.items():
             monkeypatch.setattr(module, name, lambda adapter=adapter: adapter)

@@ -37,7 +37,13 @@ from worlds.templates import create_table, dynamodb
 from worlds.workflows import ask_the_table
 
 MACHINES = {
-    name: machine(name, OrdersTableName="OrdersTable", EventBusName="bus", PaymentsFunctionArn="payments")
+    name: machine(
+        name,
+        OrdersTableName="OrdersTable",
+        CustomersTableName="CustomersTable",
+        EventBusName="bus",
+        PaymentsFunctionArn="payments",
+    )
     for name in ("order", "unwind")
 }
 ENDS = frozenset(ORDER_ENDS.values())
@@ -282,7 +288,7 @@ class Tiffin:
         match resource:
             case "dynamodb:getItem" if not arguments.get("ConsistentRead"):
                 return {"Item": self.as_placed[arguments["Key"]["order_id"]["S"]]}
-            case "dynamodb:updateItem" | "aws-sdk:dynamodb:updateItem" | "dynamodb:getItem":
+            case _ if "dynamodb:" in resource:
                 return ask_the_table(self.dynamodb, resource, arguments)
             case "events:putEvents":
                 for entry in arguments["Entries"]:

@@ -2,7 +2,7 @@
 
 import os
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import IntEnum, StrEnum
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -22,9 +22,12 @@ from tiffin.models import BaseModel
 from tiffin.paging import page_start, page_token
 from tiffin.problems import Problem
 from tiffin.rest import answer, answers, caller, rest_api
-from tiffin.telemetry import about_order, came_to, logger, metrics, trace_header, tracer
+from tiffin.telemetry import about_order, came_to, count, logger, metrics, trace_header, tracer
 
 from orders.commands import PlaceOrder, RejectOrder
+from orders.customers import CustomerStore
+from orders.deliveries import DeliveryStore
+from orders.limits import Limit, LimitReached, Limits
 from orders.menus import MenuStore
 from orders.model import (
     IllegalMove,
@@ -78,7 +81,7 @@ app = rest_api("Tiffin orders", ACCESS)
 
 OrderId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="From the order.")]
 RestaurantId = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,64}$", description="From the list of restaurants.")]
-Limit = Annotated[int, Query(ge=1, le=100, description="How many on a page.")]
+PageSize = Annotated[int, Query(ge=1, le=100, description="How many on a page.")]
 PageToken = Annotated[str | None, Query(alias="next", max_length=2048, description="`next` of the page before.")]
 
 
@@ -108,6 +111,13 @@ PLACED = _answers(
             "order-total-too-small",
             "order-total-too-large",
             "order-not-payable",
+        ],
+        HTTPStatus.TOO_MANY_REQUESTS: [
+            "too-many-open-orders",
+            "too-many-orders",
+            "too-many-declines",
+            "too-many-codes",
+            "too-many-at-once",
         ],
     },
 )
@@ -222,7 +232,7 @@ def place_order(
 
 
 @app.get("/orders", summary="One's own orders, newest first", tags=["Customer"], responses=ORDERS)
-def list_orders(limit: Limit = 20, next_page: PageToken = None) -> OrderPage:
+def list_orders(limit: PageSize = 20, next_page: PageToken = None) -> OrderPage:
     customer_id = caller(app).subject
     start = page_start(next_page, OrderStore.OF_CUSTOMER, customer_id=customer_id)
     page = store().of_customer(customer_id, limit, start)
@@ -235,12 +245,12 @@ def get_order(order_id: OrderId) -> OrderView:
     stored = store().get_for(caller(app), order_id)
     if caller(app).role is Role.SUPPORT:
         _read_by_support(order_id=order_id)
-    return _shown(stored)
+    return _shown(orders().with_delivery(stored))
 
 
 # Lists of those whose work orders are. What is not theirs is not in them, and their tokens lead nowhere else.
 @app.get("/kitchen/orders", summary="One's open orders, oldest first", tags=["Restaurant"], responses=WORK)
-def list_kitchen_orders(limit: Limit = 20, next_page: PageToken = None) -> KitchenPage:
+def list_kitchen_orders(limit: PageSize = 20, next_page: PageToken = None) -> KitchenPage:
     """From when they can be accepted until they are delivered."""
     _must_have(Step.RESTAURANTS_INDEX)
     restaurant_id = caller(app).restaurant_id or ""
@@ -254,7 +264,7 @@ def list_courier_orders(
     which: Annotated[Which, Query(description="What nobody has taken yet, or what one is on the road with.")] = (
         Which.READY
     ),
-    limit: Limit = 20,
+    limit: PageSize = 20,
     next_page: PageToken = None,
 ) -> CourierPage:
     """Oldest first."""
@@ -272,7 +282,7 @@ def list_courier_orders(
 @app.get("/support/orders", summary="Orders by status and age", tags=["Support"], responses=WORK)
 def list_support_orders(
     status: Annotated[OrderStatus | None, Query(description="One status; by default all open orders.")] = None,
-    limit: Limit = 20,
+    limit: PageSize = 20,
     next_page: PageToken = None,
 ) -> SupportPage:
     """Open orders the oldest first, ended ones the newest. All open ones at once come on one page, without `next`."""
@@ -319,7 +329,7 @@ def cancel(order_id: OrderId) -> Response[Order]:
 
 
 @app.get("/restaurants", summary="Restaurants", tags=["Menus"], responses=RESTAURANTS)
-def list_restaurants(limit: Limit = 50, next_page: PageToken = None) -> RestaurantPage:
+def list_restaurants(limit: PageSize = 50, next_page: PageToken = None) -> RestaurantPage:
     found, position = menus().list(limit, page_start(next_page, MenuStore.POSITION))
     return RestaurantPage(restaurants=found, next=page_token(position))
 
@@ -396,6 +406,33 @@ def promo_code_used(_: PromoCodeAlreadyUsed) -> Response[str]:
     return Problem(HTTPStatus.CONFLICT, "promo-code-already-used", "Another order has this promo code.").response()
 
 
+@app.exception_handler(LimitReached)
+def limit_reached(error: LimitReached) -> Response[str]:
+    problem = _too_much(error.limit)
+    if error.retry_after:
+        problem.headers["Retry-After"] = str(error.retry_after)
+    came_to(problem.slug)
+    logger.info("Refused: a limit is reached", limit=error.limit)
+    count("LimitsReached", by={"limit": error.limit})
+    return problem.response()
+
+
+def _too_much(limit: Limit) -> Problem:
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    match limit:
+        case Limit.OPEN_ORDERS:
+            detail = "You have as many open orders as anybody may have. One must end before the next."
+            return Problem(status, "too-many-open-orders", detail)
+        case Limit.ORDERS:
+            return Problem(status, "too-many-orders", "You placed as many orders in this hour as anybody may.")
+        case Limit.DECLINES:
+            return Problem(status, "too-many-declines", "Too many of your payments were declined in this hour.")
+        case Limit.CODES:
+            return Problem(status, "too-many-codes", "You tried too many wrong promo codes in this hour.")
+        case Limit.AT_ONCE:
+            return Problem(status, "too-many-at-once", "You place too many orders at the same moment. Try again.")
+
+
 @app.exception_handler(KeyReused)
 def key_reused(_: KeyReused) -> Response[str]:
     detail = "This Idempotency-Key was used before with another body. A new order needs a new key."
@@ -417,7 +454,9 @@ def _move(order_id: str, move: Move, reason: str | None = None) -> Response[Any]
     stored = orders().move(order_id, move, caller(app), datetime.now(UTC), reason)
     came_to(stored.order.pending_move or stored.order.status)
     logger.info("Move made: %s", stored.order.pending_move)
-    return Response(status_code=HTTPStatus.ACCEPTED, content_type="application/json", body=_shown(stored))
+    return Response(
+        status_code=HTTPStatus.ACCEPTED, content_type="application/json", body=_shown(orders().with_delivery(stored))
+    )
 
 
 def _shown(stored: StoredOrder) -> OrderView:
@@ -505,6 +544,19 @@ def promo_codes() -> PromoCodeStore:
 
 
 @once
+def deliveries() -> DeliveryStore:
+    """The deliveries table."""
+    keep = timedelta(days=int(os.environ["KEEP_DELIVERIES_DAYS"]))
+    return DeliveryStore(table(os.environ["DELIVERIES_TABLE"]), keep)
+
+
+@once
+def customers() -> CustomerStore:
+    """The customers table."""
+    return CustomerStore(table(os.environ["CUSTOMERS_TABLE"]), Limits.of(os.environ))
+
+
+@once
 def workflow() -> OrderWorkflow:
     """The order workflow."""
     return OrderWorkflow(client("stepfunctions"), os.environ["ORDER_WORKFLOW_ARN"])
@@ -512,4 +564,4 @@ def workflow() -> OrderWorkflow:
 
 def orders() -> Orders:
     """The use cases, over those."""
-    return Orders(store(), menus(), promo_codes(), workflow())
+    return Orders(store(), menus(), promo_codes(), deliveries(), customers(), workflow())

@@ -61,7 +61,7 @@ class LineRequest(_Request):
 
 
 class DeliveryRequest(_Request):
-    """Where the food goes. Personal data: stays in the orders table, never in events, logs or traces."""
+    """Where the food goes. Personal data: stays in the deliveries table, never in events, logs or traces."""
 
     name: Text
     address: Text

@@ -380,7 +380,7 @@ class Payment(BaseModel):
 
 
 class Delivery(BaseModel):
-    """Where the food goes. Personal data: stays in the orders table, never in events, logs or traces."""
+    """Where the food goes. Personal data: stays in the deliveries table, never in events, logs or traces."""
 
     name: str
     address: str
@@ -396,7 +396,7 @@ class Order(BaseModel):
         timeline: every status so far, in the sequence of the order's life. Its moments come from several clocks: they
             are for people to read.
         pending_move: a move that was made in this status and that the workflow has not recorded yet.
-        delivery, note: personal; left out of lists.
+        delivery, note: personal; left out of lists, and forgotten some day.
         menu_version: of the menu by which it was priced; None if the menu, or the order, is of before menus had one.
     """
 

@@ -3,7 +3,7 @@
 import random
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 
 from botocore.exceptions import ClientError
-from tiffin.dynamodb import CONDITION_FAILED, CONFLICT, condition_failed, plain, refusals
+from tiffin.dynamodb import CONDITION_FAILED, CONFLICT, NOT_AT_FAULT, condition_failed, plain, refused_items
 from tiffin.events import MOMENT, rfc3339
 from tiffin.ids import CUSTOMER_ID, ORDER_ID, SLUG
 from tiffin.models import BaseModel
@@ -20,6 +20,7 @@ from tiffin.stored import UnreadableRow, read, reading
 from tiffin.trace_headers import root_of_order, usable
 
 from orders.commands import PlaceOrder
+from orders.limits import Limit, LimitReached
 from orders.model import (
     DELIVERY_WINDOW,
     ENDS,
@@ -31,9 +32,9 @@ from orders.model import (
     Order,
     OrderStatus,
     Ownership,
-    PromoCodeAlreadyUsed,
 )
 from orders.views import CourierSummary, KitchenSummary, OrderSummary, SupportSummary
+from orders.writes import Beside
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -48,8 +49,12 @@ CALLBACK_LOOK = timedelta(minutes=1)
 AT_ONCE = 500
 NEWEST_FIRST = {"ScanIndexForward": False}
 OPEN_PERHAPS = "placed_at > :since"
-# How often an order is written again that met another transaction on its promo code.
-ATTEMPTS = 6
+# How often an order is written that meets other transactions on its customer's rows, and seconds of a pause at most:
+# of twenty orders that one customer places at the same moment all are placed (docs/decisions/limits-by-numbers.md).
+ATTEMPTS = 10
+LONGEST_PAUSE = 1.0
+# What an order has that is personal. It lies elsewhere (`orders.deliveries`); older rows have it.
+PERSONAL = {"delivery", "note"}
 
 
 S = TypeVar("S", bound=BaseModel)
@@ -187,20 +192,19 @@ class OrderStore:
             raise KeyReused(order_id)
         return StoredOrder(item)
 
-    def add(
-        self, order: Order, request: PlaceOrder, trace_header: str, reservation: dict[str, Any] | None = None
-    ) -> StoredOrder:
+    def add(self, order: Order, request: PlaceOrder, trace_header: str, beside: Sequence[Beside] = ()) -> StoredOrder:
         """Write a new order, or find that a concurrent twin of this request wrote it first.
 
         Args:
             order: the order.
             request: what it was made of.
             trace_header: of the request.
-            reservation: of the order's promo code, see `PromoCodeStore.reservation`: both are written, or neither.
+            beside: what else is written: all, or nothing. Of several that are refused the first decides.
 
         Raises:
             KeyReused: the twin had another body.
-            PromoCodeAlreadyUsed: another order was faster to take the code. Nothing is written.
+            LimitReached: the customer places so much at the same moment that it never came through.
+            Exception: what a write beside it says of its refusal. Nothing is written.
         """
         item = _item(order) | {
             "request_fingerprint": request.fingerprint(),
@@ -209,26 +213,42 @@ class OrderStore:
             "open_shard": f"open-{zlib.crc32(order.order_id.encode()) % OPEN_SHARDS}",
             "check_at": rfc3339(order.placed_at + FIRST_LOOK),
         }
-        put: dict[str, Any] = {"Item": item, "ConditionExpression": "attribute_not_exists(order_id)"}
+        put: Any = {
+            "TableName": self._table.name,
+            "Item": item,
+            "ConditionExpression": "attribute_not_exists(order_id)",
+        }
+        writes: list[Any] = [{"Put": put}, *(one.write for one in beside)]
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                if reservation is None:
-                    self._table.put_item(**put)
-                else:
-                    both: list[Any] = [{"Put": {"TableName": self._table.name} | put}, reservation]
-                    self._table.meta.client.transact_write_items(TransactItems=both)
-                return StoredOrder(item)
+                self._table.meta.client.transact_write_items(TransactItems=writes)
+                return StoredOrder(item | order.model_dump(mode="json", include=PERSONAL))
             except ClientError as error:
-                why = refusals(error)
-                # The order first: who repeats a request gets its order, though its code is taken, namely by that order.
-                if why[0] == CONDITION_FAILED and (repeat := self.find_repeat(order.order_id, request)):
-                    return repeat
-                if why[-1] == CONDITION_FAILED:
-                    raise PromoCodeAlreadyUsed(order.promo_code) from error
-                if CONFLICT not in why or attempt == ATTEMPTS:
+                # The order first: who repeats a request gets its order, though a limit is reached by that very order.
+                refused = refused_items(error)
+                at_fault = next((n for n, (why, _) in enumerate(refused) if why != NOT_AT_FAULT), None)
+                if at_fault is None:
                     raise
-            self._pause(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter
-        raise AssertionError("unreachable")  # pragma: no cover
+                why, as_it_is = refused[at_fault]
+                if why == CONDITION_FAILED and at_fault > 0:
+                    raise beside[at_fault - 1].refused(as_it_is) from error
+                if why == CONDITION_FAILED and (repeat := self.find_repeat(order.order_id, request)):
+                    return repeat
+                if why != CONFLICT:
+                    raise
+            self._pause(random.uniform(0, min(LONGEST_PAUSE, 0.02 * 2**attempt)))  # noqa: S311 - jitter
+        raise LimitReached(Limit.AT_ONCE, retry_after=1)
+
+    def ended(self, order_ids: Iterable[str]) -> list[str]:
+        """Those of some orders to which nothing is owed any more. An order that is not there is none of them."""
+        found = []
+        for order_id in order_ids:
+            answer = self._table.get_item(
+                Key={"order_id": order_id}, ConsistentRead=True, ProjectionExpression="order_id, open_shard"
+            )
+            if "open_shard" not in answer.get("Item", {"open_shard": None}):
+                found.append(order_id)
+        return found
 
     def claim(self, order_id: str, move: Move, caller: Caller, now: datetime, reason: str | None = None) -> StoredOrder:
         """Claim a move: of all that race to make one, exactly one may.
@@ -427,7 +447,7 @@ def _in_status(status: OrderStatus, further: str = "", **values: Any) -> dict[st
 
 
 def _item(order: Order) -> dict[str, Any]:
-    item = order.model_dump(mode="json", exclude={"timeline", "pending_move"})
+    item = order.model_dump(mode="json", exclude={"timeline", "pending_move", *PERSONAL})
     for moment in ("placed_at", "updated_at", "deadline_at"):
         item[moment] = rfc3339(getattr(order, moment))
     # A map by status: writing an entry twice, as a retried state does, changes nothing.

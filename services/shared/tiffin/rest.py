@@ -276,7 +276,7 @@ def answers(
         HTTPStatus.INTERNAL_SERVER_ERROR: ["internal-error"],
     }
     for status, slugs in (refused or {}).items():
-        refusals[status] = [*refusals.get(status, []), *slugs]
+        refusals[status] = [*refusals.get(status, ANYWHERE.get(status, [])), *slugs]
     return {
         **{int(status): {"description": text} | _location(status) for status, text in success.items()},
         **{int(status): _refusal(status, slugs) for status, slugs in refusals.items()},
@@ -312,9 +312,8 @@ def _document(app: "_Resolver", title: str) -> str:
                 operation["description"] = (
                     f"{operation.get('description', '')} For: {', '.join(sorted(roles))}.".strip()
                 )
-            operation["responses"] |= {
-                str(int(status)): _refusal(status, slugs) for status, slugs in everywhere.items()
-            }
+            refusals = {str(int(status)): _refusal(status, slugs) for status, slugs in everywhere.items()}
+            operation["responses"] = refusals | operation["responses"]
     schemas = document["components"]["schemas"]
     # The framework's own errors, which no route answers any more, refer to each other.
     for theirs in ("HTTPValidationError", "ResponseValidationError"):
