@@ -18,8 +18,9 @@ import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 from laptop import EmulatorError, NotSignedIn, Stack
 from laptop.code_flow import CALLBACK, Attempt
-from laptop.people import ROLES, somebody
+from laptop.people import somebody
 from operations import deployed
+from tiffin.callers import Role
 
 
 def _redirect(attempt: Attempt) -> str:
@@ -75,7 +76,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description="Sign somebody in, and print their ID token.")
     parser.add_argument("--user", help="on the laptop: who")
-    parser.add_argument("--role", choices=ROLES, help="of a new name: as what")
+    parser.add_argument("--role", choices=list(Role), help="of a new name: as what")
     parser.add_argument("--restaurant", metavar="ID", help="of a new name with the role restaurant: which")
     deployed.add_options(parser)
     options = parser.parse_args(arguments)

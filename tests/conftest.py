@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -61,11 +62,17 @@ def client(stack: Stack, described: dict[str, Described]) -> Iterator[Client]:
             answer.request.method, path, answer.status_code, answer.headers["content-type"], answer.text
         )
 
-    with closing(Client(stack.outputs, look=look)) as calls:
+    with closing(Client(stack.outputs, stack.people, look=look)) as calls:
         yield calls
 
 
 @pytest.fixture
 def customer(request: pytest.FixtureRequest) -> str:
-    """A customer of this test alone."""
-    return "cust-" + "".join(c if c.isalnum() else "-" for c in request.node.name)[-50:].strip("-")
+    """The name of a customer of this test alone."""
+    return "cust-" + re.sub("[^a-z0-9]+", "-", request.node.name.lower())[-50:].strip("-")
+
+
+@pytest.fixture
+def subject(stack: Stack, customer: str) -> str:
+    """What the services call that customer."""
+    return stack.people.subject(customer)

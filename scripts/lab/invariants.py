@@ -148,14 +148,14 @@ def _money(case: Case, row: Row, facts: Facts) -> str:
 
 
 def _codes(case: Case, row: Row, facts: Facts) -> str:
-    records = facts.promotions.get(case.customer, [])
+    records = facts.promotions.get(case.subject, [])
     codes = [r for r in records if r["record"].startswith("CODE#")]
     if len({r["code"] for r in codes}) != len(codes):
         return IssuedTwice("a code was issued twice")
     for kind in ("PromoCodeIssued", "PromoCodeRedeemed", "PromoCodeRestored"):
         ids: dict[tuple[str, str], set[str]] = {}
         for event in (e for events in facts.events.values() for e in events if e["detail-type"] == kind):
-            if event["detail"]["data"]["customer_id"] == case.customer:
+            if event["detail"]["data"]["customer_id"] == case.subject:
                 # A code may be announced again, with an earlier expiry: promotions/ledger.py.
                 issued_until = event["detail"]["data"].get("expires_at")
                 about = issued_until or event["detail"]["metadata"]["order_id"]
@@ -175,7 +175,7 @@ def _codes(case: Case, row: Row, facts: Facts) -> str:
         e["detail"]["data"]["code"]
         for events in facts.events.values()
         for e in events
-        if e["detail-type"] == "PromoCodeIssued" and e["detail"]["data"]["customer_id"] == case.customer
+        if e["detail-type"] == "PromoCodeIssued" and e["detail"]["data"]["customer_id"] == case.subject
     }
     if silent := {r["code"] for r in codes if r["order_id"] == case.order_id} - issued:
         return f"{', '.join(sorted(silent))} was issued and not announced"

@@ -113,7 +113,7 @@ class World:
 
     def __init__(self, stack: Stack) -> None:
         self.stack, self.seconds = stack, WELL
-        self.client, self.tap = Client(stack.outputs), stack.tap()
+        self.client, self.tap = Client(stack.outputs, stack.people), stack.tap()
         self._named = {one.path: one.name for one in Deployed(stack.client, stack.outputs).resources()}
         self._pieces = {str(piece): piece for piece in pieces()}
         self._model = estimating.small_model()
@@ -225,7 +225,7 @@ class World:
 
     def order(self, *moves: str, customer: str | None = None, **more: Any) -> str:
         """Place an order, and make moves, each once it may be made."""
-        order_id = str(self.client.place(customer_id=customer or self.customer(), **more)["order_id"])
+        order_id = str(self.client.place(customer=customer or self.customer(), **more)["order_id"])
         for move in moves:
             self.client.until(order_id, _BEFORE[move], seconds=self.seconds)
             self.client.move(order_id, move)
@@ -322,7 +322,10 @@ def _code_used(w: World) -> None:
     w.client.until(first, "DELIVERED", seconds=w.seconds)
     codes = w.eventually(lambda: w.client.promo_codes(customer), "the promo code")
     code = codes[0]["code"]
-    w.eventually(lambda: w.row("PromoCodesTableName", customer_id=customer, code=code), "the code known to orders")
+    w.eventually(
+        lambda: w.row("PromoCodesTableName", customer_id=w.stack.people.subject(customer), code=code),
+        "the code known to orders",
+    )
     second = w.order(customer=customer, promo_code=code)
     w.tap.wait_for_event("PromoCodeRedeemed", second, w.seconds)
 

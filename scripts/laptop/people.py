@@ -21,14 +21,13 @@ from typing import Any
 from urllib.parse import urljoin
 
 import httpx
+from tiffin.callers import Role
 
 from .code_flow import Attempt, claims
 from .environment import Access, client
 from .errors import NotSignedIn
 from .pace import patience
 
-ROLES = ("customer", "restaurant", "courier", "support")
-"""The groups of the user pool: as what somebody signs in."""
 RESTAURANT = "r-bella-napoli"
 """Whose orders `bella` answers."""
 DOMAIN = "tiffin.example"
@@ -42,12 +41,12 @@ class Person:
 
     Attributes:
         name: what they are called here; their e-mail address begins with it.
-        role: the group that they are in.
+        role: as what they sign in, the group that they are in.
         restaurant_id: the restaurant that they answer for, of the role `restaurant`.
     """
 
     name: str
-    role: str = "customer"
+    role: Role = Role.CUSTOMER
     restaurant_id: str | None = None
 
     @property
@@ -60,9 +59,9 @@ KNOWN = {
     person.name: person
     for person in (
         Person("ada"),
-        Person("bella", "restaurant", RESTAURANT),
-        Person("carl", "courier"),
-        Person("sue", "support"),
+        Person("bella", Role.RESTAURANT, RESTAURANT),
+        Person("carl", Role.COURIER),
+        Person("sue", Role.SUPPORT),
     )
 }
 """Those who need no introduction: a customer, a restaurant, a courier, and support."""
@@ -82,9 +81,10 @@ def somebody(name: str, role: str | None = None, restaurant_id: str | None = Non
     if not re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", name):
         raise ValueError(f"{name!r} is no name: small letters, digits and hyphens")
     known = KNOWN.get(name)
-    person = Person(name, role or "customer", restaurant_id) if role or restaurant_id else known or Person(name)
-    if person.role not in ROLES or (person.role == "restaurant") != bool(person.restaurant_id):
-        raise ValueError(f"a role is one of {', '.join(ROLES)}; that of a restaurant, and no other, has its restaurant")
+    told = Person(name, Role(role or "customer"), restaurant_id)
+    person = told if role or restaurant_id else known or told
+    if (person.role is Role.RESTAURANT) != bool(person.restaurant_id):
+        raise ValueError("the role of a restaurant, and no other, has its restaurant")
     if known and known != person:
         raise ValueError(f"{name} is {known.role} here, and nobody else: take another name")
     return person
@@ -92,7 +92,7 @@ def somebody(name: str, role: str | None = None, restaurant_id: str | None = Non
 
 def answering_for(restaurant_id: str) -> Person:
     """Who answers a restaurant's orders."""
-    return KNOWN["bella"] if restaurant_id == RESTAURANT else Person(restaurant_id, "restaurant", restaurant_id)
+    return KNOWN["bella"] if restaurant_id == RESTAURANT else Person(restaurant_id, Role.RESTAURANT, restaurant_id)
 
 
 class People:

@@ -44,7 +44,7 @@ class Run:
 
 def place(client: Client, customer: str, **more: Any) -> str:
     order: dict[str, Any] = client.place(
-        customer_id=customer, **{"delivery": {"name": NAME, "address": ADDRESS}, "note": NOTE} | more
+        customer=customer, **{"delivery": {"name": NAME, "address": ADDRESS}, "note": NOTE} | more
     )
     return str(order["order_id"])
 
@@ -52,7 +52,7 @@ def place(client: Client, customer: str, **more: Any) -> str:
 @pytest.fixture(scope="module")
 def run(stack: Stack, tap: BusTap) -> Run:
     """Every end that an order can have, and every way in which a request is refused."""
-    client, customer = Client(stack.outputs), "cust-private"
+    client, customer = Client(stack.outputs, stack.people), "cust-private"
     workflows = stack.client("stepfunctions")
     made = Run(datetime.now(UTC) - timedelta(seconds=2), {})
 
@@ -114,7 +114,11 @@ def refuse_in_every_way(stack: Stack, client: Client, customer: str, ended: str)
             refused()
         assert 400 <= refusal.value.status < 500
     broken = f'{{"delivery": {{"name": "{NAME}", "address": "{ADDRESS}"}}, "note": "{NOTE}'
-    headers = {"Idempotency-Key": uuid.uuid4().hex, "Content-Type": "application/json"}
+    headers = {
+        "Idempotency-Key": uuid.uuid4().hex,
+        "Content-Type": "application/json",
+        "Authorization": f"Bearer {stack.people.token(customer)}",
+    }
     url = f"{stack.outputs['ApiUrl']}/orders"
     assert httpx.post(url, content=broken, headers=headers, timeout=patience(30)).status_code == 400
 
@@ -180,7 +184,7 @@ def test_trace_segments_are_free_of_personal_words(stack: Stack, run: Run) -> No
 
 
 def test_trace_segments_are_free_of_the_customers_id(stack: Stack, run: Run) -> None:
-    assert found(complete(run, lambda: segments(stack, run.began)), "cust-private") == []
+    assert found(complete(run, lambda: segments(stack, run.began)), stack.people.subject("cust-private")) == []
 
 
 def test_events_are_free_of_personal_words(tap: BusTap, run: Run) -> None:

@@ -19,6 +19,7 @@ from laptop.emulator.launcher import free_port
 from laptop.pace import patience
 from laptop.people import People, Person
 from operations.deployed import Deployed
+from tiffin.callers import Role
 
 TEMPLATE = Path(__file__).parent / "templates" / "sign_in.yaml"
 ORIGIN = "https://console.example"
@@ -66,12 +67,12 @@ def tokens_of(stack: Stack, person: str, scope: str = "openid") -> dict[str, Any
 
 class TestPeople:
     def test_somebody_is_made_once_and_signs_in_as_what_they_are(self, stack: Stack) -> None:
-        token = stack.people.token(Person("mia", "restaurant", "r-mia"))
+        token = stack.people.token(Person("mia", Role.RESTAURANT, "r-mia"))
 
         said = claims(token)
         assert (said["cognito:groups"], said["custom:restaurant_id"]) == (["restaurant"], "r-mia")
         assert said["token_use"] == "id"
-        assert stack.people.token(Person("mia", "restaurant", "r-mia")) == token
+        assert stack.people.token(Person("mia", Role.RESTAURANT, "r-mia")) == token
 
     def test_another_process_signs_the_same_people_in(self, stack: Stack) -> None:
         other = People(stack.access, stack.outputs)

@@ -10,6 +10,7 @@ from laptop import NotSignedIn
 from laptop.code_flow import Attempt, claims
 from laptop.people import KNOWN, Person, answering_for, somebody
 from laptop.stack import reachable
+from tiffin.callers import Role
 
 PAGES = "https://tiffin-x.auth.eu-central-1.amazoncognito.com"
 
@@ -30,8 +31,8 @@ class TestSomebody:
         assert somebody("bella").restaurant_id == "r-bella-napoli"
 
     def test_a_new_name_is_a_customer_unless_it_is_said(self) -> None:
-        assert somebody("kim") == Person("kim", "customer")
-        assert somebody("kim", "courier") == Person("kim", "courier")
+        assert somebody("kim") == Person("kim", Role.CUSTOMER)
+        assert somebody("kim", "courier") == Person("kim", Role.COURIER)
         assert somebody("mia", "restaurant", "r-mia").email == "mia@tiffin.example"
 
     @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ class TestSomebody:
 
     def test_each_restaurant_has_somebody_who_answers(self) -> None:
         assert answering_for("r-bella-napoli").name == "bella"
-        assert answering_for("r-annapurna") == Person("r-annapurna", "restaurant", "r-annapurna")
+        assert answering_for("r-annapurna") == Person("r-annapurna", Role.RESTAURANT, "r-annapurna")
 
 
 class TestAttempt:
