@@ -487,8 +487,6 @@ def catalogue() -> dict[str, tuple[set[str], str, frozenset[str]]]:
     found = {}
     for cells in re.findall(r"^\| (`.+) \|$", table, re.MULTILINE):
         names, services, dimensions, unit, _ = (cell.strip() for cell in cells.split("|"))
-        if services.startswith("none"):  # a filter of a log group counts it
-            continue
         said = CONSUMERS if services == "each consumer" else set(services.split(", "))
         for name in re.findall(r"`(\w+)`", names):
             found[name] = (said, UNITS[unit], frozenset(re.findall(r"`(\w+)`", dimensions)))

@@ -22,7 +22,7 @@ from tiffin.models import BaseModel
 from tiffin.paging import page_start, page_token
 from tiffin.problems import Problem
 from tiffin.rest import answer, answers, caller, rest_api
-from tiffin.telemetry import about_order, came_to, count, logger, metrics, trace_header, tracer
+from tiffin.telemetry import about_order, came_to, logger, metrics, trace_header, tracer
 
 from orders.commands import PlaceOrder, RejectOrder
 from orders.customers import CustomerStore
@@ -413,7 +413,7 @@ def limit_reached(error: LimitReached) -> Response[str]:
         problem.headers["Retry-After"] = str(error.retry_after)
     came_to(problem.slug)
     logger.info("Refused: a limit is reached", limit=error.limit)
-    count("LimitsReached", by={"limit": error.limit})
+    metrics.add_metric("LimitsReached", MetricUnit.Count, 1)
     return problem.response()
 
 
