@@ -235,7 +235,7 @@ class Lab:
             try:
                 self.client.move(case.order_id, move)
             except Refused as refused:
-                if refused.status == 409:
+                if refused.status in (404, 409):  # to a courier, an order that ended is none
                     # The answer to the attempt before may have been lost, and the move not.
                     return unanswered
                 unanswered = True
