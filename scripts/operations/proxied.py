@@ -34,7 +34,9 @@ class Proxied(httpx.BaseTransport):
         answer = self._ask(self._functions[request.url.host], proxy_event(request))
         headers = dict(answer.get("headers") or {})
         headers |= {name: values[-1] for name, values in (answer.get("multiValueHeaders") or {}).items()}
-        return httpx.Response(answer["statusCode"], headers=headers, text=answer.get("body") or "", request=request)
+        body = httpx.ByteStream((answer.get("body") or "").encode())
+        # As a stream, which the client reads: so it knows how long that took.
+        return httpx.Response(answer["statusCode"], headers=headers, stream=body, request=request)
 
 
 def proxy_event(request: httpx.Request) -> dict[str, Any]:

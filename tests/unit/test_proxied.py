@@ -50,9 +50,12 @@ def test_a_function_is_asked_and_its_answer_is_the_response() -> None:
         asked.append(function)
         return orders_api.handler(event, context("api"))
 
-    with httpx.Client(transport=Proxied({"orders": "Orders/ApiFunction"}, ask)) as http:
+    took = []
+    hooks = {"response": [httpx.Response.read, lambda answer: took.append(answer.elapsed.total_seconds())]}
+    with httpx.Client(transport=Proxied({"orders": "Orders/ApiFunction"}, ask), event_hooks=hooks) as http:
         answer = http.post("http://orders/v1/orders", json={})
 
     assert asked == ["Orders/ApiFunction"]
+    assert took[0] > 0
     assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
     assert answer.json()["type"].endswith("/sign-in-needed")
