@@ -24,6 +24,7 @@ from laptop import BusTap, Stack
 from laptop.client import Client, Refused
 from laptop.emulator.launcher import free_port
 from laptop.pace import Deadline, patience
+from laptop.people import KNOWN
 from orders.model import ENDS
 
 from .cases import Act, Case, ExperimentFailed, Fault, Row
@@ -123,6 +124,8 @@ class Lab:
             limit: seconds, on a quiet machine.
             each: called now and then with the lab and an open case; for faults that hit no order in particular.
         """
+        # Everybody before the first order: a restaurant's silence is short here.
+        list(self._people.map(self.stack.people.token, KNOWN.values()))
         list(self._people.map(self._sign_in, cases))
         self.stack.keep_pace()
         for case in cases:
