@@ -104,6 +104,7 @@ style: $(VENV)/ready ## format, lint, types, imports, workflows, templates, cont
 	$(BIN)/python scripts/render_workflows.py --check
 	$(BIN)/python scripts/event_contracts.py compare
 	$(BIN)/python scripts/render_events.py --check
+	$(BIN)/python scripts/render_access.py --check
 
 lint: style $(ASYNCAPI)/.package-lock.json ## style, templates as written and as deployed, the catalogue of events
 	$(BIN)/cfn-lint template.yaml services/*/template.yaml

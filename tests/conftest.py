@@ -34,7 +34,9 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """The real template on the emulator, with all that may be asked for, on a clock that runs true."""
-    with Stack.up(parameters={"NotificationsSender": SENDER, "Kitchens": "true", "Estimates": "true"}) as running:
+    asked = {"NotificationsSender": SENDER, "Kitchens": "true", "Estimates": "true"}
+    # The console has no origin yet; a browser of its pages would say this one.
+    with Stack.up(parameters=asked, lets_in=["https://console.invalid"]) as running:
         yield running
 
 
