@@ -65,6 +65,16 @@ def tokens_of(stack: Stack, person: str, scope: str = "openid") -> dict[str, Any
         return attempt.tokens(came_back(stack, person, attempt, scope=scope), http)
 
 
+def refresh(stack: Stack, tokens: dict[str, Any]) -> httpx.Response:
+    form = {
+        "grant_type": "refresh_token",
+        "client_id": stack.outputs["UserPoolClientId"],
+        "refresh_token": tokens["refresh_token"],
+    }
+    url = f"{stack.outputs['SignInUrl']}/oauth2/token"
+    return httpx.post(url, data=form, trust_env=False, timeout=patience(30))
+
+
 class TestPeople:
     def test_somebody_is_made_once_and_signs_in_as_what_they_are(self, stack: Stack) -> None:
         token = stack.people.token(Person("mia", Role.RESTAURANT, "r-mia"))
@@ -106,17 +116,22 @@ class TestCodeFlow:
     def test_a_token_that_was_refreshed_says_the_same_of_its_user(self, stack: Stack) -> None:
         tokens = tokens_of(stack, "ada")
 
-        form = {
-            "grant_type": "refresh_token",
-            "client_id": stack.outputs["UserPoolClientId"],
-            "refresh_token": tokens["refresh_token"],
-        }
-        url = f"{stack.outputs['SignInUrl']}/oauth2/token"
-        refreshed = httpx.post(url, data=form, trust_env=False, timeout=patience(30)).json()
+        refreshed = refresh(stack, tokens).json()
 
         before, after = claims(tokens["id_token"]), claims(refreshed["id_token"])
         same = ("sub", "cognito:groups", "cognito:username", "aud", "iss", "token_use")
         assert [before[name] for name in same] == [after[name] for name in same]
+
+    def test_a_user_who_was_deleted_gets_no_further_token(self, stack: Stack) -> None:
+        tokens = tokens_of(stack, "gone")
+        assert refresh(stack, tokens).status_code == 200
+
+        stack.client("cognito-idp").admin_delete_user(
+            UserPoolId=stack.outputs["UserPoolId"], Username="gone@tiffin.example"
+        )
+
+        refused = refresh(stack, tokens)
+        assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
 
     def test_a_person_signs_in_in_a_browser_and_nobody_else_is_listened_to(
         self, stack: Stack, callback: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
