@@ -21,7 +21,7 @@ PATHS := services/shared:services/orders:services/payments:services/promotions:s
 # The caller's AWS settings never reach these targets: what talks to AWS is `sam deploy`, typed by hand.
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo up down token bench-tracing model bench-models isolation faults permissions fuzz redrive replay reread trace stats sam-local test check unit style lint format lock clean
+.PHONY: help demo up down token bench-tracing model bench-models isolation faults permissions fuzz redrive replay reread trace stats export forget sam-local test check unit style lint format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -79,6 +79,14 @@ sam-local: $(VENV)/ready ## functions and APIs in Docker, on the running `make u
 
 stats: $(VENV)/ready ## how long orders take to each status, and events to each consumer; KITCHENS=1: what kitchens did
 	@$(BIN)/python scripts/stats.py $(if $(call on,KITCHENS),--kitchens)
+
+export: $(VENV)/ready ## everything that there is about a customer, as JSON: CUSTOMER=ada@tiffin.example; on AWS REGION=, PROFILE=, STACK=
+	@$(BIN)/python scripts/export.py --customer "$(or $(CUSTOMER),$(error say whose: make export CUSTOMER=ada@tiffin.example))" \
+	  $(if $(PROFILE),--profile $(PROFILE)) $(if $(REGION),--region $(REGION)) $(if $(STACK),--stack $(STACK))
+
+forget: $(VENV)/ready ## forget a customer, everywhere: CUSTOMER=ada@tiffin.example; on AWS REGION=, PROFILE=, STACK=
+	@$(BIN)/python scripts/forget.py --customer "$(or $(CUSTOMER),$(error say whom: make forget CUSTOMER=ada@tiffin.example))" \
+	  $(if $(PROFILE),--profile $(PROFILE)) $(if $(REGION),--region $(REGION)) $(if $(STACK),--stack $(STACK))
 
 reread: $(VENV)/ready ## the kitchens' stream again, from a moment: SINCE=...; REBUILD=1 counts that time anew
 	@$(BIN)/python scripts/reread.py --since "$(or $(SINCE),$(error say from when: make reread SINCE=2026-01-31T12:00))" \

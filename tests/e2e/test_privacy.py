@@ -20,6 +20,7 @@ from laptop.client import Client, Refused
 from laptop.pace import patience
 from worlds.polling import eventually
 from worlds.stack import execution_arn, names_on_bus, row
+from worlds.written import found, histories, log_lines, segments
 
 NAME, ADDRESS, NOTE = "Zephyrine Quixwood", "77 Xylophone Passage", "strike the obsidian gong"
 WORDS = ("Zephyrine", "Quixwood", "Xylophone", "obsidian")
@@ -123,35 +124,6 @@ def refuse_in_every_way(stack: Stack, client: Client, customer: str, ended: str)
     assert httpx.post(url, content=broken, headers=headers, timeout=patience(30)).status_code == 400
 
 
-def log_lines(stack: Stack) -> Iterator[str]:
-    logs = stack.client("logs")
-    for groups in logs.get_paginator("describe_log_groups").paginate():
-        for group in groups["logGroups"]:
-            for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"]):
-                yield from (event["message"] for event in page["events"])
-
-
-def segments(stack: Stack, since: datetime) -> Iterator[str]:
-    xray = stack.client("xray")
-    summaries = xray.get_paginator("get_trace_summaries").paginate(
-        StartTime=since, EndTime=datetime.now(UTC) + timedelta(seconds=5)
-    )
-    ids = [summary["Id"] for page in summaries for summary in page["TraceSummaries"]]
-    for start in range(0, len(ids), 5):
-        for page in xray.get_paginator("batch_get_traces").paginate(TraceIds=ids[start : start + 5]):
-            yield from (segment["Document"] for trace in page["Traces"] for segment in trace["Segments"])
-
-
-def histories(stack: Stack, machine: str) -> Iterator[str]:
-    workflows = stack.client("stepfunctions")
-    for page in workflows.get_paginator("list_executions").paginate(stateMachineArn=stack.outputs[machine]):
-        for execution in page["executions"]:
-            arn = execution["executionArn"]
-            yield json.dumps(workflows.describe_execution(executionArn=arn), default=str)
-            events = workflows.get_paginator("get_execution_history").paginate(executionArn=arn)
-            yield from (json.dumps(event, default=str) for found in events for event in found["events"])
-
-
 def complete(run: Run, texts: Callable[[], Iterator[str]]) -> list[str]:
     """Texts, once every order of the run is in them and no more come: a search of nothing finds nothing."""
 
@@ -163,10 +135,6 @@ def complete(run: Run, texts: Callable[[], Iterator[str]]) -> list[str]:
         return after if len(before) == len(after) and all(order in everything for order in run.orders) else None
 
     return eventually(settled, 60, what="writing down every order")
-
-
-def found(texts: list[str], *words: str) -> list[str]:
-    return [text[:300] for text in texts if any(word.lower() in text.lower() for word in words)]
 
 
 def test_the_personal_words_of_an_order_lie_by_themselves(stack: Stack, run: Run) -> None:
@@ -211,3 +179,14 @@ def test_every_line_about_an_order_says_which_and_from_where(stack: Stack, run: 
         assert {"level", "message", "timestamp", "service", "correlation_id", "xray_trace_id", "cold_start"} <= set(
             line
         )
+
+
+def test_no_part_of_a_token_is_written_down(stack: Stack, tap: BusTap, run: Run) -> None:
+    texts = complete(run, lambda: log_lines(stack)) + complete(run, lambda: segments(stack, run.began))
+    texts += [json.dumps(event) for event in tap.events] + list(histories(stack, "OrderWorkflowArn"))
+    for person in ("cust-private", "bella", "carl", "sue"):
+        # Whoever logs a token cuts it somewhere; a part that is long enough to be nothing else is enough.
+        head, claims, signature = stack.people.token(person).split(".")
+        parts = [part[at : at + 24] for part in (head, claims, signature) for at in range(0, len(part) - 24, 24)]
+        assert len(parts) > 20
+        assert found(texts, *parts) == []
