@@ -12,6 +12,8 @@ JSONATA := scripts/jsonata-js/node_modules
 REFERENCE := $(if $(shell command -v npm),$(JSONATA)/.package-lock.json)
 # $(call on,NAME): whether a switch is on, for whoever types SEND=0 and means no.
 on = $(filter-out 0 no off false,$($(1)))
+# $(call typed,USER): a variable's value if it was typed after make; of some, the shell has one of its own.
+typed = $(if $(filter command,$(origin $(1))),$($(1)))
 # A process for each core; each takes half a gigabyte.
 ABREAST := -n auto --maxprocesses 4
 # What the tools that read the code need to find in it.
@@ -19,7 +21,7 @@ PATHS := services/shared:services/orders:services/payments:services/promotions:s
 # The caller's AWS settings never reach these targets: what talks to AWS is `sam deploy`, typed by hand.
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo up down bench-tracing model bench-models isolation faults permissions fuzz redrive replay reread trace stats sam-local test check unit style lint format lock clean
+.PHONY: help demo up down token bench-tracing model bench-models isolation faults permissions fuzz redrive replay reread trace stats export forget sam-local test check unit style lint format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -32,6 +34,11 @@ up: $(VENV)/ready ## the same, staying up: prints URLs and calls to try; WITH="k
 
 down: $(VENV)/ready ## stop what `make up` started
 	@$(BIN)/python scripts/down.py
+
+token: $(VENV)/ready ## an ID token, to send as Authorization: Bearer: USER=ada, or a new name and ROLE=courier; on AWS REGION=, PROFILE=, STACK=
+	@$(BIN)/python scripts/sign_in.py $(if $(call typed,USER),--user $(call typed,USER)) $(if $(ROLE),--role $(ROLE)) \
+	  $(if $(RESTAURANT),--restaurant $(RESTAURANT)) $(if $(PROFILE),--profile $(PROFILE)) $(if $(REGION),--region $(REGION)) \
+	  $(if $(STACK),--stack $(STACK))
 
 bench-tracing: $(VENV)/ready ## what tracing and metrics cost a warm request
 	@$(BIN)/python scripts/bench_tracing.py
@@ -73,6 +80,14 @@ sam-local: $(VENV)/ready ## functions and APIs in Docker, on the running `make u
 stats: $(VENV)/ready ## how long orders take to each status, and events to each consumer; KITCHENS=1: what kitchens did
 	@$(BIN)/python scripts/stats.py $(if $(call on,KITCHENS),--kitchens)
 
+export: $(VENV)/ready ## everything that there is about a customer, as JSON: CUSTOMER=ada@tiffin.example; on AWS REGION=, PROFILE=, STACK=
+	@$(BIN)/python scripts/export.py --customer "$(or $(CUSTOMER),$(error say whose: make export CUSTOMER=ada@tiffin.example))" \
+	  $(if $(PROFILE),--profile $(PROFILE)) $(if $(REGION),--region $(REGION)) $(if $(STACK),--stack $(STACK))
+
+forget: $(VENV)/ready ## forget a customer, everywhere: CUSTOMER=ada@tiffin.example; on AWS REGION=, PROFILE=, STACK=
+	@$(BIN)/python scripts/forget.py --customer "$(or $(CUSTOMER),$(error say whom: make forget CUSTOMER=ada@tiffin.example))" \
+	  $(if $(PROFILE),--profile $(PROFILE)) $(if $(REGION),--region $(REGION)) $(if $(STACK),--stack $(STACK))
+
 reread: $(VENV)/ready ## the kitchens' stream again, from a moment: SINCE=...; REBUILD=1 counts that time anew
 	@$(BIN)/python scripts/reread.py --since "$(or $(SINCE),$(error say from when: make reread SINCE=2026-01-31T12:00))" \
 	  $(if $(call on,REBUILD),--rebuild)
@@ -97,6 +112,7 @@ style: $(VENV)/ready ## format, lint, types, imports, workflows, templates, cont
 	$(BIN)/python scripts/render_workflows.py --check
 	$(BIN)/python scripts/event_contracts.py compare
 	$(BIN)/python scripts/render_events.py --check
+	$(BIN)/python scripts/render_access.py --check
 
 lint: style $(ASYNCAPI)/.package-lock.json ## style, templates as written and as deployed, the catalogue of events
 	$(BIN)/cfn-lint template.yaml services/*/template.yaml
@@ -114,9 +130,11 @@ format: $(VENV)/ready ## put the code in the house's shape
 lock: $(VENV)/ready ## resolve the dependencies anew and pin them with hashes
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile -q --upgrade --universal --python-version 3.11 \
 	  --generate-hashes requirements-dev.in -o requirements-dev.txt
-	UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes \
-	  $(addprefix --no-emit-package ,boto3 botocore s3transfer jmespath python-dateutil six urllib3) \
-	  -c requirements-dev.txt services/shared/requirements.in -o services/shared/requirements.txt
+	for layer in requirements stripe; do UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile -q --universal --python-version 3.11 \
+	  --generate-hashes $(addprefix --no-emit-package ,boto3 botocore s3transfer jmespath python-dateutil six urllib3) \
+	  $$(test $$layer = requirements || sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' services/shared/requirements.txt) \
+	  -c requirements-dev.txt services/shared/$$layer.in -o services/shared/$$layer.txt && \
+	  $(BIN)/cyclonedx-py requirements --output-reproducible services/shared/$$layer.txt -o services/shared/$$layer.cdx.json || exit 1; done
 	for own in scripts/operations/debugger tests/sam_local/image; do UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile -q \
 	  --universal --python-version 3.11 --generate-hashes -c requirements-dev.txt $$own.in -o $$own.txt; done
 

@@ -25,6 +25,8 @@ MODES = {
     "tracing alone": {"POWERTOOLS_METRICS_DISABLED": "true"},
     "neither": {"POWERTOOLS_TRACE_DISABLED": "true", "POWERTOOLS_METRICS_DISABLED": "true"},
 }
+# Whose order it is, by the token.
+CUSTOMER = "5f2c8a1e-7c1b-4f5a-9d53-0a6f0f3a1c42"
 LAMBDA = {
     "AWS_DEFAULT_REGION": "eu-central-1",
     "AWS_ACCESS_KEY_ID": "none",
@@ -92,7 +94,12 @@ def one_round(requests: int) -> list[float]:
         "queryStringParameters": None,
         "multiValueQueryStringParameters": None,
         "pathParameters": {"order_id": "ord_vc72z45425iwi2mntvykvtjm4w"},
-        "requestContext": {"requestId": "r-1", "stage": "v1", "path": "/v1/orders/x"},
+        "requestContext": {
+            "requestId": "r-1",
+            "stage": "v1",
+            "path": "/v1/orders/x",
+            "authorizer": {"claims": {"token_use": "id", "sub": CUSTOMER, "cognito:groups": "customer"}},
+        },
         "body": None,
         "isBase64Encoded": False,
     }
@@ -118,7 +125,7 @@ def _item() -> dict[str, Any]:
     }
     return {
         "order_id": {"S": "ord_vc72z45425iwi2mntvykvtjm4w"},
-        "customer_id": {"S": "c-ada"},
+        "customer_id": {"S": CUSTOMER},
         "restaurant_id": {"S": "r-bella-napoli"},
         "restaurant_name": {"S": "Bella Napoli"},
         "status": {"S": "PREPARING"},

@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
             provider(options.payments) as chosen,
             Stack.up(console, CLOCK, parameters=chosen.parameters) as stack,
         ):
-            client = Client(stack.outputs)
+            client = Client(stack.outputs, stack.people)
             teller = Teller(console, client, stack.tap(), chosen.books(stack), chosen.declined_method)
             clock = stack.keep_pace()
             console.print(f"\n[dim]{how_time_passes(clock)}[/dim]", highlight=False)

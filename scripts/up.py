@@ -14,6 +14,7 @@ from typing import Any
 
 from laptop import AlreadyRunning, EmulatorError, Stack
 from laptop.environment import STATE_DIR
+from laptop.people import KNOWN, answering_for
 from laptop.stack import AWS_ENV
 from rich.console import Console
 from rich.markup import escape
@@ -30,28 +31,35 @@ def requests_to_try(stack: Stack) -> str:
     """
     restaurant, dish = _something_to_eat(stack)
     order = (
-        f'{{"customer_id": "c-ada", "restaurant_id": "{restaurant}", "payment_method": "pm_card_visa", '
+        f'{{"restaurant_id": "{restaurant}", "payment_method": "pm_card_visa", '
         f'"lines": [{{"dish_id": "{dish}", "quantity": 2}}], '
         f'"delivery": {{"name": "Ada", "address": "Harbour Street 1"}}}}'
     )
+    cook = answering_for(restaurant)
+    told = "" if cook in KNOWN.values() else f" ROLE={cook.role} RESTAURANT={restaurant}"
     return f"""\
 API={stack.outputs["ApiUrl"]}
 PROMOTIONS={stack.outputs["PromotionsApiUrl"]}
 
-# the menu, an order, and its id
+# who calls, by a token that is good for 15 minutes: a customer, the restaurant, a courier
+CUSTOMER="Authorization: Bearer $(make -s token USER=ada)"
+RESTAURANT="Authorization: Bearer $(make -s token USER={cook.name}{told})"
+COURIER="Authorization: Bearer $(make -s token USER=carl)"
+
+# the menu, and an order with its id
 curl -s $API/restaurants/{restaurant}/menu
-curl -s $API/orders -H 'Content-Type: application/json' -H "Idempotency-Key: $(date +%s)" \\
-  -d '{order}' | tee order.json
-ORDER=$(grep -o 'ord_[a-z2-7]*' order.json | head -1)
+ORDER=$(curl -s $API/orders -H "$CUSTOMER" -H 'Content-Type: application/json' \\
+  -H "Idempotency-Key: $(python3 -c 'import uuid; print(uuid.uuid4())')" \\
+  -d '{order}' | grep -o 'ord_[a-z2-7]*' | head -1)
 
 # where it is; then the restaurant accepts, the courier leaves and hands it over
-curl -s $API/orders/$ORDER
-curl -s -X POST $API/orders/$ORDER/accept
-curl -s -X POST $API/orders/$ORDER/dispatch
-curl -s -X POST $API/orders/$ORDER/deliver
+curl -s $API/orders/$ORDER -H "$CUSTOMER"
+curl -s -X POST $API/orders/$ORDER/accept -H "$RESTAURANT"
+curl -s -X POST $API/orders/$ORDER/dispatch -H "$COURIER"
+curl -s -X POST $API/orders/$ORDER/deliver -H "$COURIER"
 
 # a customer's promo codes
-curl -s "$PROMOTIONS/promo-codes?customer_id=c-ada"
+curl -s $PROMOTIONS/promo-codes -H "$CUSTOMER"
 {_optional_requests(stack)}"""
 
 
@@ -63,7 +71,7 @@ def _optional_requests(stack: Stack) -> str:
         text += f"""
 # a model, and its way into force, with AWS's CLI; who is accepted from then on gets an estimate
 make model && aws s3 cp build/estimates.safetensors s3://{stack.outputs["ModelsBucketName"]}/estimates.safetensors
-curl -s {stack.outputs["EstimatesApiUrl"]}/orders/$ORDER/estimate
+curl -s {stack.outputs["EstimatesApiUrl"]}/orders/$ORDER/estimate -H "$CUSTOMER"
 """
     return text
 

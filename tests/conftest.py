@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -33,7 +34,9 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """The real template on the emulator, with all that may be asked for, on a clock that runs true."""
-    with Stack.up(parameters={"NotificationsSender": SENDER, "Kitchens": "true", "Estimates": "true"}) as running:
+    asked = {"NotificationsSender": SENDER, "Kitchens": "true", "Estimates": "true"}
+    # The console has no origin yet; a browser of its pages would say this one.
+    with Stack.up(parameters=asked, lets_in=["https://console.invalid"]) as running:
         yield running
 
 
@@ -61,11 +64,17 @@ def client(stack: Stack, described: dict[str, Described]) -> Iterator[Client]:
             answer.request.method, path, answer.status_code, answer.headers["content-type"], answer.text
         )
 
-    with closing(Client(stack.outputs, look=look)) as calls:
+    with closing(Client(stack.outputs, stack.people, look=look)) as calls:
         yield calls
 
 
 @pytest.fixture
 def customer(request: pytest.FixtureRequest) -> str:
-    """A customer of this test alone."""
-    return "cust-" + "".join(c if c.isalnum() else "-" for c in request.node.name)[-50:].strip("-")
+    """The name of a customer of this test alone."""
+    return "cust-" + re.sub("[^a-z0-9]+", "-", request.node.name.lower())[-50:].strip("-")
+
+
+@pytest.fixture
+def subject(stack: Stack, customer: str) -> str:
+    """What the services call that customer."""
+    return stack.people.subject(customer)

@@ -22,6 +22,10 @@ _CALLS = {
     "AWS::Budgets::Budget": ("budgets", "CreateBudget"),
     "AWS::CloudWatch::Alarm": ("cloudwatch", "PutMetricAlarm"),
     "AWS::CloudWatch::Dashboard": ("cloudwatch", "PutDashboard"),
+    "AWS::Cognito::UserPool": ("cognito-idp", "CreateUserPool"),
+    "AWS::Cognito::UserPoolClient": ("cognito-idp", "CreateUserPoolClient"),
+    "AWS::Cognito::UserPoolDomain": ("cognito-idp", "CreateUserPoolDomain"),
+    "AWS::Cognito::UserPoolGroup": ("cognito-idp", "CreateGroup"),
     "AWS::DynamoDB::Table": ("dynamodb", "CreateTable"),
     "AWS::Events::Archive": ("events", "CreateArchive"),
     "AWS::Events::EventBus": ("events", "CreateEventBus"),
@@ -136,7 +140,10 @@ _NAME_NOTHING = {
     "ServiceName": "a service of AWS's, to which an endpoint leads",
     "RoleName": "where it is not a role's own: which role",
 }
-_WITHIN_ANOTHER = {"AWS::ApiGateway::Stage": "named within its API"}
+_WITHIN_ANOTHER = {
+    "AWS::ApiGateway::Stage": "named within its API",
+    "AWS::Cognito::UserPoolGroup": "named within its user pool",
+}
 
 
 def bounds(stack: Stack) -> Iterator[Finding]:

@@ -148,6 +148,10 @@ def _suffix(*of: str, length: int) -> str:
     return "".join(alphabet[number // 36**n % 36] for n in range(length))
 
 
+def _typed(kind: str, value: Any) -> Any:
+    return value.split(",") if kind == "CommaDelimitedList" and isinstance(value, str) else value
+
+
 def _uuid(of: str) -> uuid.UUID:
     return uuid.uuid5(uuid.NAMESPACE_URL, of)
 
@@ -163,7 +167,8 @@ class _Deployment:
         self._problems: list[Finding] = []
         self._nested: dict[str, _Deployment] = {}
         self._parameters = {
-            key: parameters.get(key, declared.get("Default")) for key, declared in self._declared().items()
+            key: _typed(declared["Type"], parameters.get(key, declared.get("Default")))
+            for key, declared in self._declared().items()
         }
         # CloudFormation refuses a stack for either.
         for key in [key for key, value in self._parameters.items() if value is None]:

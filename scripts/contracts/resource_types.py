@@ -30,6 +30,10 @@ NAMED_BY = {
     "AWS::CloudWatch::Alarm": "AlarmName",
     "AWS::CloudWatch::CompositeAlarm": "AlarmName",
     "AWS::CloudWatch::Dashboard": "DashboardName",
+    "AWS::Cognito::UserPool": "UserPoolName",
+    "AWS::Cognito::UserPoolClient": "ClientName",
+    "AWS::Cognito::UserPoolDomain": "Domain",
+    "AWS::Cognito::UserPoolGroup": "GroupName",
     "AWS::DynamoDB::Table": "TableName",
     "AWS::EC2::SecurityGroup": "GroupName",
     "AWS::Events::Archive": "ArchiveName",
@@ -58,6 +62,10 @@ TYPES = {
     "AWS::ApiGateway::RestApi": Made("{id}", {"RestApiId": "{id}", "RootResourceId": "{id}"}),
     "AWS::CloudFormation::Stack": Made(_ARN % ("cloudformation", "stack/{name}/{uuid}"), longest=128),
     "AWS::CloudWatch::Alarm": Made(attributes={"Arn": _ARN % ("cloudwatch", "alarm:{name}")}),
+    "AWS::Cognito::UserPool": Made(
+        "{region}_{id}", {"Arn": _ARN % ("cognito-idp", "userpool/{region}_{id}"), "UserPoolId": "{region}_{id}"}
+    ),
+    "AWS::Cognito::UserPoolClient": Made("{id}", {"ClientId": "{id}"}),
     "AWS::DynamoDB::Table": Made(
         attributes={
             "Arn": _ARN % ("dynamodb", "table/{name}"),

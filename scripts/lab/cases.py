@@ -66,7 +66,8 @@ class Case:
         ends: statuses it may end in.
         faults: rules for this order alone.
         method: payment method.
-        customer: who orders; a customer of this case alone by default.
+        customer: who orders, by name; a customer of this case alone by default.
+        subject: what the services call that customer, once they have signed in.
         afterwards: done once the order is closed, before it is judged.
         must_strike: whether one of its faults must have struck for the case to count.
     """
@@ -79,6 +80,7 @@ class Case:
     faults: tuple[Fault, ...] = ()
     method: str = "pm_card_visa"
     customer: str = ""
+    subject: str = ""
     afterwards: Act | None = None
     must_strike: bool = True
     answered: bool = False
@@ -93,5 +95,5 @@ class Case:
 
     @property
     def order_id(self) -> str:
-        """The order's id, known before it is placed."""
-        return order_id_for(self.customer, self.name)
+        """The order's id, known before it is placed, once its customer has signed in."""
+        return order_id_for(self.subject, self.name)

@@ -48,6 +48,7 @@ class Facts:
     payments: dict[str, Row]
     ledger: dict[str, list[Row]]
     promotions: dict[str, list[Row]]
+    customers: dict[str, list[Row]]
     events: dict[str, list[dict[str, Any]]]
 
     @classmethod
@@ -62,6 +63,7 @@ class Facts:
             payments={k: next((r for r in rows if r["record"] == "PAYMENT"), {}) for k, rows in payments.items()},
             ledger=lab.rows("SandboxLedgerTableName", "order_id"),
             promotions=lab.rows("PromotionsTableName", "customer_id"),
+            customers=lab.rows("CustomersTableName", "customer_id"),
             events=events,
         )
 
@@ -80,7 +82,7 @@ def judge(case: Case, facts: Facts) -> dict[str, str]:
     if row is None:
         return {"I1": "it was answered with 2xx, and there is no such order"} if case.answered else {}
     wrong = {
-        "I1": _ended(case, row),
+        "I1": _ended(case, row) or _gave_its_place_back(row, facts),
         "I2": _money(case, row, facts),
         "I3": _codes(case, row, facts),
         "I5": _legal(row),
@@ -116,6 +118,17 @@ def _ended(case: Case, row: Row) -> str:
     return ""
 
 
+def _gave_its_place_back(row: Row, facts: Facts) -> str:
+    records = facts.customers.get(row["customer_id"], [])
+    for open_ in (record for record in records if record["record"] == "open"):
+        places = open_.keys() - {"customer_id", "record", "orders", "expires_at"}
+        if row["order_id"] in places:
+            return "it ended, and takes up a place of its customer's still"
+        if len(places) != open_["orders"]:
+            return f"its customer has {len(places)} places taken, and {open_['orders']} are counted"
+    return ""
+
+
 def _money(case: Case, row: Row, facts: Facts) -> str:
     books, total = facts.balance(case.order_id), int(row["total"]["amount"])
     captures = sum(e["entry"].startswith("CAPTURE#") for e in facts.ledger.get(case.order_id, []))
@@ -135,14 +148,14 @@ def _money(case: Case, row: Row, facts: Facts) -> str:
 
 
 def _codes(case: Case, row: Row, facts: Facts) -> str:
-    records = facts.promotions.get(case.customer, [])
+    records = facts.promotions.get(case.subject, [])
     codes = [r for r in records if r["record"].startswith("CODE#")]
     if len({r["code"] for r in codes}) != len(codes):
         return IssuedTwice("a code was issued twice")
     for kind in ("PromoCodeIssued", "PromoCodeRedeemed", "PromoCodeRestored"):
         ids: dict[tuple[str, str], set[str]] = {}
         for event in (e for events in facts.events.values() for e in events if e["detail-type"] == kind):
-            if event["detail"]["data"]["customer_id"] == case.customer:
+            if event["detail"]["data"]["customer_id"] == case.subject:
                 # A code may be announced again, with an earlier expiry: promotions/ledger.py.
                 issued_until = event["detail"]["data"].get("expires_at")
                 about = issued_until or event["detail"]["metadata"]["order_id"]
@@ -151,7 +164,7 @@ def _codes(case: Case, row: Row, facts: Facts) -> str:
                 )
         if any(len(found) > 1 for found in ids.values()):
             return IssuedTwice(f"{kind} of one code was announced as two events")
-    apologies = [r for r in codes if r["record"] == f"CODE#APOLOGY#{case.order_id}"]
+    apologies = [r for r in codes if r["reason"] == "apology" and r["order_id"] == case.order_id]
     if len(apologies) != (row["status"] == "EXPIRED"):
         return f"{row['status']}, and {len(apologies)} apologies"
     if row["status"] == "DELIVERED" and not any(r["record"] == "CODE#WELCOME_BACK" for r in codes):
@@ -162,7 +175,7 @@ def _codes(case: Case, row: Row, facts: Facts) -> str:
         e["detail"]["data"]["code"]
         for events in facts.events.values()
         for e in events
-        if e["detail-type"] == "PromoCodeIssued" and e["detail"]["data"]["customer_id"] == case.customer
+        if e["detail-type"] == "PromoCodeIssued" and e["detail"]["data"]["customer_id"] == case.subject
     }
     if silent := {r["code"] for r in codes if r["order_id"] == case.order_id} - issued:
         return f"{', '.join(sorted(silent))} was issued and not announced"

@@ -29,6 +29,7 @@ from operations.deployed import Deployed
 from orders.menu_bucket import report_key
 
 from . import estimating
+from .cases import DECLINED_CARD
 from .isolating import PARAMETERS, SENDER
 
 QUICK, WELL = 3.0, 40.0
@@ -112,7 +113,7 @@ class World:
 
     def __init__(self, stack: Stack) -> None:
         self.stack, self.seconds = stack, WELL
-        self.client, self.tap = Client(stack.outputs), stack.tap()
+        self.client, self.tap = Client(stack.outputs, stack.people), stack.tap()
         self._named = {one.path: one.name for one in Deployed(stack.client, stack.outputs).resources()}
         self._pieces = {str(piece): piece for piece in pieces()}
         self._model = estimating.small_model()
@@ -224,7 +225,7 @@ class World:
 
     def order(self, *moves: str, customer: str | None = None, **more: Any) -> str:
         """Place an order, and make moves, each once it may be made."""
-        order_id = str(self.client.place(customer_id=customer or self.customer(), **more)["order_id"])
+        order_id = str(self.client.place(customer=customer or self.customer(), **more)["order_id"])
         for move in moves:
             self.client.until(order_id, _BEFORE[move], seconds=self.seconds)
             self.client.move(order_id, move)
@@ -306,24 +307,32 @@ def _cancelled(w: World) -> None:
     w.eventually(lambda: "open_shard" not in w.row("OrdersTableName", order_id=order_id), "the order's close")
 
 
+def _decline_counted(w: World) -> None:
+    customer = w.customer()
+    order_id = w.order(customer=customer, payment_method=DECLINED_CARD)
+    order = w.client.until(order_id, "DECLINED", seconds=w.seconds)
+    key = {"customer_id": w.stack.people.subject(customer), "record": f"hour#{order['placed_at'][:13]}"}
+    w.eventually(lambda: w.row("CustomersTableName", **key).get("declines") == {"N": "1"}, "a decline that counts")
+
+
 def _code_used(w: World) -> None:
     customer = w.customer()
     first = w.order("accept", "dispatch", "deliver", customer=customer)
     w.client.until(first, "DELIVERED", seconds=w.seconds)
     codes = w.eventually(lambda: w.client.promo_codes(customer), "the promo code")
     code = codes[0]["code"]
-    w.eventually(lambda: w.row("PromoCodesTableName", customer_id=customer, code=code), "the code known to orders")
+    w.eventually(
+        lambda: w.row("PromoCodesTableName", customer_id=w.stack.people.subject(customer), code=code),
+        "the code known to orders",
+    )
     second = w.order(customer=customer, promo_code=code)
     w.tap.wait_for_event("PromoCodeRedeemed", second, w.seconds)
 
 
 def _mailed(w: World) -> None:
     customer = w.customer()
-    address = f"{customer}@customers.example"
+    address = w.stack.people.confirm(customer)
     verify(w.stack, address)
-    w.stack.client("dynamodb").put_item(
-        TableName=w.stack.outputs["ContactsTableName"], Item={"customer_id": {"S": customer}, "email": {"S": address}}
-    )
     w.order(customer=customer)
     w.eventually(lambda: mails(w.stack, address), "the mail")
 
@@ -509,10 +518,13 @@ STORIES: Mapping[str, Callable[[World], object]] = {
     "restaurants are listed": lambda w: w.client.restaurants(),
     "a menu is read": lambda w: w.client.menu("r-bella-napoli"),
     "a customer's orders are listed": lambda w: w.client.orders(w.customer()),
+    "a restaurant's orders are listed": lambda w: w.client.work("kitchen"),
+    "orders to be fetched are listed": lambda w: w.client.work("courier"),
     "promo codes are listed": lambda w: w.client.promo_codes(w.customer()),
     "an order is accepted": _accepted,
     "an order is delivered": _delivered,
     "an order is cancelled": _cancelled,
+    "a declined payment counts": _decline_counted,
     "a promo code is earned and used": _code_used,
     "a customer is told": _mailed,
     "an order that never began is begun": _restarted,
@@ -556,9 +568,14 @@ SHOWN: list[tuple[str, str]] = [
     ("OnlyAnnouncers/*", "whoever is no announcer is refused"),
     ("Orders/ApiFunctionRole/ReadAndClaimOrders/*", "an order is accepted"),
     ("Orders/ApiFunctionRole/ListACustomersOrders/*", "a customer's orders are listed"),
+    ("Orders/ApiFunctionRole/ListARestaurantsOrders/*", "a restaurant's orders are listed"),
+    ("Orders/ApiFunctionRole/ListOrdersByStatus/*", "orders to be fetched are listed"),
     ("Orders/ApiFunctionRole/ReadMenus/*", "a menu is read"),
     ("Orders/ApiFunctionRole/ListRestaurants/*", "restaurants are listed"),
     ("Orders/ApiFunctionRole/CheckAndReservePromoCodes/*", "a promo code is earned and used"),
+    ("Orders/ApiFunctionRole/KeepDeliveries/*", "an order is accepted"),
+    ("Orders/ApiFunctionRole/LimitCustomers/dynamodb:UpdateItem", "an order is accepted"),
+    ("Orders/ApiFunctionRole/LimitCustomers/dynamodb:GetItem", "a promo code is earned and used"),
     ("Orders/ApiFunctionRole/StartAndCallBack/*", "an order is accepted"),
     ("Orders/ApiFunctionRole/SeeWhatRunsAndStopWhatIsCancelled/states:StopExecution", "an order is cancelled"),
     ("Orders/ReconcilerFunctionRole/LookAtOpenOrders/*", "a waiting order is looked at again"),
@@ -578,6 +595,7 @@ SHOWN: list[tuple[str, str]] = [
     ("Orders/MenusDeadLetterQueuePolicy/OnlyThisRule/*", "a menu that nobody takes is kept"),
     ("Orders/MenusRuleMayCall/*", "a menu takes effect"),
     ("Orders/OrderWorkflowRole/RecordStatuses/dynamodb:UpdateItem", "an order is delivered"),
+    ("Orders/OrderWorkflowRole/CountAndGiveBack/*", "a declined payment counts"),
     ("Orders/OrderWorkflowRole/AskPayments/*", "an order is delivered"),
     ("Orders/OrderWorkflowRole/AnnounceTheOrder/*", "an order is delivered"),
     ("Orders/UnwindWorkflowRole/[!T]*", "an order is cancelled"),

@@ -17,6 +17,7 @@ from .errors import (
     NoCaller,
     NotLoopback,
     NotRunning,
+    NotSignedIn,
     StartFailed,
 )
 from .stack import Stack
@@ -32,6 +33,7 @@ __all__ = [
     "NoCaller",
     "NotLoopback",
     "NotRunning",
+    "NotSignedIn",
     "Stack",
     "StartFailed",
 ]

@@ -1,14 +1,29 @@
-"""Tiffin as a client sees it: the REST calls of the customer, the restaurant and the courier."""
+"""Tiffin as its clients see it: the REST calls of the customer, the restaurant, the courier and support."""
 
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 from orders.model import ENDS
 
 from . import pace
+from .people import RESTAURANT, People, Person, answering_for
+
+COURIER, SUPPORT = "carl", "sue"
+
+
+class _Placed(NamedTuple):
+    """Whose an order is.
+
+    Attributes:
+        customer: who placed it, by name.
+        restaurant_id: who answers it.
+    """
+
+    customer: str
+    restaurant_id: str
 
 
 class Refused(Exception):
@@ -35,25 +50,31 @@ class NotThere(Exception):
 
 
 class Client:
-    """Calls both REST APIs.
+    """Calls the REST APIs, each route as somebody whose it is: the customer, the restaurant, the courier or support.
 
     Args:
-        outputs: the stack's outputs; `ApiUrl` and `PromotionsApiUrl` are read.
+        outputs: the stack's outputs; `ApiUrl`, `PromotionsApiUrl` and, where it is, `EstimatesApiUrl` are read.
+        people: who sign in.
         timeout: seconds for one call, on a quiet machine.
         look: called with every answer, and its body read.
+        transport: what carries requests, instead of the network.
     """
 
     def __init__(
         self,
         outputs: Mapping[str, str],
+        people: People,
         timeout: float = 30.0,
         look: Callable[[httpx.Response], None] | None = None,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
         hooks: Any = {"response": [httpx.Response.read, look] if look else []}
         self._timeout = timeout
-        self._http = httpx.Client(limits=httpx.Limits(max_connections=64), event_hooks=hooks)
+        self._http = httpx.Client(limits=httpx.Limits(max_connections=64), event_hooks=hooks, transport=transport)
         self._orders, self._promotions = outputs["ApiUrl"], outputs["PromotionsApiUrl"]
         self._estimates = outputs.get("EstimatesApiUrl", "")
+        self.people = people
+        self._placed: dict[str, _Placed] = {}
 
     def close(self) -> None:
         """Close the connections."""
@@ -62,9 +83,9 @@ class Client:
     def place(
         self,
         *,
-        customer_id: str,
+        customer: str = "ada",
         payment_method: str = "pm_card_visa",
-        restaurant_id: str = "r-bella-napoli",
+        restaurant_id: str = RESTAURANT,
         lines: Mapping[str, int] | None = None,
         key: str | None = None,
         **more: Any,
@@ -72,7 +93,7 @@ class Client:
         """Place an order.
 
         Args:
-            customer_id: who orders.
+            customer: who orders, by name.
             payment_method: the sandbox answers by this name.
             restaurant_id: from whom.
             lines: quantities by dish.
@@ -86,45 +107,82 @@ class Client:
             Refused: with the problem.
         """
         body = {
-            "customer_id": customer_id,
             "restaurant_id": restaurant_id,
             "lines": [{"dish_id": d, "quantity": q} for d, q in (lines or {"margherita": 2}).items()],
             "payment_method": payment_method,
             "delivery": {"name": "Ada Lovelace", "address": "12 St James's Square"},
         } | more
-        headers = {"Idempotency-Key": key or uuid.uuid4().hex}
-        return self._ask("POST", f"{self._orders}/orders", json=body, headers=headers)
+        headers = {"Idempotency-Key": key or str(uuid.uuid4())}
+        order = self._ask("POST", f"{self._orders}/orders", customer, json=body, headers=headers)
+        self.knows(order["order_id"], customer, restaurant_id)
+        return order
 
-    def move(self, order_id: str, move: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Make a move: accept, reject, cancel, dispatch or deliver."""
-        return self._ask("POST", f"{self._orders}/orders/{order_id}/{move}", json=body)
+    def knows(self, order_id: str, customer: str, restaurant_id: str = RESTAURANT) -> None:
+        """Say whose an order is that this client did not place, or got no answer for."""
+        self._placed[order_id] = _Placed(customer, restaurant_id)
 
-    def order(self, order_id: str) -> dict[str, Any]:
-        """Where an order is, and why."""
-        return self._ask("GET", f"{self._orders}/orders/{order_id}")
+    def move(
+        self, order_id: str, move: str, body: dict[str, Any] | None = None, by: Person | str | None = None
+    ) -> dict[str, Any]:
+        """Make a move: accept, reject, cancel, dispatch or deliver.
 
-    def orders(self, customer_id: str) -> list[dict[str, Any]]:
+        Args:
+            order_id: the order.
+            move: which.
+            body: of the request.
+            by: whose move it is; by default, of the person whose it should be.
+        """
+        return self._ask(
+            "POST", f"{self._orders}/orders/{order_id}/{move}", by or self._whose(order_id, move), json=body
+        )
+
+    def order(self, order_id: str, by: Person | str | None = None) -> dict[str, Any]:
+        """Where an order is, and why.
+
+        Args:
+            order_id: the order.
+            by: who asks; by default its customer, if this client knows who that is, and else support.
+        """
+        placed = self._placed.get(order_id)
+        return self._ask("GET", f"{self._orders}/orders/{order_id}", by or (placed.customer if placed else SUPPORT))
+
+    def orders(self, customer: str) -> list[dict[str, Any]]:
         """A customer's newest orders."""
-        found = self._ask("GET", f"{self._orders}/orders", params={"customer_id": customer_id})
-        return list(found["orders"])
+        return list(self._ask("GET", f"{self._orders}/orders", customer)["orders"])
+
+    def work(self, of: str, **query: str) -> list[dict[str, Any]]:
+        """What a role has to do, one page of it.
+
+        Args:
+            of: kitchen, courier or support.
+            query: `which` of a courier, `status` for support.
+        """
+        people: dict[str, Person | str] = {"kitchen": answering_for(RESTAURANT), "courier": COURIER, "support": SUPPORT}
+        return list(self._ask("GET", f"{self._orders}/{of}/orders", people[of], params=query)["orders"])
 
     def restaurants(self) -> list[dict[str, Any]]:
         """The restaurants."""
-        return list(self._ask("GET", f"{self._orders}/restaurants")["restaurants"])
+        return list(self._ask("GET", f"{self._orders}/restaurants", None)["restaurants"])
 
     def menu(self, restaurant_id: str) -> dict[str, Any]:
         """A restaurant with its dishes."""
-        return self._ask("GET", f"{self._orders}/restaurants/{restaurant_id}/menu")
+        return self._ask("GET", f"{self._orders}/restaurants/{restaurant_id}/menu", None)
 
-    def promo_codes(self, customer_id: str) -> list[dict[str, Any]]:
+    def promo_codes(self, customer: str) -> list[dict[str, Any]]:
         """A customer's promo codes."""
-        found = self._ask("GET", f"{self._promotions}/promo-codes", params={"customer_id": customer_id})
-        return list(found["promo_codes"])
+        return list(self._ask("GET", f"{self._promotions}/promo-codes", customer)["promo_codes"])
 
-    def estimate(self, order_id: str) -> dict[str, Any] | None:
-        """When an order is likely to arrive; None if nobody knows. For a stack with estimates."""
+    def estimate(self, order_id: str, by: Person | str | None = None) -> dict[str, Any] | None:
+        """When an order is likely to arrive; None if nobody knows. For a stack with estimates.
+
+        Args:
+            order_id: the order.
+            by: who asks; by default as for `order`.
+        """
+        placed = self._placed.get(order_id)
+        who = by or (placed.customer if placed else SUPPORT)
         try:
-            return self._ask("GET", f"{self._estimates}/orders/{order_id}/estimate")
+            return self._ask("GET", f"{self._estimates}/orders/{order_id}/estimate", who)
         except Refused as refused:
             if str(refused.problem.get("type", "")).endswith("/no-estimate"):
                 return None
@@ -162,7 +220,21 @@ class Client:
             self.move(order_id, move)
         return self.until(order_id, "DELIVERED", seconds=seconds)
 
-    def _ask(self, method: str, url: str, **request: Any) -> dict[str, Any]:
+    def _whose(self, order_id: str, move: str) -> Person | str:
+        """The person who makes a move."""
+        if move in ("dispatch", "deliver"):
+            return COURIER
+        placed = self._placed.get(order_id)
+        if move == "cancel":
+            if placed is None:
+                raise ValueError(f"{order_id} was not placed here: say who cancels it")
+            return placed.customer
+        restaurant_id = placed.restaurant_id if placed else self.order(order_id)["restaurant_id"]
+        return answering_for(restaurant_id)
+
+    def _ask(self, method: str, url: str, by: Person | str | None, **request: Any) -> dict[str, Any]:
+        if by:
+            request["headers"] = request.get("headers", {}) | {"Authorization": f"Bearer {self.people.token(by)}"}
         response = self._http.request(method, url, timeout=pace.patience(self._timeout), **request)
         if response.is_success:
             return dict(response.json())

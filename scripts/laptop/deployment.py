@@ -4,7 +4,6 @@ import fcntl
 import hashlib
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -59,6 +58,8 @@ def deploy(
         # Nothing costs anything here, and a crowd of orders is placed by one machine.
         "RequestsPerSecond": "1000",
         "RequestsBurst": "2000",
+        "OrdersPerSecond": "1000",
+        "OrdersBurst": "2000",
         "MailsPerSecond": "1000",
     }
     overrides = laptop | dict(parameters or {})
@@ -128,7 +129,7 @@ def upload_layers_once(access: Access, folder: Path) -> None:
 
     Args:
         access: the emulator's.
-        folder: holds `build`, what `sam build` made; packed layers are kept beside it.
+        folder: holds `build`, what `sam build` made; packed layers are kept beside it, until they are packed anew.
     """
     s3 = client("s3", access)
     uploaded: set[str] = set()
@@ -146,6 +147,9 @@ def upload_layers_once(access: Access, folder: Path) -> None:
 
         text = template.read_text()
         template.write_text(re.sub(r"(?m)^(?P<key> +ContentUri: )(?P<path>\S+)$", uri, text))
+    for archive in (folder / "layers").glob("*.zip"):
+        if archive.name not in uploaded:
+            archive.unlink()
 
 
 def _packed(content: Path, cache: Path) -> Path:
@@ -156,8 +160,7 @@ def _packed(content: Path, cache: Path) -> Path:
         digest.update(f"{path.relative_to(content)}\0{path.stat().st_size}\0".encode() + path.read_bytes())
     archive = cache / f"{digest.hexdigest()}.zip"
     if not archive.exists():
-        shutil.rmtree(cache, ignore_errors=True)
-        cache.mkdir(parents=True)
+        cache.mkdir(parents=True, exist_ok=True)
         draft = archive.with_suffix(".new")
         with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as out:
             for path in files:

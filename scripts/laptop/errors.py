@@ -77,6 +77,10 @@ class NotInTime(EmulatorError):
         super().__init__(f"{what} did not happen within {seconds:g} s")
 
 
+class NotSignedIn(EmulatorError):
+    """Somebody was not signed in; the message says why."""
+
+
 class EventNotSeen(EmulatorError):
     """No event that was waited for arrived on the bus in time."""
 

@@ -12,6 +12,7 @@ from .clock import Clock
 from .emulator import launcher
 from .environment import REGION, ROOT, STATE_DIR, client
 from .errors import AlreadyRunning, NotRunning
+from .people import People
 from .tap import BusTap
 
 if TYPE_CHECKING:
@@ -23,16 +24,18 @@ AWS_ENV = "aws.env"
 Say = Callable[[str], None]
 """Tells how far a step has come."""
 _EXECUTE_API = re.compile(r"https://([a-z0-9]+)\.execute-api\.[a-z0-9-]+\.amazonaws\.com(/[^/]*)?(.*)")
+_SIGN_IN = re.compile(r"https://[a-z0-9-]+\.auth\.[a-z0-9-]+\.amazoncognito\.com")
 
 
 class Stack:
     """A deployed stack on a running emulator. A context manager: leaving it stops the emulator.
 
     Attributes:
-        outputs: the stack's outputs; URLs of REST APIs lead to the emulator.
+        outputs: the stack's outputs; URLs of REST APIs and of the sign-in pages lead to the emulator.
         access: where the emulator is, and the credentials that it takes.
         clock: how time passes for what begins now.
         endpoint: the emulator's base URL.
+        people: who signs in here, by tokens that the stack's APIs take.
         region: the region that everything is deployed to.
     """
 
@@ -53,6 +56,7 @@ class Stack:
         self.access = process.access
         self.endpoint = self.access.endpoint
         self.outputs = {name: reachable(value, self.endpoint) for name, value in outputs.items()}
+        self.people = People(self.access, self.outputs)
 
     @classmethod
     def up(
@@ -160,6 +164,7 @@ class Stack:
         for tap in self._taps:
             tap.close()
         self._taps.clear()
+        self.people.close()
         if self._emulator is not None:
             self._emulator.stop()
             self._emulator = None
@@ -177,10 +182,13 @@ class Stack:
 
 
 def reachable(value: str, endpoint: str) -> str:
-    """A REST API's URL as the emulator serves it; every other value as it is.
+    """A REST API's URL, or that of a user pool's pages, as the emulator serves it; every other value as it is.
 
-    Source: MiniStack's documentation of API Gateway; on AWS the API's id is part of the host name.
+    Source: MiniStack's documentation of API Gateway and Cognito; on AWS the API's id and the pool's prefix are part of
+    the host name. Here pages are told apart by the app client that is asked for.
     """
+    if _SIGN_IN.fullmatch(value):
+        return endpoint
     match = _EXECUTE_API.fullmatch(value)
     if not match:
         return value

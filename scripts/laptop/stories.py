@@ -57,6 +57,7 @@ class Story:
         money: held, captured and voided, as shares of the price.
         because: the reason that must be given, if it did not end well.
         promises: the reason of the promo code that must come of it.
+        customer: whose order it is, by name.
     """
 
     title: str
@@ -67,7 +68,7 @@ class Story:
     because: str | None = None
     promises: str | None = None
     declined: bool = False
-    customer: str = "c-ada"
+    customer: str = "ada"
     order: dict[str, Any] = field(default_factory=dict)
     seen: list[str] = field(default_factory=list)
     taken: set[str] = field(default_factory=set)
@@ -84,7 +85,7 @@ STORIES = [
         (1, 0, 1),
         "not_delivered_in_time",
         "apology",
-        customer="c-grace",
+        customer="grace",
     ),
     Story(
         "Ada orders pizza, and it arrives. It is her first order, so promotions say welcome back.",
@@ -101,7 +102,7 @@ STORIES = [
         {"OrderPlaced", "PaymentDeclined", "OrderDeclined"},
         (0, 0, 0),
         declined=True,
-        customer="c-alan",
+        customer="alan",
     ),
     Story(
         "The restaurant has run out of dough: it rejects, and the hold is released.",
@@ -110,7 +111,7 @@ STORIES = [
         UNDONE | {"OrderRejected"},
         (1, 0, 1),
         "restaurant_rejected",
-        customer="c-edsger",
+        customer="edsger",
     ),
     Story(
         "Barbara changes her mind before the restaurant answers: the workflow is stopped, and unwound.",
@@ -119,7 +120,7 @@ STORIES = [
         UNDONE | {"OrderCancelled"},
         (1, 0, 1),
         "cancelled_by_customer",
-        customer="c-barbara",
+        customer="barbara",
     ),
 ]
 
@@ -142,7 +143,7 @@ class Teller:
     def begin(self, story: Story) -> None:
         """Place the story's order."""
         method = self._declined_method if story.declined else "pm_card_visa"
-        story.order = self._client.place(customer_id=story.customer, payment_method=method, note="extra basil 🌿")
+        story.order = self._client.place(customer=story.customer, payment_method=method, note="extra basil 🌿")
 
     def go_on(self, story: Story, tell: bool) -> bool:
         """Look at the order once, tell what is new, and let whoever is to move it do so.

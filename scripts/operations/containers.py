@@ -29,6 +29,7 @@ from docker.errors import DockerException
 from laptop import BuildFailed, EmulatorError, Stack, deployment, pace, private
 from laptop.emulator.launcher import tail
 from laptop.environment import HOST, ROOT, STATE_DIR, architecture, runtime, sam_environment
+from laptop.people import People
 from laptop.proxy import Proxy
 
 from .container_names import spoken
@@ -239,6 +240,11 @@ class Containers:
         self._exit.close()
 
     @property
+    def people(self) -> People:
+        """Who signs in on the stack."""
+        return self._stack.people
+
+    @property
     def forwarded(self) -> int:
         """How many requests of containers have reached the emulator."""
         return self._proxy.forwarded
@@ -434,21 +440,25 @@ class Warm:
             functions: their paths, and events to call them with.
         """
         with ThreadPoolExecutor(len(functions)) as pool:
-            list(pool.map(self._call, functions, functions.values()))
+            list(pool.map(self._call, functions, (event.read_bytes() for event in functions.values())))
 
     def invoke(self, function: str, event: Path) -> Call:
         """Call a function, while nobody else does."""
         began = self._log.stat().st_size
-        answer = self._call(function, event)
+        answer = self._call(function, event.read_bytes())
         deadline = time.monotonic() + pace.patience(5)
         while not _REPORT.search(said := _read(self._log, began)) and time.monotonic() < deadline:
             time.sleep(0.02)
         return Call.of(answer, said)
 
-    def _call(self, function: str, event: Path) -> str:
+    def ask(self, function: str, event: Mapping[str, Any]) -> Any:
+        """What a function answers to an event."""
+        return json.loads(self._call(function, json.dumps(event).encode()))
+
+    def _call(self, function: str, event: bytes) -> str:
         """Lambda API reference, `Invoke`."""
         url = f"{self._url}/2015-03-31/functions/{function}/invocations"
-        return httpx.post(url, content=event.read_bytes(), timeout=pace.patience(120)).text
+        return httpx.post(url, content=event, timeout=pace.patience(120)).text
 
 
 def _last_line(out: bytes) -> str:

@@ -57,7 +57,7 @@ def _recorded_end(visits: list[Visit]) -> tuple[str, dict[str, Any], float] | No
         for attempt in visit.attempts:
             status = attempt.entered
             if status in ENDS and attempt.ended is not None:
-                reason = attempt.given["ExpressionAttributeValues"].get(":reason") or {}
+                reason = attempt.write["ExpressionAttributeValues"].get(":reason") or {}
                 return status, {k: v.get("S") for k, v in (reason.get("M") or {}).items()}, attempt.ended
     return None
 

@@ -27,11 +27,17 @@ class Attempt:
     cause: str | None = None
 
     @property
+    def write(self) -> dict[str, Any]:
+        """What it wrote on the order, alone or first of several writes; nothing, if it is no write."""
+        if not isinstance(self.given, dict) or self.operation not in {"updateItem", "transactWriteItems"}:
+            return {}
+        return dict(self.given["TransactItems"][0]["Update"] if "TransactItems" in self.given else self.given)
+
+    @property
     def entered(self) -> str | None:
         """The status that it wrote on the order, if it did: the workflows' writes call it `:entered`."""
-        values = self.given.get("ExpressionAttributeValues") if isinstance(self.given, dict) else None
-        status: str | None = ((values or {}).get(":entered") or {}).get("S")
-        return None if self.error or self.operation != "updateItem" else status
+        status: str | None = (self.write.get("ExpressionAttributeValues", {}).get(":entered") or {}).get("S")
+        return None if self.error else status
 
 
 @dataclass

@@ -22,7 +22,13 @@ from worlds.runtime import ENVIRONMENT
 from worlds.workflows import ask_the_table
 
 MACHINES = {
-    name: machine(name, OrdersTableName="OrdersTable", EventBusName="bus", PaymentsFunctionArn="payments")
+    name: machine(
+        name,
+        OrdersTableName="OrdersTable",
+        CustomersTableName="CustomersTable",
+        EventBusName="bus",
+        PaymentsFunctionArn="payments",
+    )
     for name in ("order", "unwind")
 }
 AUTHORIZED = {"status": "AUTHORIZED", "network": "visa"}
@@ -99,7 +105,7 @@ class World:
     def _perform(self, resource: str, arguments: dict[str, Any]) -> Any:
         resource = resource.removesuffix(".waitForTaskToken").partition(":states:::")[2]
         match resource:
-            case "dynamodb:updateItem" | "aws-sdk:dynamodb:updateItem" | "dynamodb:getItem":
+            case _ if "dynamodb:" in resource:
                 return ask_the_table(self._dynamodb, resource, arguments)
             case "lambda:invoke":
                 return {"Payload": self.payments[arguments["Payload"]["operation"]]}

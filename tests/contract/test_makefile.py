@@ -27,3 +27,18 @@ def test_a_switch_that_is_on_is_passed_on(target: str, switch: str, option: str,
 @pytest.mark.parametrize("value", ["", "0", "no", "off", "false"])
 def test_a_switch_that_is_off_stays_off(target: str, switch: str, option: str, value: str) -> None:
     assert option not in would_run(*target.split(), f"{switch}={value}")
+
+
+@pytest.mark.parametrize("target", ["export", "forget"])
+def test_whose_data_it_is_must_be_said(target: str) -> None:
+    assert '--customer "ada@tiffin.example" --region eu-central-1' in " ".join(
+        would_run(target, "CUSTOMER=ada@tiffin.example", "REGION=eu-central-1").replace("\\\n", "").split()
+    )
+    with pytest.raises(subprocess.CalledProcessError):
+        would_run(target)
+
+
+def test_a_user_is_one_that_was_typed_and_not_the_shell_s_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("USER", "whoever-sits-here")
+    assert "--user" not in would_run("token")
+    assert "--user ada" in would_run("token", "USER=ada")

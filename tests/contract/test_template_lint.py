@@ -137,14 +137,14 @@ BROKEN: list[tuple[str, Break, str, str]] = [
      "the same in every stack"),
     ("a nested name", resource("AWS::XRay::SamplingRule", SamplingRule={"RuleName": "orders"}), "Odd",
      "the same in every stack"),
-    ("a name that no rule knows", resource("AWS::Cognito::UserPool", UserPoolName=named("")), "Odd",
-     "does not know it as the name of AWS::Cognito::UserPool"),
+    ("a name that no rule knows", resource("AWS::ECS::Cluster", ClusterName=named("")), "Odd",
+     "does not know it as the name of AWS::ECS::Cluster"),
     # Parameters that take what the property does not.
     ("an open retention", put(ORDERS, "Parameters", "LogRetentionDays", to={"Type": "Number", "Default": 30}),
-     "LogRetentionDays", "RetentionInDays of Logs takes only some values"),
+     "LogRetentionDays", "RetentionInDays of AccessLogGroup takes only some values"),
     ("a retention that CloudWatch has not", put(
         ORDERS, "Parameters", "LogRetentionDays", to={"Type": "Number", "Default": 30, "AllowedValues": [30, 31]}),
-     "LogRetentionDays", "allows 31, which RetentionInDays of Logs does not take"),
+     "LogRetentionDays", "allows 31, which RetentionInDays of AccessLogGroup does not take"),
     ("an open parameter that is handed on", put(ROOT, "Parameters", "Runtime", "AllowedValues", to=None), "Runtime",
      "has no AllowedValues, but"),
     ("a value that the nested stack refuses", put(
@@ -240,7 +240,7 @@ def test_nested_stacks_are_named_as_cloudformation_names_them() -> None:
     stacks = {stack.path: stack for stack in deploy(transformed(), NAMES[0])}
     assert stacks[("Orders",)].name.startswith("tiffin-staging-Orders-")
     names = {stack.name for stack in stacks.values()}
-    assert len(names) == len(stacks) == 6
+    assert len(names) == len(stacks) == 7
     outputs = stacks[()].resolved["Outputs"]
     assert outputs["OrdersTableName"]["Value"].startswith(f"{stacks[('Orders',)].name}-OrdersTable-")
     assert all(len(name) <= 128 for name in names)

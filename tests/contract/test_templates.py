@@ -16,7 +16,7 @@ from worlds.templates import resources
 
 TEMPLATES = [ROOT / "template.yaml", *sorted(ROOT.glob("services/*/template.yaml"))]
 # Named within something else, one of many of that name, or for people only.
-MAY_REPEAT = {"StageName", "MetricName", "DisplayName", "PolicyName"}
+MAY_REPEAT = {"StageName", "MetricName", "DisplayName", "PolicyName", "GroupName"}
 
 
 @pytest.fixture(params=TEMPLATES, ids=lambda path: str(path.parent.name))
@@ -56,10 +56,15 @@ def test_whoever_announces_announces_its_own_events_only(properties: dict[str, A
 
 def test_a_request_is_let_through_at_a_pace_that_the_deployer_chose(properties: dict[str, Any]) -> None:
     for stage in (own for own in properties.values() if "StageName" in own):
-        [setting] = stage["MethodSettings"]
+        [setting, *more] = stage["MethodSettings"]
         assert setting["ThrottlingRateLimit"] == {"Ref": "RequestsPerSecond"}
         assert setting["ThrottlingBurstLimit"] == {"Ref": "RequestsBurst"}
-        assert "MetricsEnabled" not in setting  # by method: nobody reads them, and each is paid for
+        for own in more:
+            assert (own["ResourcePath"], own["HttpMethod"]) == ("/~1orders", "POST")
+            assert own["ThrottlingRateLimit"] == {"Ref": "OrdersPerSecond"}
+            assert own["ThrottlingBurstLimit"] == {"Ref": "OrdersBurst"}
+        # By method: nobody reads them, and each is paid for.
+        assert not [each for each in stage["MethodSettings"] if "MetricsEnabled" in each]
 
 
 def test_a_sweep_that_failed_is_left_to_the_next_one(properties: dict[str, Any]) -> None:
@@ -76,8 +81,10 @@ def test_a_sweep_that_failed_is_left_to_the_next_one(properties: dict[str, Any])
 def test_logs_are_kept_for_as_long_as_cloudwatch_knows_how_to(template: Path) -> None:
     schema: Any = PROVIDER_SCHEMA_MANAGER.get_resource_schema("eu-central-1", "AWS::Logs::LogGroup").schema
     known = schema["properties"]["RetentionInDays"]["enum"]
-    asked = load(str(template))["Parameters"]["LogRetentionDays"]
-    assert (asked["AllowedValues"], asked["Default"] in known) == (known, True)
+    read = load(str(template))
+    if any(own["Type"] == "AWS::Logs::LogGroup" for own in read["Resources"].values()):
+        asked = read["Parameters"]["LogRetentionDays"]
+        assert (asked["AllowedValues"], asked["Default"] in known) == (known, True)
 
 
 @pytest.mark.parametrize("template", TEMPLATES[1:], ids=lambda path: str(path.parent.name))

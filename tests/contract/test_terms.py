@@ -235,6 +235,10 @@ PROMISES: list[tuple[str, str, Any, Any]] = [
     # What it may cost, and what it takes.
     ("docs/deploying.md", "| `RequestsPerSecond`, `RequestsBurst` | 10, 20 |", default("RequestsPerSecond"), 10),
     ("docs/deploying.md", "| `RequestsPerSecond`, `RequestsBurst` | 10, 20 |", default("RequestsBurst"), 20),
+    ("docs/deploying.md", "| `OrdersPerSecond`, `OrdersBurst` | 5, 10 |", default("OrdersPerSecond"), 5),
+    ("docs/deploying.md", "| `OrdersPerSecond`, `OrdersBurst` | 5, 10 |", default("OrdersBurst"), 10),
+    ("docs/deploying.md", "| `RequestsPerAddress` | 0 |", default("RequestsPerAddress"), "0"),
+    ("docs/deploying.md", "| `PaymentsConcurrency` | 0 |", default("PaymentsConcurrency"), 0),
     ("docs/deploying.md", "| `MonthlyBudget` | 25 |", default("MonthlyBudget"), 25),
     ("docs/deploying.md", "| `LogRetentionDays` | 30 |", default("LogRetentionDays"), 30),
     (
@@ -451,6 +455,18 @@ ALARMS = {
     "DeclinesUnusual": Alarmed(
         "Far more orders than usual at this hour are declined.",
         *("own OrdersEnded", "Sum", 5 * MINUTE, "> ANOMALY_DETECTION_BAND(declined, 4)", "3 of 3"),
+    ),
+    "RequestsRefused": Alarmed(
+        "More than a hundred requests in five minutes were refused: no token, no leave, not theirs, or too many.",
+        *("own RequestsRefused", "Sum", 5 * MINUTE, "> 100"),
+    ),
+    "LimitsReached": Alarmed(
+        "More than twenty times in five minutes a customer reached a limit of open orders, orders, declines or codes.",
+        *("own LimitsReached", "Sum", 5 * MINUTE, "> 20"),
+    ),
+    "CardsTried": Alarmed(
+        "More than ten orders a minute are declined: somebody may be trying cards.",
+        *("own OrdersEnded", "Sum", MINUTE, "> 10", "2 of 3"),
     ),
 }
 SIGNS = {"GreaterThanThreshold": ">", "LessThanThreshold": "<", "GreaterThanUpperThreshold": ">"}

@@ -182,6 +182,8 @@ def test_a_status_is_written_under_one_name_by_which_the_trace_reads_it() -> Non
     for path in render_workflows.STATEMACHINES.glob("*.asl.json"):
         for name, state in json.loads(path.read_text("utf-8"))["States"].items():
             arguments = state.get("Arguments", {})
+            # Of a transaction it is the first.
+            arguments = arguments.get("TransactItems", [{"Update": arguments}])[0]["Update"]
             if re.search(r"#status = :|\$entering", arguments.get("UpdateExpression", "")):
                 writes[path.name, name] = ":entered" in arguments["ExpressionAttributeValues"]
     assert len(writes) >= 8

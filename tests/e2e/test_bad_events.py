@@ -19,10 +19,10 @@ def put(stack: Stack, *events: dict[str, Any]) -> None:
 
 
 def test_bad_events_are_kept_with_their_reason_and_good_ones_take_effect(
-    stack: Stack, client: Client, customer: str
+    stack: Stack, client: Client, customer: str, subject: str
 ) -> None:
-    ids = [order_id_for(customer, uuid.uuid4().hex) for _ in range(3)]
-    good, of_the_future, misshapen = (feed.event("OrderDelivered", order_id, customer_id=customer) for order_id in ids)
+    ids = [order_id_for(subject, uuid.uuid4().hex) for _ in range(3)]
+    good, of_the_future, misshapen = (feed.event("OrderDelivered", order_id, customer_id=subject) for order_id in ids)
     of_the_future["detail"]["metadata"]["event_version"] = 99
     del misshapen["detail"]["data"]["customer_id"]
     put(stack, of_the_future, good, misshapen)

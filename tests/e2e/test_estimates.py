@@ -30,7 +30,7 @@ def accepted(client: Client, customer: str) -> Callable[[], str]:
     """Places an order, and has it accepted."""
 
     def accept() -> str:
-        order_id = str(client.place(customer_id=customer)["order_id"])
+        order_id = str(client.place(customer=customer)["order_id"])
         client.until(order_id, "AWAITING_RESTAURANT")
         client.move(order_id, "accept")
         return order_id

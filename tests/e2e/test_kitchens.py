@@ -45,7 +45,7 @@ def deliver(client: Client, customer: str) -> Callable[[tuple[str, str]], str]:
     """Has an order of a restaurant's dish delivered; its id."""
 
     def delivered(restaurant: tuple[str, str]) -> str:
-        placed = client.place(customer_id=customer, restaurant_id=restaurant[0], lines={restaurant[1]: 2})
+        placed = client.place(customer=customer, restaurant_id=restaurant[0], lines={restaurant[1]: 2})
         client.deliver(placed["order_id"])
         return str(placed["order_id"])
 

@@ -97,7 +97,7 @@ def test_a_menu_that_changed_since_is_told_and_the_order_is_placed_by_the_new_on
     seen = put(dishes=dishes(1, 900))
     now = put(dishes=dishes(1, 1000))
     order: dict[str, Any] = {
-        "customer_id": customer,
+        "customer": customer,
         "restaurant_id": restaurant,
         "lines": {"dish-0": 2},
         "key": uuid.uuid4().hex,
@@ -200,7 +200,7 @@ class TestBroken:
         letter = self.letter(deployed, key)
         assert (letter.name, letter.reason.partition(":")[0]) == ("Object Created", "ClientError")
         assert shown(stack, restaurant) == (old, {950}, 1)
-        order = client.place(customer_id=customer, restaurant_id=restaurant, lines={"margherita": 1})
+        order = client.place(customer=customer, restaurant_id=restaurant, lines={"margherita": 1})
         assert client.order(order["order_id"])["menu_version"] == old
 
         forbid(False)

@@ -13,11 +13,8 @@ INSUFFICIENT = "pm_card_mastercard_chargeDeclinedInsufficientFunds"
 @pytest.fixture
 def address(stack: Stack, customer: str) -> str:
     """The address that the test's customer gave."""
-    address = f"{customer}@customers.example"
+    address = stack.people.confirm(customer)
     verify(stack, SENDER, address)
-    stack.client("dynamodb").put_item(
-        TableName=stack.outputs["ContactsTableName"], Item={"customer_id": {"S": customer}, "email": {"S": address}}
-    )
     return address
 
 
@@ -28,8 +25,8 @@ def told(stack: Stack, address: str, *subjects: str) -> None:
 
 
 def test_a_delivered_order_is_told_in_four_mails(stack: Stack, client: Client, customer: str, address: str) -> None:
-    order_id = client.place(customer_id=customer)["order_id"]
-    silent = client.place(customer_id=f"{customer[:60]}-x")
+    order_id = client.place(customer=customer)["order_id"]
+    silent = client.place(customer=f"{customer[:60]}-x")
     subjects = ["We have your order"]
     told(stack, address, *subjects)
     # Each move once the last one was told: nothing says that events come in their order.
@@ -49,7 +46,7 @@ def test_a_delivered_order_is_told_in_four_mails(stack: Stack, client: Client, c
 def test_a_declined_order_is_told_in_one_mail_with_the_reason(
     stack: Stack, client: Client, customer: str, address: str
 ) -> None:
-    order_id = client.place(customer_id=customer, payment_method=INSUFFICIENT)["order_id"]
+    order_id = client.place(customer=customer, payment_method=INSUFFICIENT)["order_id"]
     order = client.until(order_id, "DECLINED")
     told(stack, address, "Your payment was declined")
     [mail] = mails(stack, address)
@@ -68,7 +65,7 @@ def test_a_declined_order_is_told_in_one_mail_with_the_reason(
 def test_an_end_without_food_is_told_with_the_reason_that_the_orders_page_gives(
     stack: Stack, client: Client, move: str | None, end: str, subject: str, customer: str, address: str
 ) -> None:
-    order_id = client.place(customer_id=customer)["order_id"]
+    order_id = client.place(customer=customer)["order_id"]
     client.until(order_id, "AWAITING_RESTAURANT")
     told(stack, address, "We have your order")
     if move:
@@ -86,7 +83,7 @@ def test_an_end_without_food_is_told_with_the_reason_that_the_orders_page_gives(
 def test_an_order_cancelled_at_once_is_told_to_be_cancelled_last(
     stack: Stack, client: Client, customer: str, address: str
 ) -> None:
-    order_id = client.place(customer_id=customer)["order_id"]
+    order_id = client.place(customer=customer)["order_id"]
     client.move(order_id, "cancel")
     client.until(order_id, "CANCELLED")
     eventually(

@@ -109,7 +109,7 @@ def test_every_function_writes_where_lines_are_kept_for_a_set_time(stack: Stack)
 
 
 def test_an_order_is_counted_from_its_events(stack: Stack, client: Client, customer: str) -> None:
-    order = client.place(customer_id=customer)
+    order = client.place(customer=customer)
     client.move(order["order_id"], "cancel")
     client.until(order["order_id"], "CANCELLED")
 
@@ -133,7 +133,7 @@ def test_events_are_archived(stack: Stack, client: Client, customer: str) -> Non
         return int(archive["EventCount"])
 
     before = archived()
-    order = client.place(customer_id=customer)
+    order = client.place(customer=customer)
     client.move(order["order_id"], "cancel")
     client.until(order["order_id"], "CANCELLED")
     assert eventually(lambda: archived() > before, what="archiving")

@@ -39,9 +39,14 @@ def test_a_request_that_breaks_a_parser_is_answered_as_documented(stack: Stack, 
     statuses = []
     for quantity in (int("9" * 4_000), 1.5):
         with pytest.raises(Refused) as refused:
-            client.place(customer_id="cust-openapi", lines={"margherita": quantity})  # type: ignore[dict-item]
+            client.place(customer="cust-openapi", lines={"margherita": quantity})  # type: ignore[dict-item]
         statuses.append(refused.value.status)
     body = '{"lines": ' + "9" * 5_000 + "}"
-    headers = {"Idempotency-Key": uuid.uuid4().hex, "Content-Type": "APPLICATION/JSON"}
+    token = stack.people.token("cust-openapi")
+    headers = {
+        "Idempotency-Key": uuid.uuid4().hex,
+        "Content-Type": "APPLICATION/JSON",
+        "Authorization": f"Bearer {token}",
+    }
     answer = httpx.post(f"{stack.outputs['ApiUrl']}/orders", content=body, headers=headers, timeout=patience(30))
     assert [*statuses, answer.status_code] == [422, 422, 400]

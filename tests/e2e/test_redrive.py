@@ -38,10 +38,10 @@ def letter_of(deployed: Deployed, order_id: str) -> Letter:
 
 
 def test_a_poison_message_mended_is_sent_back_and_takes_effect(
-    stack: Stack, deployed: Deployed, client: Client, customer: str
+    stack: Stack, deployed: Deployed, client: Client, customer: str, subject: str
 ) -> None:
     order_id = new_order_id()
-    event = feed.event("OrderDelivered", order_id, customer_id=customer)
+    event = feed.event("OrderDelivered", order_id, customer_id=subject)
     broken = json.loads(json.dumps(event))
     del broken["detail"]["data"]["delivered_at"]
     poison(stack, broken)
@@ -92,7 +92,7 @@ def test_looking_leaves_the_dead_letters_where_they_are(stack: Stack, deployed: 
 
 
 def test_a_death_sent_back_starts_the_unwind(stack: Stack, deployed: Deployed, client: Client, customer: str) -> None:
-    order_id = client.place(customer_id=customer)["order_id"]
+    order_id = client.place(customer=customer)["order_id"]
     client.deliver(order_id)
     event = {"detail-type": "Step Functions Execution Status Change", "detail": {"name": order_id, "status": "FAILED"}}
     stack.client("sqs").send_message(QueueUrl=stack.outputs["DeathsDeadLetterQueueUrl"], MessageBody=json.dumps(event))
@@ -124,7 +124,7 @@ def test_a_malformed_outbox_item_becomes_a_dead_letter_and_the_others_go_on(
     assert (letter.name, letter.reason) == ("EVENT#Nonsense", "NotAnEvent: KeyError")
     assert json.loads(letter.body) == key
     stack.client("sqs").purge_queue(QueueUrl=stack.outputs["PaymentsOutboxDeadLetterQueueUrl"])
-    order = client.place(customer_id=customer)["order_id"]
+    order = client.place(customer=customer)["order_id"]
     tap.wait_for(lambda event: event["detail"]["metadata"]["event_id"] == f"{order}:PaymentAuthorized")
 
 

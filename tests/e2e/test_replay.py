@@ -25,7 +25,7 @@ def rows(stack: Stack, customer: str) -> list[dict[str, Any]]:
         stack.client("dynamodb").query(
             TableName=stack.outputs["PromotionsTableName"],
             KeyConditionExpression="customer_id = :c",
-            ExpressionAttributeValues={":c": {"S": customer}},
+            ExpressionAttributeValues={":c": {"S": stack.people.subject(customer)}},
             ConsistentRead=True,
         )["Items"],
         key=lambda row: str(row["record"]),
@@ -42,7 +42,7 @@ def settled(stack: Stack) -> bool:
 
 
 def delivered_order(stack: Stack, tap: BusTap, client: Client, customer: str) -> str:
-    order_id: str = client.place(customer_id=customer)["order_id"]
+    order_id: str = client.place(customer=customer)["order_id"]
     client.deliver(order_id)
     names_on_bus(tap, order_id, "OrderDelivered", "PromoCodeIssued")
     return order_id

@@ -35,9 +35,9 @@ def crowd(stack: Stack) -> dict[str, str]:
     ends = [list(SENTENCES)[n % len(SENTENCES)] for n in range(CROWD)]
 
     def live(number: int) -> tuple[str, str]:
-        client, end = Client(stack.outputs), ends[number]
+        client, end = Client(stack.outputs, stack.people), ends[number]
         method = INSUFFICIENT if end == "DECLINED" else "pm_card_visa"
-        order_id = client.place(customer_id=f"crowd-{number}", payment_method=method)["order_id"]
+        order_id = client.place(customer=f"crowd-{number}", payment_method=method)["order_id"]
         if end == "DELIVERED":
             client.deliver(order_id, seconds=200)
         elif end == "REJECTED":

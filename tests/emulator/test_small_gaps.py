@@ -1,4 +1,4 @@
-"""Fillers that are best looked at alone: nested templates, shared layers, delays of a retry."""
+"""Fillers best looked at alone: nested templates, shared layers, settings of a method, delays of a retry."""
 
 import io
 import json
@@ -6,8 +6,9 @@ import zipfile
 from typing import Any
 
 import pytest
-from laptop.emulator.gaps import retry_delays
-from ministack.services import stepfunctions
+from laptop.emulator.gaps import method_settings, retry_delays
+from ministack.services import apigateway_v1, stepfunctions
+from ministack.services.cloudformation import provisioners
 from worlds.emulator import World, unique
 from worlds.polling import eventually
 
@@ -87,6 +88,29 @@ class TestLayer:
 
         assert seen[0][0] == "layer"
         assert seen[0] == seen[1]
+
+
+class TestMethodSettings:
+    @pytest.mark.parametrize(
+        ("written", "path"),
+        [("/~1orders", "/orders"), ("/~1orders~1{order_id}~1accept", "/orders/{order_id}/accept"), ("/", "/")],
+    )
+    def test_a_method_has_its_own_settings_and_all_others_those_of_all(
+        self, monkeypatch: pytest.MonkeyPatch, written: str, path: str
+    ) -> None:
+        monkeypatch.setattr(provisioners, "_apigw_method_settings", provisioners._apigw_method_settings)
+        method_settings.fill()
+        template = [
+            {"ResourcePath": "/*", "HttpMethod": "*", "ThrottlingRateLimit": 10},
+            {"ResourcePath": written, "HttpMethod": "POST", "ThrottlingRateLimit": 5},
+        ]
+
+        stage = {"methodSettings": provisioners._apigw_method_settings(template)}
+
+        def limit(resource: str, method: str) -> Any:
+            return apigateway_v1._method_throttle_settings(stage, resource, method)["throttlingRateLimit"]
+
+        assert (limit(path, "POST"), limit(path, "GET"), limit("/restaurants", "POST")) == (5, 10, 10)
 
 
 class TestRetryDelay:

@@ -140,11 +140,17 @@ class TestInterrupt:
 
 
 class TestLayers:
+    @pytest.fixture(autouse=True)
+    def _empty_bucket(self, world: World) -> Iterator[None]:
+        bucket, s3 = deployment.ARTIFACTS, world.client("s3")
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+        yield
+        for item in s3.list_objects_v2(Bucket=bucket)["Contents"]:
+            s3.delete_object(Bucket=bucket, Key=item["Key"])
+        s3.delete_bucket(Bucket=bucket)
+
     def test_equal_layers_of_two_services_are_uploaded_once(self, world: World, tmp_path: Path) -> None:
         bucket = deployment.ARTIFACTS
-        world.client("s3").create_bucket(
-            Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
-        )
         for service in ("one", "two"):
             layer = tmp_path / "build" / service / "Layer" / "python"
             layer.mkdir(parents=True)
@@ -161,3 +167,20 @@ class TestLayers:
         assert len(texts) == len(keys) == 1
         assert f"ContentUri: s3://{bucket}/{keys[0]}\n" in next(iter(texts))
         assert "ContentUri: s3://elsewhere/key\n" in next(iter(texts))
+
+    def test_each_layer_of_a_service_stays_packed_until_it_changes(self, world: World, tmp_path: Path) -> None:
+        def packed(second: str) -> dict[str, int]:
+            for name, text in (("First", "1"), ("Second", second)):
+                (tmp_path / "build" / name).mkdir(parents=True, exist_ok=True)
+                (tmp_path / "build" / name / "module.py").write_text(f"NUMBER = {text}\n")
+            (tmp_path / "build" / "template.yaml").write_text("  ContentUri: First\n  ContentUri: Second\n")
+            deployment.upload_layers_once(world.access, tmp_path)
+            return {path.name: path.stat().st_mtime_ns for path in (tmp_path / "layers").iterdir()}
+
+        first = packed("2")
+        again = packed("2")
+        changed = packed("3")
+
+        assert first == again
+        assert len(first) == len(changed) == 2
+        assert len(first.items() & changed.items()) == 1

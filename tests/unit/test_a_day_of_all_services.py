@@ -15,7 +15,6 @@ from shutil import rmtree
 from tempfile import mkdtemp
 from types import ModuleType
 from typing import Any
-from urllib.parse import urlencode
 
 import estimates.api
 import estimates.consumer
@@ -25,6 +24,7 @@ import notifications.consumer
 import observability.consumer
 import orders.api
 import orders.consumer
+import orders.limits
 import orders.menu_files
 import orders.reconciler
 import payments.handler
@@ -37,8 +37,9 @@ from botocore.exceptions import ClientError
 from estimates.models import Models
 from estimates.store import EstimateStore
 from kitchens.store import KitchenFigures
+from notifications.contacts import Contacts
 from notifications.mailer import Mailer
-from notifications.store import Contacts, Sent
+from notifications.store import Sent
 from promotions.model import code_for
 from promotions.operations import Promotions
 from promotions.rules import RULES
@@ -50,9 +51,10 @@ from tiffin.unmendable import Unmendable
 from worlds import ROOT, feed
 from worlds.doors import Doors
 from worlds.estimates import model, uploaded
-from worlds.gateway import ask, event
+from worlds.gateway import ask, claims_of, event, support
 from worlds.menus import BUCKET, MENU, Kitchen, a_file
 from worlds.orders import orders_world
+from worlds.pool import FakePool
 from worlds.runtime import ENVIRONMENT, context
 from worlds.templates import applications, create_table, functions, resources
 from worlds.workflows import FakeUnwindWorkflow
@@ -153,7 +155,8 @@ class World:
     def __init__(self, day: Day, doors: Doors, monkeypatch: pytest.MonkeyPatch) -> None:
         self.day, self.doors, self.patch = day, doors, monkeypatch
         self.promotions = create_table("promotions", "PromotionsTable")
-        self.contacts = create_table("notifications", "ContactsTable")
+        self.contacts = FakePool()
+        pool: Any = self.contacts
         self.figures = create_table("kitchens", "FiguresTable")
         sent = Sent(create_table("notifications", "SentTable"), pause=lambda _: None)
         store = PromotionsStore(self.promotions)
@@ -169,7 +172,7 @@ class World:
             (orders.reconciler, "unwind", self.unwinds),
             (promotions.api, "store", store),
             (promotions.consumer, "promotions", Promotions(store, self.rules, pause=lambda _: None)),
-            (notifications.consumer, "contacts", Contacts(self.contacts)),
+            (notifications.consumer, "contacts", Contacts(pool, "pool")),
             (notifications.consumer, "sent", sent),
             (notifications.consumer, "mailer", mailer),
             (kitchens.consumer, "figures", KitchenFigures(doors.dynamodb, self.figures.name, pause=lambda _: None)),
@@ -248,8 +251,14 @@ def orders_are_placed_moved_and_read(world: World) -> None:
     call("POST", f"/orders/{world.place()}/cancel")
     for path in (f"/orders/{waiting}", "/restaurants", "/restaurants/bella/menu", "/orders/ord_none", "/nowhere"):
         call("GET", path)
-    call("GET", "/orders", query={"customer_id": CUSTOMER})
+    call("GET", "/orders", claims=claims_of(CUSTOMER))
+    for path in ("/kitchen/orders", "/courier/orders", "/support/orders"):
+        call("GET", path)
+    call("GET", f"/orders/{waiting}", claims=support())
     world.place(note="4242 4242 4242 4242")
+    with world.patch.context() as patch:
+        patch.setattr(orders.api.customers(), "_limits", orders.limits.Limits(0, 0, 0, 0))
+        world.place(note=PERSONAL["note"])
     world.place(delivery={"name": PERSONAL["name"] + "\x07", "address": PERSONAL["address"]})
     broken = world.place()
     world.spoil(broken, deadline_at=PERSONAL["address"])
@@ -299,18 +308,18 @@ def promo_codes_are_earned_spent_and_given_back(world: World) -> None:
         patch.setattr(PromotionsStore, "customer", refusing("ThrottlingException", "Rate exceeded"))
         world.hear(promotions.consumer, about("OrderExpired", THIRD, promo_code=None))
     for asked in (CUSTOMER, PERSONAL["name"]):
-        ask(promotions.api.handler, event("GET", "/promo-codes", query=urlencode({"customer_id": asked})))
+        ask(promotions.api.handler, event("GET", "/promo-codes", claims=claims_of(asked)))
     world.promotions.update_item(
         Key={"customer_id": CUSTOMER, "record": "CODE#WELCOME_BACK"},
         UpdateExpression="SET valid_until = :v",
         ExpressionAttributeValues={":v": PERSONAL["name"]},
     )
-    ask(promotions.api.handler, event("GET", "/promo-codes", query=urlencode({"customer_id": CUSTOMER})))
+    ask(promotions.api.handler, event("GET", "/promo-codes", claims=claims_of(CUSTOMER)))
 
 
 def customers_are_told(world: World) -> None:
     world.hear(notifications.consumer, about("PaymentAuthorized", THIRD), *UNREADABLE)
-    world.contacts.put_item(Item={"customer_id": CUSTOMER, "email": PERSONAL["e-mail"]})
+    world.contacts.add(CUSTOMER, PERSONAL["e-mail"])
     world.hear(
         notifications.consumer,
         *(about("OrderCancelled", ORDER), about("PaymentAuthorized", ORDER)),
@@ -375,7 +384,8 @@ def accepted_orders_get_estimates(world: World) -> None:
         invoke(estimates.consumer, told)
     world.estimates._table.put_item(Item={"order_id": OTHER, "minutes": PERSONAL["name"]})
     for order_id in (ORDER, OTHER, THIRD, PERSONAL["name"]):
-        ask(estimates.api.handler, event("GET", f"/orders/{order_id}/estimate"))
+        for claims in (claims_of(CUSTOMER), support()):
+            ask(estimates.api.handler, event("GET", f"/orders/{order_id}/estimate", claims=claims))
 
 
 def what_payments_wrote_is_announced(world: World) -> None:
@@ -500,10 +510,14 @@ def test_each_metric_is_counted_by_the_service_in_the_unit_and_with_the_dimensio
 READS = {
     ("orders.api", "GetItem", "OrdersTable", None, True),
     ("orders.api", "GetItem", "PromoCodesTable", None, True),
+    ("orders.api", "GetItem", "CustomersTable", None, True),
+    ("orders.api", "GetItem", "DeliveriesTable", None, True),
     ("orders.api", "GetItem", "MenusTable", None, True),
     ("orders.api", "GetItem", "MenusTable", None, False),
     ("orders.api", "Query", "MenusTable", "restaurants", False),
-    ("orders.api", "Query", "OrdersTable", "by-customer", False),
+    ("orders.api", "Query", "OrdersTable", "orders-of-customer", False),
+    ("orders.api", "Query", "OrdersTable", "orders-of-restaurant", False),
+    ("orders.api", "Query", "OrdersTable", "orders-by-status", False),
     ("orders.reconciler", "GetItem", "OrdersTable", None, True),
     ("orders.reconciler", "Query", "OrdersTable", "open-orders", False),
     ("payments.handler", "GetItem", "PaymentsTable", None, True),
@@ -512,7 +526,6 @@ READS = {
     ("promotions.api", "Query", "PromotionsTable", None, True),
     ("promotions.api", "Query", "PromotionsTable", None, False),
     ("notifications.consumer", "GetItem", "SentTable", None, True),
-    ("notifications.consumer", "GetItem", "ContactsTable", None, False),
     ("kitchens.consumer", "GetItem", "FiguresTable", None, True),
     ("estimates.api", "GetItem", "EstimatesTable", None, False),
 }

@@ -58,12 +58,12 @@ class World(SimpleNamespace):
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     world = World(answers={}, events=[])
-    stack = SimpleNamespace(outputs={}, keep_pace=lambda: Clock(216, 2.5), tap=lambda: world)
+    stack = SimpleNamespace(outputs={}, people=None, keep_pace=lambda: Clock(216, 2.5), tap=lambda: world)
     provider = SimpleNamespace(parameters={}, declined_method="pm_card_declined", books=lambda _: world)
     [declined] = [story for story in stories.STORIES if story.declined]
     world.story = replace(declined, order={}, seen=[], taken=set(), announces=set())
     monkeypatch.setattr(demo, "STORIES", [world.story] * 2)
-    monkeypatch.setattr(demo, "Client", lambda _: world)
+    monkeypatch.setattr(demo, "Client", lambda *_: world)
     monkeypatch.setattr(demo, "provider", lambda _: nullcontext(provider))
     monkeypatch.setattr(Stack, "up", lambda *_, **__: nullcontext(stack))
     # What does not come at once never comes here.

@@ -26,7 +26,7 @@ from tiffin.money import Money
 from tiffin.unmendable import Unmendable
 from worlds import feed
 from worlds.estimates import KEY, hand_made, model, uploaded
-from worlds.gateway import Answer, ask, event
+from worlds.gateway import Answer, ask, claims_of, courier, event, restaurant, support
 from worlds.logs import captured
 from worlds.promotions import order
 from worlds.runtime import context
@@ -35,6 +35,10 @@ from worlds.templates import create_table
 BUCKET = "models"
 OTHER = 37
 """Minutes by which a second model differs from the first."""
+
+
+DATA = feed.event("OrderAccepted", order(1))["detail"]["data"]
+CUSTOMER = claims_of(DATA["customer_id"])
 
 
 class World:
@@ -70,8 +74,8 @@ class World:
         consumer.handler(happened, context())
         return order(number)
 
-    def ask(self, order_id: str) -> Answer:
-        return ask(api.handler, event("GET", f"/orders/{order_id}/estimate"))
+    def ask(self, order_id: str, claims: dict[str, str] = CUSTOMER) -> Answer:
+        return ask(api.handler, event("GET", f"/orders/{order_id}/estimate", claims=claims))
 
     def rows(self) -> dict[str, Any]:
         return {str(item["order_id"]): item for item in self.table.scan()["Items"]}
@@ -84,6 +88,7 @@ class World:
         return minutes(Models(self.folder).current(), AcceptedOrder("r", datetime(2026, 1, 5, tzinfo=UTC), MONEY))
 
 
+RESTAURANT = DATA["restaurant_id"]
 MONEY = Money(amount=2000, currency="EUR")
 
 
@@ -106,11 +111,12 @@ class TestAnAcceptedOrder:
         assert (expected - accepted).total_seconds() == answer.body["minutes"] * 60
         assert 25 < answer.body["minutes"] < 50
 
-    def test_its_row_holds_nothing_of_the_customer_and_goes_after_a_week(self, world: World) -> None:
+    def test_its_row_holds_who_may_see_it_and_goes_after_a_week(self, world: World) -> None:
         world.upload(model())
         order_id = world.accept(1, customer_id="cust-ada")
         row = world.rows()[order_id]
-        assert row.keys() == {"order_id", "minutes", "accepted_at", "expires_at"}
+        assert row.keys() == {"order_id", "customer_id", "restaurant_id", "minutes", "accepted_at", "expires_at"}
+        assert (row["customer_id"], row["restaurant_id"]) == ("cust-ada", RESTAURANT)
         assert row["accepted_at"] == "2026-11-26T11:03:42.005Z"
         assert row["expires_at"] == datetime(2026, 12, 3, 11, 3, 42, tzinfo=UTC).timestamp()
 
@@ -130,9 +136,46 @@ class TestAnAcceptedOrder:
         assert (answer.status, answer.problem) == (404, "no-estimate")
 
     def test_a_row_that_cannot_be_read_is_told_from_one_that_is_not_there(self, world: World) -> None:
-        world.table.put_item(Item={"order_id": order(1), "minutes": "soon"})
+        world.table.put_item(Item={"order_id": order(1), "customer_id": CUSTOMER["sub"], "minutes": "soon"})
         answer = world.ask(order(1))
         assert (answer.status, answer.problem) == (500, "unreadable-record")
+        # But not to whose it is not.
+        assert world.ask(order(1), claims_of("cust-other")) == world.ask(order(2))
+
+    @pytest.mark.parametrize(
+        ("claims", "row_of", "seen"),
+        [
+            (CUSTOMER, "now", True),
+            (claims_of("cust-other"), "now", False),
+            (restaurant(RESTAURANT), "now", True),
+            (restaurant("sakura"), "now", False),
+            (support(), "now", True),
+            # Before it was kept whose they are.
+            (CUSTOMER, "before", False),
+            (restaurant(RESTAURANT), "before", False),
+            (support(), "before", True),
+        ],
+    )
+    def test_it_is_seen_by_whose_the_order_is_and_by_support(
+        self, world: World, claims: dict[str, str], row_of: str, seen: bool
+    ) -> None:
+        world.upload(model())
+        order_id = world.accept(1)
+        if row_of == "before":
+            world.table.update_item(Key={"order_id": order_id}, UpdateExpression="REMOVE customer_id, restaurant_id")
+        answer = world.ask(order_id, claims)
+        assert answer == world.ask("ord_none", claims) if not seen else answer.status == 200
+
+    def test_a_courier_has_no_business_here(self, world: World) -> None:
+        assert world.ask(order(1), courier()).problem == "not-your-role"
+
+    def test_what_support_reads_is_logged(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        world.upload(model())
+        order_id = world.accept(1)
+        logs = captured(monkeypatch)
+        world.ask(order_id, support())
+        [line] = [line for line in logs.lines if line["message"] == "Read by support"]
+        assert (line["by"], line["order_id"]) == ("support-1", order_id)
 
 
 class TestWhatCannotBePredicted:

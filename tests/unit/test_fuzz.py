@@ -8,15 +8,15 @@ from estimates import api as estimates_api
 from estimates.store import EstimateStore
 from orders import api as orders_api
 from promotions import api as promotions_api
-from worlds.fuzzing import Kitchen, fuzz
-from worlds.gateway import Handler
+from tiffin.callers import Role
+from worlds.fuzzing import WHOSE, Kitchen, fuzz
+from worlds.gateway import CUSTOMER, Handler
 from worlds.orders import orders_world
 from worlds.promotions import TRACE, RecordingStore, delivered
 from worlds.templates import create_table
 
 CASES = int(os.environ.get("CASES", "200"))
 SEED = int(os.environ.get("SEED", "1"))
-CUSTOMER = "0"  # the shortest id that fits, so the one that is asked for most
 
 
 @pytest.fixture(autouse=True)
@@ -36,21 +36,24 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.generated
 @pytest.mark.parametrize(
-    ("handler", "share", "statuses"),
+    ("handler", "role", "share", "statuses"),
     [
-        (orders_api.handler, 0.8, {200, 201, 202, 400, 404, 405, 409, 415, 422}),
-        (promotions_api.handler, 0.2, {200, 405, 422}),
-        (estimates_api.handler, 0.1, {404, 405, 422}),
+        (orders_api.handler, WHOSE, 0.5, {200, 201, 202, 400, 401, 404, 405, 409, 415, 422}),
+        *((orders_api.handler, role, 0.1, {200, 401, 403}) for role in Role),
+        (promotions_api.handler, Role.CUSTOMER, 0.15, {200, 401, 405, 422}),
+        (promotions_api.handler, Role.SUPPORT, 0.05, {401, 403}),
+        (estimates_api.handler, Role.CUSTOMER, 0.1, {401, 404, 405, 422}),
+        (estimates_api.handler, Role.COURIER, 0.05, {401, 403}),
     ],
-    ids=["orders", "promotions", "estimates"],
 )
 def test_an_api_does_as_its_document_says(
-    capsys: pytest.CaptureFixture[str], handler: Handler, share: float, statuses: set[int]
+    capsys: pytest.CaptureFixture[str], handler: Handler, role: str, share: float, statuses: set[int]
 ) -> None:
-    found = fuzz(handler, cases=int(CASES * share), seed=SEED)
+    found = fuzz(handler, role, cases=int(CASES * share), seed=SEED)
     if "CASES" in os.environ:  # somebody watches
         with capsys.disabled():
-            print(f"\n{handler.__module__}: {found.cases} cases, seed {SEED}: {dict(sorted(found.statuses.items()))}")
+            came = dict(sorted(found.statuses.items()))
+            print(f"\n{handler.__module__}, {role}: {found.cases} cases, seed {SEED}: {came}")
     assert not found.failures, "\n\n".join(f"{' | '.join(at)}\n{what}" for at, what in found.failures.items())
     assert found.cases >= CASES * share
     # It asked for what there is an answer to, too.

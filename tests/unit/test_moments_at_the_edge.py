@@ -21,17 +21,16 @@ from observability import consumer as metrics
 from orders import consumer as projection
 from promotions import consumer as promotions
 from promotions.model import Delivery, Expiry, History, end_of_day, euros
-from promotions.rules import RULES
 from promotions.rules.campaign import Campaign
 from pydantic import TypeAdapter, ValidationError
 from tiffin.events import rfc3339
 from tiffin.moments import EARLIEST, LATEST, Moment
 from worlds.feed import batch, raw
-from worlds.promotions import ANNA, SPRING, Ledger, issued, order
+from worlds.promotions import ANNA, SPRING, UNCAPPED, Ledger, issued, order
 from worlds.runtime import context
 from worlds.templates import create_table
 
-EVERY_RULE = (*RULES, SPRING.grants)
+EVERY_RULE = (*UNCAPPED, SPRING.grants)
 FIRST = datetime.min.replace(tzinfo=UTC)
 LAST = datetime.max.replace(tzinfo=UTC, microsecond=999_000)
 BEYOND = [

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 from notifications import consumer
+from notifications.contacts import Contacts
 from notifications.mailer import Mailer, MailRefused
 from notifications.mailer import ses as ses_client
 from notifications.messages import ANNOUNCED, SUBJECTS, Message, compose
@@ -27,6 +28,7 @@ from tiffin.money import Money
 from tiffin.telemetry import metrics
 from worlds.feed import batch, dead_letter_queue, failures, raw
 from worlds.logs import captured
+from worlds.pool import FakePool
 from worlds.runtime import context
 from worlds.templates import create_table, resources
 
@@ -66,24 +68,27 @@ class Ses:
 
 
 @pytest.fixture
-def ses(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ses]:
+def pool() -> FakePool:
+    return FakePool()
+
+
+@pytest.fixture
+def ses(monkeypatch: pytest.MonkeyPatch, pool: FakePool) -> Iterator[Ses]:
     with mock_aws():
-        for name in ("CONTACTS", "SENT"):
-            monkeypatch.setenv(f"{name}_TABLE", create_table("notifications", f"{name.title()}Table").name)
+        monkeypatch.setenv("SENT_TABLE", create_table("notifications", "SentTable").name)
         dead_letter_queue(monkeypatch)
         for name in ANNOUNCED:
             customer = example(name)["detail"]["data"]["customer_id"]
-            table = boto3.resource("dynamodb").Table("ContactsTable")
-            table.put_item(Item={"customer_id": customer, "email": ADA})
-        boto3.resource("dynamodb").Table("ContactsTable").put_item(Item={"customer_id": "cust-ada", "email": ADA})
+            pool.add(customer, ADA)
+        pool.add("cust-ada", ADA)
+        client: Any = pool
+        monkeypatch.setattr(consumer, "contacts", lambda: Contacts(client, "pool"))
         ses = Ses()
         mailer = Mailer(ses, SENDER)
         monkeypatch.setattr(consumer, "mailer", lambda: mailer)
         sent = Sent(boto3.resource("dynamodb").Table("SentTable"), pause=lambda seconds: ses.meanwhile())
         monkeypatch.setattr(consumer, "sent", lambda: sent)
-        consumer.contacts.cache_clear()
         yield ses
-    consumer.contacts.cache_clear()
 
 
 def about(name: str, order_id: str) -> dict[str, Any]:
@@ -401,12 +406,22 @@ def test_we_have_your_order_is_not_said_after_the_order_ended_though_its_end_cou
     assert ses.subjects() == ["Your order is cancelled"]
 
 
-def test_whose_address_becomes_known_is_told_the_last_news_and_nothing_older(ses: Ses) -> None:
+@pytest.mark.parametrize("more", [{"email_verified": "false"}, {"email_verified": ""}, {"enabled": "false"}])
+def test_an_address_that_its_owner_never_confirmed_gets_no_mail(ses: Ses, pool: FakePool, more: dict[str, str]) -> None:
+    pool.add("cust-ada", ADA, **more)
+    assert run(about("OrderCancelled", ORDER)) == []
+    assert ses.subjects() == []
+    pool.add("cust-ada", ADA)
+    assert run(about("OrderCancelled", ORDER)) == []
+    assert ses.subjects() == ["Your order is cancelled"]
+
+
+def test_whose_address_becomes_known_is_told_the_last_news_and_nothing_older(ses: Ses, pool: FakePool) -> None:
     events = [about(name, ORDER) for name in ("PaymentAuthorized", "OrderAccepted")]
     for event in events:
         event["detail"]["data"]["customer_id"] = "cust-late"
     assert run(*events) == []
-    boto3.resource("dynamodb").Table("ContactsTable").put_item(Item={"customer_id": "cust-late", "email": ADA})
+    pool.add("cust-late", ADA)
     assert run(*events) == []  # a replay
     assert ses.subjects() == ["Your order is being prepared"]
 

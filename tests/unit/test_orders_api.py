@@ -194,6 +194,10 @@ class TestMoves:
             got, answer = api.call("POST", f"/orders/{order['order_id']}/{move}")
             if move in legal:
                 assert (got, answer["pending_move"]) == (202, move)
+            elif move in ("dispatch", "deliver") and status not in ("PREPARING", "OUT_FOR_DELIVERY"):
+                # That no courier has it, and what became of it, is no courier's business.
+                assert (got, answer["type"]) == (404, PROBLEM + "unknown-order")
+                assert api.rows() == before
             else:
                 assert (got, answer["type"], answer["order_status"]) == (409, PROBLEM + "illegal-move", status)
                 assert api.rows() == before
@@ -213,10 +217,12 @@ class TestMoves:
     def test_a_move_after_the_deadline_is_refused(self, api: Api, status: str, move: str, taken: str | None) -> None:
         _, order = api.place()
         api.put(order["order_id"], status)
+        mine = ", courier_id = :courier" if move == "deliver" else ""
         api.table.update_item(
             Key={"order_id": order["order_id"]},
-            UpdateExpression="SET deadline_at = :past",
-            ExpressionAttributeValues={":past": "2026-05-04T18:31:00.000Z"},
+            UpdateExpression=f"SET deadline_at = :past{mine}",
+            ExpressionAttributeValues={":past": "2026-05-04T18:31:00.000Z"}
+            | ({":courier": "courier-1"} if mine else {}),
         )
         before = api.rows()
         got, problem = api.call("POST", f"/orders/{order['order_id']}/{move}")
@@ -242,7 +248,7 @@ class TestReading:
         placed = [api.place(f"key-{n}", note="private")[1]["order_id"] for n in range(5)]
         api.place("other", customer_id="cust-2")
         seen: list[dict[str, Any]] = []
-        query = {"customer_id": "cust-1", "limit": "2"}
+        query = {"limit": "2"}
         while True:
             status, page = api.call("GET", "/orders", query=query)
             assert status == 200
@@ -252,20 +258,18 @@ class TestReading:
             query["next"] = page["next"]
         assert sorted(o["order_id"] for o in seen) == sorted(placed)
         assert [o["placed_at"] for o in seen] == sorted((o["placed_at"] for o in seen), reverse=True)
-        assert {o["note"] for o in seen} == {None}
-        assert {str(o["delivery"]) for o in seen} == {"None"}
+        assert "private" not in str(seen)
+        assert "Analytical" not in str(seen)
 
     @pytest.mark.parametrize(
         "query",
         [
-            {},
-            {"customer_id": "a b"},
-            {"customer_id": "cust-1", "limit": "0"},
-            {"customer_id": "cust-1", "limit": "1000"},
-            {"customer_id": "cust-1", "next": "!!"},
-            {"customer_id": "cust-1", "next": "é"},
+            {"limit": "0"},
+            {"limit": "1000"},
+            {"next": "!!"},
+            {"next": "é"},
             *(
-                {"customer_id": "cust-1", "next": base64.urlsafe_b64encode(key).decode()}
+                {"next": base64.urlsafe_b64encode(key).decode()}
                 for key in (
                     b"[1]",
                     b"[" * 1500,
@@ -274,7 +278,6 @@ class TestReading:
                 )
             ),
             {
-                "customer_id": "cust-1",
                 "next": base64.urlsafe_b64encode(
                     b'{"customer_id": "cust-2", "placed_at": "2026", "order_id": "ord_1"}'
                 ).decode(),
@@ -302,6 +305,9 @@ class TestReading:
             "/orders/{order_id}/dispatch",
             "/orders/{order_id}/deliver",
             "/orders/{order_id}/cancel",
+            "/kitchen/orders",
+            "/courier/orders",
+            "/support/orders",
             "/restaurants",
             "/restaurants/{restaurant_id}/menu",
         }

@@ -33,7 +33,7 @@ class World:
         self.store = OrderStore(self.table)
 
     def an_order(self, order_id: str = "ord_1", status: str = "PLACED", **attributes: Any) -> str:
-        self.store.add(place(REQUEST, MENU, order_id=order_id, now=NOW), REQUEST, "Root=1")
+        self.store.add(place(REQUEST, MENU, customer_id="cust-1", order_id=order_id, now=NOW), REQUEST, "Root=1")
         values = {":s": status, **{f":{k}": v for k, v in attributes.items()}}
         self.table.update_item(
             Key={"order_id": order_id},

@@ -146,7 +146,7 @@ class TestCards:
             {"delivery": {"name": "Ada", "address": f"1 Analytical Row\n{CARD}"}},
             {"payment_method": "pm_4242424242424242"},
             {"payment_method": "4242424242424242"},
-            {"customer_id": "4242-4242-4242-4242"},
+            {"restaurant_id": "4242-4242-4242-4242"},
             {"restaurant_id": "4242424242424242"},
             {"lines": [{"dish_id": "4242424242424242", "quantity": 1}]},
             {"lines": [{"dish_id": "margherita", "quantity": 4242424242424242}]},
@@ -178,7 +178,7 @@ class TestCards:
             ("POST", "/orders/4242%2042424242%2D42424242/cancel", None),
             ("GET", "/orders/4242-4242-4242-4242", None),
             ("GET", "/restaurants/4242424242424242/menu", None),
-            ("GET", "/orders", {"customer_id": "4242424242424242"}),
+            ("GET", "/orders", {"next": "4242424242424242"}),
         ],
     )
     def test_a_card_number_in_path_or_query(

@@ -68,7 +68,7 @@ def a_code(off: int, currency: str = "EUR") -> PromoCode:
 
 
 def placed(menu: Restaurant, lines: list[int], code: PromoCode | None = None) -> Order:
-    return place(a_request(lines), menu, order_id=ORDER, now=NOW, promo_code=code)
+    return place(a_request(lines), menu, customer_id="cust-1", order_id=ORDER, now=NOW, promo_code=code)
 
 
 def dearest(currency: str) -> tuple[int, int]:

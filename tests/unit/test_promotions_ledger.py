@@ -15,10 +15,10 @@ from promotions.model import Budget, Grant, History, Terms, code_for, euros
 from promotions.redemption import State, Use, holders
 from promotions.rules import RULES
 from tiffin.discounts import FixedAmount, Percentage
-from worlds.promotions import ANNA, NOON, SPRING, Ledger, delivered, ended, expired, order, placed, said
+from worlds.promotions import ANNA, NOON, SPRING, UNCAPPED, Ledger, delivered, ended, expired, order, placed, said
 
 WELCOME = code_for(ANNA, "WELCOME_BACK", "WELCOME")
-EVERY_RULE = (*RULES, SPRING.grants)
+EVERY_RULE = (*UNCAPPED, SPRING.grants)
 
 
 def outcome(news: tuple[News, ...]) -> tuple[object, object, object, list[tuple[str, ...]]]:
@@ -87,7 +87,7 @@ def test_larger_histories_shuffled_and_repeated_end_the_same(story: list[News], 
 @settings(max_examples=50, deadline=None)
 @given(stories)
 def test_what_the_ledger_holds_is_what_the_rules_grant(story: list[News]) -> None:
-    customer = Ledger().take(*story).customer
+    customer = Ledger(rules=UNCAPPED).take(*story).customer
     granted = {grant.key: grant for rule in RULES for grant in rule(customer.history)}
     assert set(customer.codes) == set(granted)
     for key, code in customer.codes.items():
@@ -254,3 +254,28 @@ def test_even_contradictory_ends_leave_one_state(arrivals: list[News]) -> None:
     """A delivery wins over an end without one: the customer has the food, so the code is spent."""
     uses = Ledger(rules=[]).take(*arrivals).customer.uses
     assert uses == Ledger(rules=[]).take(*reversed(arrivals)).customer.uses
+
+
+class TestTheCapOfApologies:
+    """Three within 30 days, counted on what the customer has: no order of arrival makes it more."""
+
+    def apologies(self, *at_days: float) -> list[str]:
+        ledger = Ledger(rules=RULES)
+        for number, day in enumerate(at_days, 1):
+            news = expired(number)
+            fact = replace(news.fact, at=NOON + timedelta(days=day))  # type: ignore[type-var]
+            ledger.take(replace(news, fact=fact))
+        return sorted(code.order_id for code in ledger.customer.codes.values())
+
+    def test_the_fourth_earns_none(self) -> None:
+        assert self.apologies(0, 1, 2, 3) == [order(1), order(2), order(3)]
+
+    def test_thirty_days_later_there_is_room_again(self) -> None:
+        assert self.apologies(0, 1, 2, 29, 30.5) == [order(1), order(2), order(3), order(5)]
+
+    def test_those_that_become_known_first_earn_one(self) -> None:
+        assert self.apologies(9, 3, 6, 0) == [order(1), order(2), order(3)]
+
+    def test_one_that_is_told_twice_counts_once(self) -> None:
+        ledger = Ledger(rules=RULES).take(expired(1), expired(1), expired(2), expired(3))
+        assert len(ledger.customer.codes) == 3

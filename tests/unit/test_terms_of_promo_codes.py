@@ -89,7 +89,7 @@ PROMISED = {
         until=MIDNIGHT + days(60),
     ),
     "apology": Promised(
-        row=("each order that expired", "5 €", "10 €", "90 days"),
+        row=("each order that expired, at most 3 within 30 days", "5 €", "10 €", "90 days"),
         rule=apology.rule,
         earns=expired(1),
         just_not=delivered(2100),

@@ -31,11 +31,14 @@ def test_the_order_to_try_is_a_valid_one_from_the_menu() -> None:
 
     text = up.requests_to_try(stack)
 
-    body = re.search(r"-d '(.*)'", text)
+    body = re.search(r"-d '([^']*)'", text)
     assert body
     order = PlaceOrder.model_validate_json(body[1])
     assert (order.restaurant_id, order.lines[0].dish_id) == ("r-annapurna", "dal-tadka")
     assert outputs["ApiUrl"] in text
+    # Whoever is no restaurant's person by name is made one.
+    assert "make -s token USER=r-annapurna ROLE=restaurant RESTAURANT=r-annapurna" in text
+    assert "date +%s" not in text
 
 
 def test_a_stack_that_runs_without_what_is_asked_for_says_so(

@@ -27,5 +27,5 @@ def fast_tap(fast_stack: Stack) -> BusTap:
 def fast(fast_stack: Stack) -> Iterator[Client]:
     """The fast stack's REST APIs, on a clock that this machine can follow now."""
     fast_stack.keep_pace()
-    with closing(Client(fast_stack.outputs)) as calls:
+    with closing(Client(fast_stack.outputs, fast_stack.people)) as calls:
         yield calls

@@ -29,7 +29,7 @@ class TestThreeHours:
     def test_an_undelivered_order_expires_is_refunded_and_apologised_for(
         self, fast_stack: Stack, fast_tap: BusTap, fast: Client, customer: str
     ) -> None:
-        order_id = fast.place(customer_id=customer)["order_id"]
+        order_id = fast.place(customer=customer)["order_id"]
         fast.until(order_id, "AWAITING_RESTAURANT")
         fast.move(order_id, "accept")
         expired = fast.until(order_id, "EXPIRED", seconds=60, besides=fast_stack.clock.real_seconds(THREE_HOURS))
@@ -44,16 +44,19 @@ class TestThreeHours:
         )
         assert execution["status"] == "TIMED_OUT"
         assert "error" not in execution
-        # Late is late: the courier's move changes nothing any more, and says so.
+        # Late is late: a move changes nothing any more, and says so to whose order it is; for a courier there is none.
+        with pytest.raises(Refused) as refusal:
+            fast.move(order_id, "accept")
+        assert refusal.value.problem["order_status"] == "EXPIRED"
         with pytest.raises(Refused) as refusal:
             fast.move(order_id, "dispatch")
-        assert refusal.value.problem["order_status"] == "EXPIRED"
+        assert refusal.value.problem["type"].endswith("/unknown-order")
         assert fast.order(order_id) == expired
 
     def test_a_silent_restaurant_rejects_the_order(
         self, fast_stack: Stack, fast_tap: BusTap, fast: Client, customer: str
     ) -> None:
-        order_id = fast.place(customer_id=customer)["order_id"]
+        order_id = fast.place(customer=customer)["order_id"]
         rejected = fast.until(order_id, "REJECTED", besides=fast_stack.clock.real_seconds(SILENCE))
         assert rejected["reason"]["code"] == "restaurant_silent"
         assert balance(fast_stack, order_id) == GIVEN_BACK
@@ -62,7 +65,7 @@ class TestThreeHours:
     def test_an_acceptance_in_the_very_last_moment_counts(self, fast_stack: Stack, fast: Client, customer: str) -> None:
         # The claim is what counts. Here its callback is lost, as when the API dies between the two: the workflow runs
         # into its 15 minutes, wants to claim the restaurant's silence, and finds that the restaurant spoke.
-        order_id = fast.place(customer_id=customer)["order_id"]
+        order_id = fast.place(customer=customer)["order_id"]
         fast.until(order_id, "AWAITING_RESTAURANT")
         fast_stack.client("dynamodb").update_item(
             TableName=fast_stack.outputs["OrdersTableName"],
@@ -77,7 +80,7 @@ class TestThreeHours:
 
 class TestCancel:
     def test_a_cancelled_order_is_unwound_once(self, stack: Stack, tap: BusTap, client: Client, customer: str) -> None:
-        order_id = client.place(customer_id=customer)["order_id"]
+        order_id = client.place(customer=customer)["order_id"]
         client.until(order_id, "AWAITING_RESTAURANT")
         client.move(order_id, "cancel")
         cancelled = client.until(order_id, "CANCELLED")
@@ -93,7 +96,7 @@ class TestCancel:
     def test_an_order_may_be_cancelled_in_the_middle_of_its_payment(
         self, stack: Stack, tap: BusTap, client: Client, customer: str
     ) -> None:
-        order_id = client.place(customer_id=customer, payment_method="pm_card_visa_gatewaySlow")["order_id"]
+        order_id = client.place(customer=customer, payment_method="pm_card_visa_gatewaySlow")["order_id"]
         client.move(order_id, "cancel")
         client.until(order_id, "CANCELLED")
 
@@ -109,7 +112,7 @@ class TestUnwinding:
     def test_the_same_status_event_ten_times_has_one_effect(
         self, stack: Stack, tap: BusTap, client: Client, customer: str
     ) -> None:
-        order_id = client.place(customer_id=customer)["order_id"]
+        order_id = client.place(customer=customer)["order_id"]
         client.until(order_id, "AWAITING_RESTAURANT")
         states = stack.client("stepfunctions")
         states.stop_execution(executionArn=execution_arn(stack, order_id), error="Test", cause="Stopped by a test")
@@ -144,7 +147,7 @@ class TestUnwinding:
         assert len(released) == 1
 
     def test_an_order_that_ended_stays_as_it_is(self, stack: Stack, client: Client, customer: str) -> None:
-        order_id = client.place(customer_id=customer)["order_id"]
+        order_id = client.place(customer=customer)["order_id"]
         client.deliver(order_id)
         delivered = eventually(lambda: closed(stack, order_id) and client.order(order_id), what="closing")
         stack.client("stepfunctions").start_execution(
@@ -161,7 +164,7 @@ class TestUnwinding:
         self, stack: Stack, tap: BusTap, client: Client, customer: str
     ) -> None:
         # Past the point of no return the only way is forward: capture as the workflow would, then let it die.
-        order_id = client.place(customer_id=customer)["order_id"]
+        order_id = client.place(customer=customer)["order_id"]
         for status, move in (("AWAITING_RESTAURANT", "accept"), ("PREPARING", "dispatch")):
             client.until(order_id, status)
             client.move(order_id, move)
@@ -191,7 +194,7 @@ class TestUnwinding:
         self, stack: Stack, tap: BusTap, client: Client, customer: str, end: str, lost: str
     ) -> None:
         method = "pm_card_mastercard_chargeDeclinedInsufficientFunds" if end == "DECLINED" else "pm_card_visa"
-        order_id = client.place(customer_id=customer, payment_method=method, key=f"{customer}-{end}")["order_id"]
+        order_id = client.place(customer=customer, payment_method=method, key=f"{customer}-{end}")["order_id"]
         if end == "DELIVERED":
             client.deliver(order_id)
         elif end == "REJECTED":
@@ -216,7 +219,7 @@ class TestUnwinding:
 class TestReconciling:
     def test_a_placed_order_without_an_execution_is_started(self, stack: Stack, client: Client, customer: str) -> None:
         # A row as the API leaves it if it dies before StartExecution.
-        order_id = client.place(customer_id=customer)["order_id"]
+        order_id = client.place(customer=customer)["order_id"]
         twin = order_id[:-4] + "twin"
         left = row(stack, order_id)
         for attribute in ("task_token", "payment", "reason"):
@@ -236,7 +239,7 @@ class TestReconciling:
         client.deliver(twin)
 
     def test_an_order_whose_status_event_was_lost_is_unwound(self, stack: Stack, client: Client, customer: str) -> None:
-        order_id = client.place(customer_id=customer)["order_id"]
+        order_id = client.place(customer=customer)["order_id"]
         client.until(order_id, "AWAITING_RESTAURANT")
         with muted_deaths(stack):
             stack.client("stepfunctions").stop_execution(executionArn=execution_arn(stack, order_id))

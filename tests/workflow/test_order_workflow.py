@@ -17,7 +17,7 @@ class TestDelivered:
     def test_an_order_goes_through_every_status_and_the_money_is_taken_once(
         self, stack: Stack, tap: BusTap, client: Client, customer: str
     ) -> None:
-        order = client.place(customer_id=customer)
+        order = client.place(customer=customer)
         delivered = client.deliver(order["order_id"])
         assert [entry["status"] for entry in delivered["timeline"]] == [
             "PLACED",
@@ -40,7 +40,7 @@ class TestDelivered:
     def test_an_order_that_ended_leaves_the_index_of_open_orders(
         self, stack: Stack, client: Client, customer: str
     ) -> None:
-        order = client.place(customer_id=customer)
+        order = client.place(customer=customer)
         client.deliver(order["order_id"])
 
         def closed() -> bool:
@@ -53,7 +53,7 @@ class TestDeclined:
     def test_a_person_reads_what_the_card_network_said(
         self, stack: Stack, tap: BusTap, client: Client, customer: str
     ) -> None:
-        order = client.place(customer_id=customer, payment_method=INSUFFICIENT)
+        order = client.place(customer=customer, payment_method=INSUFFICIENT)
         declined = client.until(order["order_id"], "DECLINED")
         assert declined["reason"]["summary"] == "mastercard: insufficient_funds"
         assert declined["reason"]["message"] == "Your card has insufficient funds."
@@ -66,19 +66,19 @@ class TestDeclined:
     def test_a_payment_gets_past_a_gateway_that_is_away_twice(
         self, stack: Stack, client: Client, customer: str
     ) -> None:
-        order = client.place(customer_id=customer, payment_method="pm_card_visa_gatewayUnavailableTwice")
+        order = client.place(customer=customer, payment_method="pm_card_visa_gatewayUnavailableTwice")
         client.until(order["order_id"], "AWAITING_RESTAURANT", seconds=60)
         assert balance(stack, order["order_id"]) == Balance(held=2150, captured=0, voided=0)
 
     def test_a_slow_gateway_is_waited_for(self, stack: Stack, client: Client, customer: str) -> None:
-        order = client.place(customer_id=customer, payment_method="pm_card_visa_gatewaySlow")
+        order = client.place(customer=customer, payment_method="pm_card_visa_gatewaySlow")
         client.until(order["order_id"], "AWAITING_RESTAURANT", seconds=60)
         assert balance(stack, order["order_id"]) == Balance(held=2150, captured=0, voided=0)
 
 
 class TestRejected:
     def test_the_hold_is_released(self, stack: Stack, tap: BusTap, client: Client, customer: str) -> None:
-        order = client.place(customer_id=customer)
+        order = client.place(customer=customer)
         client.until(order["order_id"], "AWAITING_RESTAURANT")
         client.move(order["order_id"], "reject", {"reason": "out_of_stock"})
         rejected = client.until(order["order_id"], "REJECTED")
@@ -94,7 +94,7 @@ class TestRejected:
 
 class TestMovesThatRace:
     def test_of_ten_who_race_exactly_one_wins(self, stack: Stack, tap: BusTap, client: Client, customer: str) -> None:
-        order_id = client.place(customer_id=customer)["order_id"]
+        order_id = client.place(customer=customer)["order_id"]
         client.until(order_id, "AWAITING_RESTAURANT")
 
         def attempt(move: str) -> str | None:
@@ -122,7 +122,7 @@ class TestMovesThatRace:
     def test_a_late_move_is_refused_and_the_order_stays_as_it_is(
         self, client: Client, customer: str, until: str, move: str, again: str
     ) -> None:
-        order_id = client.place(customer_id=customer, key=f"{customer}-{move}-{again}")["order_id"]
+        order_id = client.place(customer=customer, key=f"{customer}-{move}-{again}")["order_id"]
         client.until(order_id, "AWAITING_RESTAURANT")
         client.move(order_id, move)
         before = client.until(order_id, until)
@@ -135,7 +135,7 @@ class TestMovesThatRace:
     def test_a_second_delivery_is_refused_and_the_money_is_taken_once(
         self, stack: Stack, client: Client, customer: str
     ) -> None:
-        order_id = client.place(customer_id=customer)["order_id"]
+        order_id = client.place(customer=customer)["order_id"]
         client.deliver(order_id)
         with pytest.raises(Refused) as refusal:
             client.move(order_id, "deliver")
@@ -144,7 +144,7 @@ class TestMovesThatRace:
 
 
 def test_every_event_on_the_bus_keeps_its_contract(tap: BusTap, client: Client, customer: str) -> None:
-    order_id = client.place(customer_id=customer)["order_id"]
+    order_id = client.place(customer=customer)["order_id"]
     client.deliver(order_id)
     names_on_bus(tap, order_id, "OrderDelivered", "PromoCodeIssued")
     assert len(tap.events) >= 7

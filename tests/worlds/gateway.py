@@ -10,6 +10,8 @@ from urllib.parse import parse_qsl
 
 from worlds.runtime import context
 
+RESTAURANT = "bella"
+CUSTOMER = "cust-1"
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 STAGE = "v1"
 
@@ -48,6 +50,7 @@ def event(
     headers: Mapping[str, str] | None = None,
     body: str | bytes | None = None,
     base_path: str | None = None,
+    claims: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """A request as the function gets it.
 
@@ -58,7 +61,9 @@ def event(
         headers: as the client wrote them.
         body: text, or octets, which come encoded in base64.
         base_path: of the custom domain's mapping; by default the request comes by the API's own URL.
+        claims: of the token; by default of whose the path is, and with none at all, nobody signed in.
     """
+    claims = whose(path) if claims is None else claims
     pairs = parse_qsl(query, keep_blank_values=True)
     whole = path if base_path is None else f"/{base_path}{path}" if base_path else path
     asked = f"/{STAGE}{path}" if base_path is None else whole
@@ -75,10 +80,47 @@ def event(
         or None,
         "pathParameters": None,
         "stageVariables": None,
-        "requestContext": {"requestId": "r-1", "stage": STAGE, "path": asked, "httpMethod": method},
+        "requestContext": {"requestId": "r-1", "stage": STAGE, "path": asked, "httpMethod": method} | signed_in(claims),
         "body": base64.b64encode(body).decode() if isinstance(body, bytes) else body,
         "isBase64Encoded": isinstance(body, bytes),
     }
+
+
+def claims_of(subject: str, *groups: str, **more: str) -> dict[str, str]:
+    """An ID token's claims, as API Gateway hands them on; of a customer, if no group is named."""
+    return {"sub": subject, "token_use": "id", "cognito:groups": ",".join(groups or ("customer",))} | more
+
+
+def whose(path: str, customer_id: str = CUSTOMER) -> dict[str, str]:
+    """Claims of a person who has business at a path: the customer, the restaurant, a courier, or support."""
+    match path.rstrip("/").split("/")[1:]:
+        case [*_, "accept" | "reject"] | ["kitchen", *_]:
+            return restaurant()
+        case [*_, "dispatch" | "deliver"] | ["courier", *_]:
+            return courier()
+        case ["support", *_]:
+            return support()
+    return claims_of(customer_id)
+
+
+def restaurant(restaurant_id: str = RESTAURANT) -> dict[str, str]:
+    """Claims of somebody who answers for a restaurant."""
+    return claims_of(f"owner-of-{restaurant_id}", "restaurant", **{"custom:restaurant_id": restaurant_id})
+
+
+def courier(name: str = "1") -> dict[str, str]:
+    """Claims of a courier."""
+    return claims_of(f"courier-{name}", "courier")
+
+
+def support() -> dict[str, str]:
+    """Claims of somebody of support."""
+    return claims_of("support-1", "support")
+
+
+def signed_in(claims: Mapping[str, str]) -> dict[str, Any]:
+    """What a Cognito authorizer adds to a request's context."""
+    return {"authorizer": {"claims": dict(claims)}} if claims else {}
 
 
 def ask(handler: Handler, request: dict[str, Any]) -> Answer:
@@ -91,8 +133,16 @@ def ask(handler: Handler, request: dict[str, Any]) -> Answer:
     return Answer(result["statusCode"], {name.lower(): value for name, value in headers.items()}, result["body"])
 
 
-def wsgi(handler: Handler) -> Callable[[Mapping[str, Any], Callable[..., Any]], Iterable[bytes]]:
-    """A function behind API Gateway, as a WSGI application."""
+def wsgi(
+    handler: Handler, token: str, claims: Mapping[str, str] | None
+) -> Callable[[Mapping[str, Any], Callable[..., Any]], Iterable[bytes]]:
+    """A function behind API Gateway, as a WSGI application.
+
+    Args:
+        handler: the function.
+        token: the only one that the authorizer lets through.
+        claims: in it, see `event`.
+    """
 
     def application(environ: Mapping[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         headers = {
@@ -109,6 +159,7 @@ def wsgi(handler: Handler) -> Callable[[Mapping[str, Any], Callable[..., Any]], 
             headers=headers,
             # As API Gateway does with a body of no binary media type.
             body=octets.decode(errors="replace") if octets else None,
+            claims=claims if environ.get("HTTP_AUTHORIZATION") == f"Bearer {token}" else {},
         )
         answer = ask(handler, request)
         start_response(

@@ -204,6 +204,8 @@ _TRANSIENT = {
     "dynamodb:getItem": ["DynamoDB.InternalServerErrorException"],
     "dynamodb:updateItem": ["DynamoDB.InternalServerErrorException"],
     "aws-sdk:dynamodb:updateItem": ["DynamoDb.InternalServerErrorException", "States.QueryEvaluationError"],
+    # For another transaction at one of its items, or for a condition that failed: the name does not say.
+    "aws-sdk:dynamodb:transactWriteItems": ["DynamoDb.TransactionCanceledException"],
     "lambda:invoke": ["Lambda.ServiceException", "States.Timeout"],
 }
 _PERMANENT = {

@@ -4,22 +4,27 @@ import importlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from moto import mock_aws
+from orders.customers import CustomerStore
+from orders.deliveries import DeliveryStore
+from orders.limits import Limits
 from orders.menus import MenuStore
 from orders.promo_codes import PromoCodeStore
 from orders.store import OrderStore
 from tiffin.telemetry import logger
 
 from worlds.described import described
+from worlds.gateway import CUSTOMER, RESTAURANT, claims_of, signed_in, whose
 from worlds.runtime import context
 from worlds.templates import create_table
 from worlds.workflows import FakeOrderWorkflow
 
 MENU_ITEM: dict[str, Any] = {
-    "restaurant_id": "bella",
+    "restaurant_id": RESTAURANT,
     "name": "Bella",
     "cuisine": "italian",
     "currency": "EUR",
@@ -27,6 +32,8 @@ MENU_ITEM: dict[str, Any] = {
     "dishes": [{"dish_id": "margherita", "name": "Pizza Margherita", "price": 950}],
     "listed": "restaurant",
 }
+# More than any test asks for that is about something else.
+ENOUGH = Limits(open_orders=1000, orders=1000, declines=1000, refused_codes=1000)
 PROBLEM = "https://tiffin.example/problems/"
 
 
@@ -35,6 +42,7 @@ class Api:
 
     def __init__(self, module: Any, workflow: FakeOrderWorkflow, table: Any) -> None:
         self.module, self.workflow, self.table = module, workflow, table
+        self._customers = dict[str, str]()
 
     def call(
         self,
@@ -44,7 +52,9 @@ class Api:
         headers: dict[str, str] | None = None,
         query: dict[str, str] | None = None,
         raw: str | None = None,
+        claims: dict[str, str] | None = None,
     ) -> tuple[int, dict[str, Any]]:
+        """A request; by default of the person whose it is to send it."""
         text = raw if raw is not None else (None if body is None else json.dumps(body))
         event = {
             "resource": "/{proxy+}",
@@ -55,7 +65,8 @@ class Api:
             "queryStringParameters": query,
             "multiValueQueryStringParameters": {k: [v] for k, v in (query or {}).items()},
             "pathParameters": {"proxy": path[1:]},
-            "requestContext": {"requestId": "r-1", "stage": "v1", "path": f"/v1{path}"},
+            "requestContext": {"requestId": "r-1", "stage": "v1", "path": f"/v1{path}"}
+            | signed_in(self._whose(path) if claims is None else claims),
             "body": text,
             "isBase64Encoded": False,
         }
@@ -65,8 +76,16 @@ class Api:
         described(self.module.handler).must_know(method, path, answer["statusCode"], content_type, answer["body"])
         return answer["statusCode"], json.loads(answer["body"])
 
-    def place(self, key: str = "key-1", **changes: Any) -> tuple[int, dict[str, Any]]:
-        return self.call("POST", "/orders", an_order() | changes, {"Idempotency-Key": key})
+    def place(self, key: str = "key-1", *, customer_id: str = CUSTOMER, **changes: Any) -> tuple[int, dict[str, Any]]:
+        headers = {"Idempotency-Key": key}
+        status, answer = self.call("POST", "/orders", an_order() | changes, headers, claims=claims_of(customer_id))
+        if "order_id" in answer:
+            self._customers[answer["order_id"]] = customer_id
+        return status, answer
+
+    def _whose(self, path: str) -> dict[str, str]:
+        _, _, order_id, *_ = f"{path}//".split("/")
+        return whose(path, self._customers.get(order_id, CUSTOMER))
 
     def put(self, order_id: str, status: str) -> None:
         """Do to the row what the workflow does when it waits."""
@@ -83,8 +102,7 @@ class Api:
 
 def an_order() -> dict[str, Any]:
     return {
-        "customer_id": "cust-1",
-        "restaurant_id": "bella",
+        "restaurant_id": RESTAURANT,
         "lines": [{"dish_id": "margherita", "quantity": 2}],
         "payment_method": "pm_card_visa",
         "delivery": {"name": "Ada", "address": "1 Analytical Row"},
@@ -92,14 +110,16 @@ def an_order() -> dict[str, Any]:
 
 
 @contextmanager
-def orders_world(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+def orders_world(monkeypatch: pytest.MonkeyPatch, limits: Limits = ENOUGH) -> Iterator[Api]:
     """The API, with its tables made of the template."""
     with mock_aws():
-        orders, menus, codes = (
-            create_table("orders", name) for name in ("OrdersTable", "MenusTable", "PromoCodesTable")
+        orders, menus, codes, deliveries, customers = (
+            create_table("orders", name)
+            for name in ("OrdersTable", "MenusTable", "PromoCodesTable", "DeliveriesTable", "CustomersTable")
         )
         for name, table in {"ORDERS_TABLE": orders, "MENUS_TABLE": menus, "PROMO_CODES_TABLE": codes}.items():
             monkeypatch.setenv(name, table.name)
+        monkeypatch.setenv("ORDER_INDEXES", "4")
         monkeypatch.setenv("ORDER_WORKFLOW_ARN", "arn:aws:states:eu-central-1:123456789012:stateMachine:order")
         menus.put_item(Item=MENU_ITEM)
         module = importlib.import_module("orders.api")
@@ -108,6 +128,8 @@ def orders_world(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
             "store": OrderStore(orders, pause=lambda _: None),
             "menus": MenuStore(menus),
             "promo_codes": PromoCodeStore(codes),
+            "deliveries": DeliveryStore(deliveries, timedelta(days=30)),
+            "customers": CustomerStore(customers, limits),
             "workflow": workflow,
         }.items():
             monkeypatch.setattr(module, name, lambda adapter=adapter: adapter)

@@ -1,9 +1,10 @@
 """A customer's orders as the promo-code context hears of them, and the ledger kept in memory."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import wraps
 from typing import Any
 
 from contracts.schemas import example
@@ -82,6 +83,19 @@ class RecordingStore(PromotionsStore):
     def __init__(self, table: Any, rules: Sequence[Rule] = RULES) -> None:
         super().__init__(table)
         self.record = Promotions(self, rules, pause=lambda _: None).record
+
+
+def without_cap(rule: Rule) -> Rule:
+    """A rule that gives as many as were earned: what a cap leaves out depends on what becomes known first."""
+
+    @wraps(rule)
+    def uncapped(history: History) -> Iterator[Grant]:
+        return (replace(grant, cap=None) for grant in rule(history))
+
+    return uncapped
+
+
+UNCAPPED = tuple(without_cap(rule) for rule in RULES)
 
 
 @dataclass

@@ -9,10 +9,10 @@ SENDER = "orders@tiffin.example"
 """Address that the deployed stack's mails come from. Whoever awaits mail has it verified first."""
 
 
-def row(stack: Stack, order_id: str) -> dict[str, Any]:
-    """An order's row, as DynamoDB writes it down."""
+def row(stack: Stack, order_id: str, table: str = "OrdersTableName") -> dict[str, Any]:
+    """An order's row, as DynamoDB writes it down, in the table of an output of the stack."""
     key = {"order_id": {"S": order_id}}
-    found = stack.client("dynamodb").get_item(TableName=stack.outputs["OrdersTableName"], Key=key)
+    found = stack.client("dynamodb").get_item(TableName=stack.outputs[table], Key=key)
     return dict(found["Item"])
 
 

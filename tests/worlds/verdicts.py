@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from worlds.templates import dynamodb
 from worlds.tiffin import ENDS, Tiffin
 
 LIFE = ["PLACED", "AWAITING_RESTAURANT", "PREPARING", "OUT_FOR_DELIVERY", "DELIVERED"]
@@ -56,6 +57,7 @@ def must_be_over(world: Tiffin, row: dict[str, Any]) -> None:
     _its_money_is_where_it_belongs(world, row)
     _its_turns_were_announced(world, row)
     _its_promo_code_is_spent_or_free(world, row)
+    _its_place_is_given_back_and_a_decline_counts(world, row)
     assert not {"open_shard", "check_at", "task_token"} & row.keys()
 
 
@@ -143,6 +145,27 @@ def _its_promo_code_is_spent_or_free(world: Tiffin, row: dict[str, Any]) -> None
         *world.outbox("PaymentsTable", "order_id", row["order_id"]),
     ):
         assert json.loads(item["detail"]["S"])["metadata"]["event_id"] in world.relayed
+
+
+def places_taken(customer_id: str) -> set[str]:
+    """The orders that take up places of a customer's. As many are counted."""
+    key = {"customer_id": {"S": customer_id}, "record": {"S": "open"}}
+    row = dynamodb().get_item(TableName="CustomersTable", Key=key, ConsistentRead=True).get("Item", {})
+    places = set(row) - {*key, "orders", "expires_at"}
+    assert row.get("orders", {"N": "0"}) == {"N": str(len(places))}
+    return places
+
+
+def _its_place_is_given_back_and_a_decline_counts(world: Tiffin, row: dict[str, Any]) -> None:
+    assert row["order_id"] not in places_taken(row["customer_id"])
+    hour = row["placed_at"][:13]
+    key = {"customer_id": {"S": row["customer_id"]}, "record": {"S": f"hour#{hour}"}}
+    counted = world.dynamodb.get_item(TableName="CustomersTable", Key=key)["Item"]
+    theirs = [r for r in world.api.rows() if r["customer_id"] == row["customer_id"] and r["placed_at"][:13] == hour]
+    declined = [r for r in theirs if r["payment"]["status"] == "DECLINED"]
+    over = [r for r in declined if "open_shard" not in r]
+    assert counted["orders"] == {"N": str(len(theirs))}
+    assert len(over) <= int(counted.get("declines", {"N": "0"})["N"]) <= len(declined)
 
 
 def _announced(world: Tiffin, order_id: str) -> dict[str, list[dict[str, Any]]]:

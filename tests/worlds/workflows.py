@@ -77,15 +77,19 @@ def ask_the_table(dynamodb: Any, resource: str, arguments: dict[str, Any]) -> An
 
     Args:
         dynamodb: a DynamoDB client.
-        resource: `dynamodb:getItem`, `dynamodb:updateItem`, or the latter by the SDK integration.
+        resource: `dynamodb:getItem`, `dynamodb:updateItem`, or by the SDK integration that or `transactWriteItems`.
         arguments: the state's.
 
     Raises:
         TaskFailed: it was refused; the SDK integration spells the service's name in a way of its own.
     """
-    call = dynamodb.get_item if resource.endswith(":getItem") else dynamodb.update_item
+    calls = {
+        "getItem": dynamodb.get_item,
+        "updateItem": dynamodb.update_item,
+        "transactWriteItems": dynamodb.transact_write_items,
+    }
     try:
-        return call(**arguments)
+        return calls[resource.rpartition(":")[2]](**arguments)
     except ClientError as error:
         prefix = "DynamoDb" if resource.startswith("aws-sdk") else "DynamoDB"
         raise TaskFailed(f"{prefix}.{error.response['Error']['Code']}") from error

@@ -8,7 +8,7 @@ OUTAGES = (outages.promotions_down, outages.database_down, outages.workers_kille
 
 
 def cases(seed: int) -> list[Case]:
-    """All rows. The seed names the orders, and so chooses their ids, shards and retries' delays."""
+    """All rows. The seed names the orders and their customers."""
     rows = [
         *payments.functions(),
         *payments.payment_writes(),

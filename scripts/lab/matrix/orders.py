@@ -29,7 +29,7 @@ from ..lab import Lab
 
 def api() -> Iterator[Case]:
     for name, words, operation, table, skip in (
-        ("place", "POST /orders: the order", "PutItem", ORDERS_TABLE, 0),
+        ("place", "POST /orders: the order", "TransactWriteItems", ORDERS_TABLE, 0),
         ("accept", "accept: the claim", "UpdateItem", ORDERS_TABLE, 0),
         ("start", "POST /orders: StartExecution", "StartExecution", "*", 0),
         ("callback", "accept: SendTaskSuccess", "SendTaskSuccess", "*", 0),

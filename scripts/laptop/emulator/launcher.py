@@ -189,6 +189,8 @@ class Emulator:
             **environment(access, self._state_dir),
             "PYTHONUNBUFFERED": "1",
             "TMPDIR": scratch,
+            # Where MiniStack keeps the keys that sign tokens; else in a folder of /tmp, for all to read and for good.
+            "STATE_DIR": str(Path(scratch, "state")),
             "BIND_HOST": HOST,
             "MINISTACK_HOST": HOST,
             "GATEWAY_PORT": str(port),

@@ -13,7 +13,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import ConfigDict
 from tiffin.clients import once, table
 from tiffin.consumer import Consumer, Event
-from tiffin.ids import Slug
+from tiffin.ids import CustomerId, Slug
 from tiffin.models import BaseModel
 from tiffin.money import Money
 from tiffin.telemetry import logger, metrics, tracer
@@ -27,10 +27,11 @@ consumer = Consumer()
 
 
 class Accepted(BaseModel):
-    """What an estimate needs to know. Whose order it is, it need not."""
+    """What an estimate needs to know, and who may see it."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
+    customer_id: CustomerId
     restaurant_id: Slug
     total: Money
 
@@ -38,8 +39,9 @@ class Accepted(BaseModel):
 @consumer.on("OrderAccepted", reads=Accepted)
 def accepted(event: Event[Accepted]) -> None:
     """From now on it is prepared, and then brought."""
-    order = AcceptedOrder(event.data.restaurant_id, event.metadata.occurred_at, event.data.total)
-    if estimate(models(), store(), event.metadata.order_id, order):
+    data = event.data
+    order = AcceptedOrder(data.restaurant_id, event.metadata.occurred_at, data.total)
+    if estimate(models(), store(), event.metadata.order_id, data.customer_id, order):
         metrics.add_metric("EstimatesMade", MetricUnit.Count, 1)
 
 

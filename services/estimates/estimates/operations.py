@@ -15,13 +15,14 @@ class Damaged(Unmendable):
     """A model's content is not what its digest says."""
 
 
-def estimate(models: Models, store: EstimateStore, order_id: str, order: AcceptedOrder) -> bool:
+def estimate(models: Models, store: EstimateStore, order_id: str, customer_id: str, order: AcceptedOrder) -> bool:
     """Predict how long an order takes, and keep it.
 
     Args:
         models: where the model is.
         store: where estimates are kept.
         order_id: whose estimate it is.
+        customer_id: who ordered, and may see it.
         order: what is known of it.
 
     Returns:
@@ -32,7 +33,15 @@ def estimate(models: Models, store: EstimateStore, order_id: str, order: Accepte
         UnusableModel, NoNumber: there is one that nothing can be predicted with.
     """
     predicted = minutes(models.current(), order)
-    return store.keep(Estimate(order_id=order_id, minutes=predicted, accepted_at=order.accepted_at))
+    return store.keep(
+        Estimate(
+            order_id=order_id,
+            customer_id=customer_id,
+            restaurant_id=order.restaurant_id,
+            minutes=predicted,
+            accepted_at=order.accepted_at,
+        )
+    )
 
 
 def take_over(bucket: ModelsBucket, models: Models, upload: Upload) -> bool:

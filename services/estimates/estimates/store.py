@@ -9,7 +9,10 @@ from tiffin.dynamodb import condition_failed, plain
 from tiffin.events import rfc3339
 from tiffin.ids import OrderId
 from tiffin.models import BaseModel
+from tiffin.roles import Caller
 from tiffin.stored import read
+
+from estimates.model import lets_see
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -23,6 +26,8 @@ class Estimate(BaseModel):
 
     Attributes:
         order_id: the order.
+        customer_id: who ordered; None in a row of before that was kept.
+        restaurant_id: from whom; None likewise.
         minutes: from accepted to handed over.
         accepted_at: when the restaurant accepted it.
     """
@@ -30,6 +35,8 @@ class Estimate(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     order_id: OrderId
+    customer_id: str | None = None
+    restaurant_id: str | None = None
     minutes: int
     accepted_at: datetime
 
@@ -57,6 +64,8 @@ class EstimateStore:
         """
         item: dict[str, Any] = {
             "order_id": estimate.order_id,
+            "customer_id": estimate.customer_id,
+            "restaurant_id": estimate.restaurant_id,
             "minutes": estimate.minutes,
             "accepted_at": rfc3339(estimate.accepted_at),
             "expires_at": int((estimate.accepted_at + REMEMBERED).timestamp()),
@@ -69,11 +78,15 @@ class EstimateStore:
             return False
         return True
 
-    def get(self, order_id: str) -> Estimate | None:
-        """An order's estimate, or None.
+    def get_for(self, caller: Caller, order_id: str) -> Estimate | None:
+        """An order's estimate, or None; and None too where it is not the caller's to see.
 
         Raises:
-            UnreadableRow: there is one that cannot be read.
+            UnreadableRow: there is one that cannot be read, and is theirs.
         """
         item = self._table.get_item(Key={"order_id": order_id}).get("Item")
-        return read(Estimate, plain(item), kind="estimate", row_id=order_id) if item else None
+        row = plain(item) if item else {}
+        # Judged before anything else of it: not even by a row that cannot be read is it told that there is one.
+        if not row or not lets_see(row.get("customer_id"), row.get("restaurant_id"), caller):
+            return None
+        return read(Estimate, row, kind="estimate", row_id=order_id)

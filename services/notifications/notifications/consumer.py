@@ -20,10 +20,11 @@ from tiffin.money import Money
 from tiffin.telemetry import logger, metrics, tracer
 from tiffin.text import is_sentence
 
+from notifications.contacts import Contacts
 from notifications.mailer import Mailer, ses
 from notifications.messages import compose
 from notifications.model import Overtaken, ToldAlready
-from notifications.store import Contacts, Sent
+from notifications.store import Sent
 
 consumer = Consumer()
 
@@ -142,7 +143,7 @@ def handler(batch: dict[str, Any], context: LambdaContext) -> PartialItemFailure
 @once
 def contacts() -> Contacts:
     """How customers are reached."""
-    return Contacts(table(os.environ["CONTACTS_TABLE"]))
+    return Contacts(client("cognito-idp"), os.environ["USER_POOL_ID"])
 
 
 @once

@@ -1,4 +1,4 @@
-"""The notifications tables: how customers are reached, and what they were told. Nothing else knows their keys."""
+"""The table of what customers were told. Nothing else knows its keys."""
 
 import time
 from collections.abc import Callable
@@ -26,22 +26,6 @@ _LONGEST_PAUSE = 0.4
 
 class BeingSent(Exception):
     """Another invocation is at a mail of this order: ask again later whether it got it out."""
-
-
-class Contacts:
-    """E-mail addresses by customer. They leave this context only as the recipient of a mail.
-
-    Args:
-        table: the contacts table.
-    """
-
-    def __init__(self, table: "Table") -> None:
-        self._table = table
-
-    def address(self, customer_id: str) -> str | None:
-        """A customer's e-mail address, or None if the customer gave none."""
-        item = self._table.get_item(Key={"customer_id": customer_id}).get("Item")
-        return str(item["email"]) if item else None
 
 
 @dataclass(frozen=True, slots=True)

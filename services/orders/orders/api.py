@@ -2,7 +2,8 @@
 
 import os
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from enum import IntEnum, StrEnum
 from http import HTTPStatus
 from typing import Annotated, Any
 from urllib.parse import unquote
@@ -13,17 +14,20 @@ from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from tiffin import problems
+from tiffin.callers import Role
 from tiffin.cards import where_card_numbers_stand
 from tiffin.clients import client, once, table
 from tiffin.discounts import CodeExpired, MinimumNotReached, OtherCurrency, TakesNothingOff
-from tiffin.ids import CustomerId
 from tiffin.models import BaseModel
 from tiffin.paging import page_start, page_token
 from tiffin.problems import Problem
-from tiffin.rest import answer, answers, rest_api
+from tiffin.rest import answer, answers, caller, rest_api
 from tiffin.telemetry import about_order, came_to, logger, metrics, trace_header, tracer
 
 from orders.commands import PlaceOrder, RejectOrder
+from orders.customers import CustomerStore
+from orders.deliveries import DeliveryStore
+from orders.limits import Limit, LimitReached, Limits
 from orders.menus import MenuStore
 from orders.model import (
     IllegalMove,
@@ -31,6 +35,7 @@ from orders.model import (
     Move,
     Order,
     OrderNotPayable,
+    OrderStatus,
     OrderTotalTooLarge,
     OrderTotalTooSmall,
     PromoCodeAlreadyUsed,
@@ -43,14 +48,40 @@ from orders.model import (
 )
 from orders.operations import Orders
 from orders.promo_codes import PromoCodeStore
-from orders.store import KeyReused, OrderStore, UnknownOrder
+from orders.store import KeyReused, OrderStore, StoredOrder, UnknownOrder
+from orders.views import (
+    CourierOrder,
+    CourierSummary,
+    KitchenOrder,
+    KitchenSummary,
+    OrderSummary,
+    OrderView,
+    SupportSummary,
+    view,
+)
 from orders.workflow import OrderWorkflow
 
-app = rest_api("Tiffin orders")
+# Whose each route is. What of it they may see or move is asked where it is read or claimed.
+ACCESS = {
+    "POST /orders": frozenset({Role.CUSTOMER}),
+    "GET /orders": frozenset({Role.CUSTOMER}),
+    "GET /orders/{order_id}": frozenset(Role),
+    "POST /orders/{order_id}/accept": frozenset({Role.RESTAURANT}),
+    "POST /orders/{order_id}/reject": frozenset({Role.RESTAURANT}),
+    "POST /orders/{order_id}/dispatch": frozenset({Role.COURIER}),
+    "POST /orders/{order_id}/deliver": frozenset({Role.COURIER}),
+    "POST /orders/{order_id}/cancel": frozenset({Role.CUSTOMER}),
+    "GET /kitchen/orders": frozenset({Role.RESTAURANT}),
+    "GET /courier/orders": frozenset({Role.COURIER}),
+    "GET /support/orders": frozenset({Role.SUPPORT}),
+    "GET /restaurants": None,
+    "GET /restaurants/{restaurant_id}/menu": None,
+}
+app = rest_api("Tiffin orders", ACCESS)
 
 OrderId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="From the order.")]
 RestaurantId = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,64}$", description="From the list of restaurants.")]
-Limit = Annotated[int, Query(ge=1, le=100, description="How many on a page.")]
+PageSize = Annotated[int, Query(ge=1, le=100, description="How many on a page.")]
 PageToken = Annotated[str | None, Query(alias="next", max_length=2048, description="`next` of the page before.")]
 
 
@@ -81,6 +112,13 @@ PLACED = _answers(
             "order-total-too-large",
             "order-not-payable",
         ],
+        HTTPStatus.TOO_MANY_REQUESTS: [
+            "too-many-open-orders",
+            "too-many-orders",
+            "too-many-declines",
+            "too-many-codes",
+            "too-many-at-once",
+        ],
     },
 )
 MOVED = _answers(
@@ -95,18 +133,64 @@ RESTAURANTS = _answers(
     {HTTPStatus.OK: "A page of restaurants."}, {HTTPStatus.UNPROCESSABLE_ENTITY: ["invalid-page-token"]}
 )
 ORDERS = _answers({HTTPStatus.OK: "A page of orders."}, {HTTPStatus.UNPROCESSABLE_ENTITY: ["invalid-page-token"]})
+WORK = _answers(
+    {HTTPStatus.OK: "A page of orders."},
+    {
+        HTTPStatus.UNPROCESSABLE_ENTITY: ["invalid-page-token"],
+        HTTPStatus.SERVICE_UNAVAILABLE: ["list-not-made-yet"],
+    },
+)
+EVERYBODY = ["Customer", "Restaurant", "Courier", "Support"]
 
 
-class OrderPage(BaseModel):
-    """A page of a customer's orders, newest first; `next` asks for the following one.
+class Step(IntEnum):
+    """From which value of the template's `OrderIndexes` on an index is there."""
+
+    RESTAURANTS_INDEX = 3
+    STATUS_INDEX = 4
+
+
+class _Page(BaseModel):
+    """What pages of orders have in common.
 
     Attributes:
+        next: asks for the following page.
         unreadable: how many orders of this page are left out, as their rows cannot be read.
     """
 
-    orders: list[Order]
     next: str | None = None
     unreadable: int = 0
+
+
+class OrderPage(_Page):
+    """A page of a customer's orders, newest first; `next` asks for the following one."""
+
+    orders: list[OrderSummary]
+
+
+class KitchenPage(_Page):
+    """A page of a restaurant's open orders, oldest first; `next` asks for the following one."""
+
+    orders: list[KitchenSummary]
+
+
+class CourierPage(_Page):
+    """A page of what a courier may fetch or is on the road with, oldest first; `next` asks for the following one."""
+
+    orders: list[CourierSummary]
+
+
+class SupportPage(_Page):
+    """A page of orders by status; `next` asks for the following one."""
+
+    orders: list[SupportSummary]
+
+
+class Which(StrEnum):
+    """Which orders a courier asks for."""
+
+    READY = "ready"
+    MINE = "mine"
 
 
 class RestaurantPage(BaseModel):
@@ -132,9 +216,10 @@ def place_order(
         ),
     ],
 ) -> Response[Order]:
-    order_id = order_id_for(request.customer_id, idempotency_key)
-    about_order(order_id, customer_id=request.customer_id)
-    stored, created = orders().place(request, order_id, datetime.now(UTC), trace_header())
+    customer_id = caller(app).subject
+    order_id = order_id_for(customer_id, idempotency_key)
+    about_order(order_id, customer_id=customer_id)
+    stored, created = orders().place(request, customer_id, order_id, datetime.now(UTC), trace_header())
     came_to("placed" if created else "placed-before")
     logger.info("Order placed" if created else "Order was placed before", restaurant_id=stored.order.restaurant_id)
     return Response(
@@ -146,41 +231,90 @@ def place_order(
     )
 
 
-@app.get("/orders", summary="A customer's orders, newest first", tags=["Customer"], responses=ORDERS)
-def list_orders(
-    customer_id: Annotated[CustomerId, Query(description="Whose.")],
-    limit: Limit = 20,
+@app.get("/orders", summary="One's own orders, newest first", tags=["Customer"], responses=ORDERS)
+def list_orders(limit: PageSize = 20, next_page: PageToken = None) -> OrderPage:
+    customer_id = caller(app).subject
+    start = page_start(next_page, OrderStore.OF_CUSTOMER, customer_id=customer_id)
+    page = store().of_customer(customer_id, limit, start)
+    return OrderPage(orders=page.orders, next=page_token(page.position), unreadable=page.unreadable)
+
+
+@app.get("/orders/<order_id>", summary="Where an order is, and why", tags=EVERYBODY, responses=AN_ORDER)
+def get_order(order_id: OrderId) -> OrderView:
+    """What is shown of it depends on who asks."""
+    stored = store().get_for(caller(app), order_id)
+    if caller(app).role is Role.SUPPORT:
+        _read_by_support(order_id=order_id)
+    return _shown(orders().with_delivery(stored))
+
+
+# Lists of those whose work orders are. What is not theirs is not in them, and their tokens lead nowhere else.
+@app.get("/kitchen/orders", summary="One's open orders, oldest first", tags=["Restaurant"], responses=WORK)
+def list_kitchen_orders(limit: PageSize = 20, next_page: PageToken = None) -> KitchenPage:
+    """From when they can be accepted until they are delivered."""
+    _must_have(Step.RESTAURANTS_INDEX)
+    restaurant_id = caller(app).restaurant_id or ""
+    start = page_start(next_page, OrderStore.OF_RESTAURANT, restaurant_id=restaurant_id)
+    page = store().of_restaurant(restaurant_id, datetime.now(UTC), limit, start)
+    return KitchenPage(orders=page.orders, next=page_token(page.position), unreadable=page.unreadable)
+
+
+@app.get("/courier/orders", summary="What can be fetched, or is on the road with one", tags=["Courier"], responses=WORK)
+def list_courier_orders(
+    which: Annotated[Which, Query(description="What nobody has taken yet, or what one is on the road with.")] = (
+        Which.READY
+    ),
+    limit: PageSize = 20,
     next_page: PageToken = None,
-) -> OrderPage:
-    start = page_start(next_page, OrderStore.POSITION, customer_id=customer_id)
-    found, position, unreadable = store().by_customer(customer_id, limit, start)
-    return OrderPage(orders=found, next=page_token(position), unreadable=unreadable)
+) -> CourierPage:
+    """Oldest first."""
+    _must_have(Step.STATUS_INDEX)
+    now = datetime.now(UTC)
+    if which is Which.READY:
+        start = page_start(next_page, OrderStore.BY_STATUS, status=OrderStatus.PREPARING)
+        page = store().to_be_fetched(now, limit, start)
+    else:
+        start = page_start(next_page, OrderStore.BY_STATUS, status=OrderStatus.OUT_FOR_DELIVERY)
+        page = store().on_the_road(caller(app).subject, now, limit, start)
+    return CourierPage(orders=page.orders, next=page_token(page.position), unreadable=page.unreadable)
 
 
-@app.get("/orders/<order_id>", summary="Where an order is, and why", tags=["Customer"], responses=AN_ORDER)
-def get_order(order_id: OrderId) -> Order:
-    return store().get(order_id).order
+@app.get("/support/orders", summary="Orders by status and age", tags=["Support"], responses=WORK)
+def list_support_orders(
+    status: Annotated[OrderStatus | None, Query(description="One status; by default all open orders.")] = None,
+    limit: PageSize = 20,
+    next_page: PageToken = None,
+) -> SupportPage:
+    """Open orders the oldest first, ended ones the newest. All open ones at once come on one page, without `next`."""
+    _must_have(Step.STATUS_INDEX)
+    if status is None:
+        page_start(next_page, {})  # of a list that has one page only, there are no tokens
+        page = store().oldest_open(limit)
+    else:
+        page = store().in_status(status, limit, page_start(next_page, OrderStore.BY_STATUS, status=status))
+    _read_by_support(orders=status or "all open ones")
+    return SupportPage(orders=page.orders, next=page_token(page.position), unreadable=page.unreadable)
 
 
 # Moves. Each is claimed in one conditional write, so that of all who race exactly one wins; only then is the workflow
 # told.
 @app.post("/orders/<order_id>/accept", summary="The restaurant accepts", tags=["Restaurant"], responses=MOVED)
-def accept(order_id: OrderId) -> Response[Order]:
+def accept(order_id: OrderId) -> Response[KitchenOrder]:
     return _move(order_id, Move.ACCEPT)
 
 
 @app.post("/orders/<order_id>/reject", summary="The restaurant rejects", tags=["Restaurant"], responses=MOVED)
-def reject(order_id: OrderId, request: Annotated[RejectOrder | None, Body()] = None) -> Response[Order]:
+def reject(order_id: OrderId, request: Annotated[RejectOrder | None, Body()] = None) -> Response[KitchenOrder]:
     return _move(order_id, Move.REJECT, (request or RejectOrder()).reason)
 
 
 @app.post("/orders/<order_id>/dispatch", summary="The courier leaves with it", tags=["Courier"], responses=MOVED)
-def dispatch(order_id: OrderId) -> Response[Order]:
+def dispatch(order_id: OrderId) -> Response[CourierOrder]:
     return _move(order_id, Move.DISPATCH)
 
 
 @app.post("/orders/<order_id>/deliver", summary="The courier hands it over", tags=["Courier"], responses=MOVED)
-def deliver(order_id: OrderId) -> Response[Order]:
+def deliver(order_id: OrderId) -> Response[CourierOrder]:
     return _move(order_id, Move.DELIVER)
 
 
@@ -195,7 +329,7 @@ def cancel(order_id: OrderId) -> Response[Order]:
 
 
 @app.get("/restaurants", summary="Restaurants", tags=["Menus"], responses=RESTAURANTS)
-def list_restaurants(limit: Limit = 50, next_page: PageToken = None) -> RestaurantPage:
+def list_restaurants(limit: PageSize = 50, next_page: PageToken = None) -> RestaurantPage:
     found, position = menus().list(limit, page_start(next_page, MenuStore.POSITION))
     return RestaurantPage(restaurants=found, next=page_token(position))
 
@@ -272,6 +406,33 @@ def promo_code_used(_: PromoCodeAlreadyUsed) -> Response[str]:
     return Problem(HTTPStatus.CONFLICT, "promo-code-already-used", "Another order has this promo code.").response()
 
 
+@app.exception_handler(LimitReached)
+def limit_reached(error: LimitReached) -> Response[str]:
+    problem = _too_much(error.limit)
+    if error.retry_after:
+        problem.headers["Retry-After"] = str(error.retry_after)
+    came_to(problem.slug)
+    logger.info("Refused: a limit is reached", limit=error.limit)
+    metrics.add_metric("LimitsReached", MetricUnit.Count, 1)
+    return problem.response()
+
+
+def _too_much(limit: Limit) -> Problem:
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    match limit:
+        case Limit.OPEN_ORDERS:
+            detail = "You have as many open orders as anybody may have. One must end before the next."
+            return Problem(status, "too-many-open-orders", detail)
+        case Limit.ORDERS:
+            return Problem(status, "too-many-orders", "You placed as many orders in this hour as anybody may.")
+        case Limit.DECLINES:
+            return Problem(status, "too-many-declines", "Too many of your payments were declined in this hour.")
+        case Limit.CODES:
+            return Problem(status, "too-many-codes", "You tried too many wrong promo codes in this hour.")
+        case Limit.AT_ONCE:
+            return Problem(status, "too-many-at-once", "You place too many orders at the same moment. Try again.")
+
+
 @app.exception_handler(KeyReused)
 def key_reused(_: KeyReused) -> Response[str]:
     detail = "This Idempotency-Key was used before with another body. A new order needs a new key."
@@ -288,12 +449,34 @@ def illegal_move(error: IllegalMove) -> Response[str]:
     ).response()
 
 
-def _move(order_id: str, move: Move, reason: str | None = None) -> Response[Order]:
+def _move(order_id: str, move: Move, reason: str | None = None) -> Response[Any]:
     about_order(order_id)
-    order = orders().move(order_id, move, datetime.now(UTC), reason).order
-    came_to(order.pending_move or order.status)
-    logger.info("Move made: %s", order.pending_move)
-    return Response(status_code=HTTPStatus.ACCEPTED, content_type="application/json", body=order)
+    stored = orders().move(order_id, move, caller(app), datetime.now(UTC), reason)
+    came_to(stored.order.pending_move or stored.order.status)
+    logger.info("Move made: %s", stored.order.pending_move)
+    return Response(
+        status_code=HTTPStatus.ACCEPTED, content_type="application/json", body=_shown(orders().with_delivery(stored))
+    )
+
+
+def _shown(stored: StoredOrder) -> OrderView:
+    return view(stored.order, stored.ownership, stored.moves_made, caller(app))
+
+
+def _read_by_support(**what: str) -> None:
+    logger.info("Read by support", extra={"by": caller(app).subject, **what})
+    metrics.add_metric("SupportReads", MetricUnit.Count, 1)
+
+
+def _must_have(step: Step) -> None:
+    """Refuse to answer a list whose index an update of the stack has not made yet.
+
+    Raises:
+        Problem: it has not.
+    """
+    if int(os.environ["ORDER_INDEXES"]) < step:
+        detail = "This list is being made, by an update that goes on."
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "list-not-made-yet", detail)
 
 
 def _refuse_card_number(event: dict[str, Any]) -> None:
@@ -361,6 +544,19 @@ def promo_codes() -> PromoCodeStore:
 
 
 @once
+def deliveries() -> DeliveryStore:
+    """The deliveries table."""
+    keep = timedelta(days=int(os.environ["KEEP_DELIVERIES_DAYS"]))
+    return DeliveryStore(table(os.environ["DELIVERIES_TABLE"]), keep)
+
+
+@once
+def customers() -> CustomerStore:
+    """The customers table."""
+    return CustomerStore(table(os.environ["CUSTOMERS_TABLE"]), Limits.of(os.environ))
+
+
+@once
 def workflow() -> OrderWorkflow:
     """The order workflow."""
     return OrderWorkflow(client("stepfunctions"), os.environ["ORDER_WORKFLOW_ARN"])
@@ -368,4 +564,4 @@ def workflow() -> OrderWorkflow:
 
 def orders() -> Orders:
     """The use cases, over those."""
-    return Orders(store(), menus(), promo_codes(), workflow())
+    return Orders(store(), menus(), promo_codes(), deliveries(), customers(), workflow())

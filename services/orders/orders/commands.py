@@ -5,7 +5,7 @@ import json
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StrictInt, StringConstraints
-from tiffin.ids import CustomerId, Slug
+from tiffin.ids import Slug
 from tiffin.models import BaseModel
 from tiffin.text import is_plain, is_visible, normalised
 
@@ -61,7 +61,7 @@ class LineRequest(_Request):
 
 
 class DeliveryRequest(_Request):
-    """Where the food goes. Personal data: stays in the orders table, never in events, logs or traces."""
+    """Where the food goes. Personal data: stays in the deliveries table, never in events, logs or traces."""
 
     name: Text
     address: Text
@@ -71,7 +71,6 @@ class PlaceOrder(_Request):
     """The body of `POST /orders`.
 
     Attributes:
-        customer_id: who orders.
         restaurant_id: from whom.
         lines: what, 1 to 50 different lines.
         payment_method: a gateway's payment method name, such as Stripe's `pm_card_visa`. Never a card number.
@@ -81,7 +80,6 @@ class PlaceOrder(_Request):
         menu_version: of the menu that the customer saw. If the menu is another one by now, nothing is ordered.
     """
 
-    customer_id: CustomerId
     restaurant_id: Slug
     lines: Annotated[list[LineRequest], Field(min_length=1, max_length=MAX_LINES)]
     payment_method: Annotated[str, StringConstraints(pattern=r"^pm_[A-Za-z0-9_]{1,96}$")]

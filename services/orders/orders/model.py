@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field, StrictInt
+from pydantic import ConfigDict, Field, StrictInt
 from tiffin.charges import NotChargeable, Range, chargeable
 from tiffin.discounts import Offer
 from tiffin.events import ORDER_ENDS
 from tiffin.models import BaseModel
 from tiffin.money import Money, StoredMoney
+from tiffin.roles import Caller, Role
 
 # Three hours: food that has not arrived by then is worth nothing. The workflow's own TimeoutSeconds says the same.
 DELIVERY_WINDOW = timedelta(hours=3)
@@ -37,6 +38,7 @@ class OrderStatus(StrEnum):
 
 
 ENDS = frozenset(OrderStatus(status) for status in ORDER_ENDS.values())
+OPEN = frozenset(OrderStatus) - ENDS
 
 
 class Move(StrEnum):
@@ -56,6 +58,54 @@ LEGAL_IN: dict[Move, frozenset[OrderStatus]] = {
     Move.DISPATCH: frozenset({OrderStatus.PREPARING}),
     Move.DELIVER: frozenset({OrderStatus.OUT_FOR_DELIVERY}),
 }
+
+
+MADE_BY: dict[Move, Role] = {
+    Move.ACCEPT: Role.RESTAURANT,
+    Move.REJECT: Role.RESTAURANT,
+    Move.CANCEL: Role.CUSTOMER,
+    Move.DISPATCH: Role.COURIER,
+    Move.DELIVER: Role.COURIER,
+}
+# Where an order that has no courier is any courier's: it is to be fetched, or it left before couriers were recorded.
+COURIERS = frozenset({OrderStatus.PREPARING, OrderStatus.OUT_FOR_DELIVERY})
+
+
+@dataclass(frozen=True, slots=True)
+class Ownership:
+    """To whom an order is anything. It is asked before all else: of what is not theirs, nobody learns that it exists.
+
+    Attributes:
+        customer_id: who ordered; None in a row that has lost it.
+        restaurant_id: from whom; None likewise.
+        courier_id: who left with it; None until somebody does, and in rows of before couriers were recorded.
+        status: where it is, as stored.
+    """
+
+    customer_id: str | None
+    restaurant_id: str | None
+    courier_id: str | None
+    status: str
+
+    def lets_see(self, caller: Caller) -> bool:
+        """Whether somebody may know of the order at all."""
+        match caller.role:
+            case Role.CUSTOMER:
+                return self.customer_id == caller.subject
+            case Role.RESTAURANT:
+                return caller.restaurant_id is not None and self.restaurant_id == caller.restaurant_id
+            case Role.COURIER:
+                return self.courier_id == caller.subject or (self.courier_id is None and self.status in COURIERS)
+            case Role.SUPPORT:
+                return True
+
+    def lets_move(self, caller: Caller, move: Move) -> bool:
+        """Whether it is theirs to make a move, be it legal now or not."""
+        return MADE_BY[move] is caller.role and self.lets_see(caller)
+
+    def lets_bring(self, caller: Caller) -> bool:
+        """Whether somebody is on the road with it, and must know where to."""
+        return caller.role is Role.COURIER and self.status == OrderStatus.OUT_FOR_DELIVERY and self.lets_see(caller)
 
 
 class IllegalMove(Exception):
@@ -301,6 +351,22 @@ class Entry(BaseModel):
     at: datetime
 
 
+class Claim(BaseModel):
+    """A move that was made.
+
+    Attributes:
+        move: which.
+        at: when.
+        by: whose token it was, the `sub`; None in claims of before that was recorded.
+        reason: why, for a rejection.
+    """
+
+    move: Move
+    at: datetime
+    by: str | None = None
+    reason: str | None = None
+
+
 class Payment(BaseModel):
     """What the order knows of its payment. The payments service owns the truth.
 
@@ -314,23 +380,28 @@ class Payment(BaseModel):
 
 
 class Delivery(BaseModel):
-    """Where the food goes. Personal data: stays in the orders table, never in events, logs or traces."""
+    """Where the food goes. Personal data: stays in the deliveries table, never in events, logs or traces."""
 
     name: str
     address: str
 
 
 class Order(BaseModel):
-    """An order as its customer and support see it: a new one, and one read back, so no request's rules are in here.
+    """An order as its customer sees it: a new one, and one read back, so no request's rules are in here.
+
+    What others see of it is in `orders.views`.
 
     Attributes:
         deadline_at: when it will be given up if it has not arrived.
         timeline: every status so far, in the sequence of the order's life. Its moments come from several clocks: they
             are for people to read.
         pending_move: a move that was made in this status and that the workflow has not recorded yet.
-        delivery, note: personal; left out of lists.
+        delivery, note: personal; left out of lists, and forgotten some day.
         menu_version: of the menu by which it was priced; None if the menu, or the order, is of before menus had one.
     """
+
+    # Of an answer, not of a row: the OpenAPI document tells the views of an order apart by it.
+    model_config = ConfigDict(json_schema_extra={"additionalProperties": False})
 
     order_id: str
     customer_id: str

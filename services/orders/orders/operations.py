@@ -8,10 +8,14 @@ from datetime import datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 from tiffin.discounts import NotApplicable
+from tiffin.roles import Caller
 from tiffin.stored import UnreadableRow
 from tiffin.telemetry import logger
 
 from orders.commands import PlaceOrder
+from orders.customers import CustomerStore
+from orders.deliveries import DeliveryStore
+from orders.limits import LimitReached
 from orders.menus import MenuStore
 from orders.model import (
     Delivery,
@@ -28,10 +32,11 @@ from orders.model import (
     UnknownRestaurant,
 )
 from orders.promo_codes import PromoCodeStore
-from orders.store import OrderStore, StoredOrder
+from orders.store import PERSONAL, OrderStore, StoredOrder
 from orders.workflow import CallbackRefused, OrderWorkflow, workflow_input
 
-# What an order is refused for by a menu or a promo code as they are now: a moment ago they may have been others.
+# What an order is refused for by a menu, a promo code or its customer's other orders as they are now: a moment ago they
+# may have been others.
 REFUSED_BY_NOW = (
     UnknownRestaurant,
     MenuChanged,
@@ -41,6 +46,7 @@ REFUSED_BY_NOW = (
     PromoCodeAlreadyUsed,
     NotApplicable,
     UnreadableRow,
+    LimitReached,
 )
 
 
@@ -48,6 +54,7 @@ def place(
     request: PlaceOrder,
     restaurant: Restaurant,
     *,
+    customer_id: str,
     order_id: str,
     now: datetime,
     promo_code: PromoCode | None = None,
@@ -57,6 +64,7 @@ def place(
     Args:
         request: what the customer asked for.
         restaurant: the restaurant with its current menu.
+        customer_id: who orders.
         order_id: see `order_id_for`.
         now: the moment of placing, aware.
         promo_code: the code that the request names, as promotions announced it.
@@ -72,7 +80,7 @@ def place(
         restaurant,
         restaurant.lines((wanted.dish_id, wanted.quantity) for wanted in request.lines),
         order_id=order_id,
-        customer_id=request.customer_id,
+        customer_id=customer_id,
         payment_method=request.payment_method,
         delivery=Delivery(name=request.delivery.name, address=request.delivery.address),
         note=request.note,
@@ -88,19 +96,31 @@ class Orders:
         orders: the orders table.
         menus: the menus table.
         promo_codes: the table of promo codes.
+        deliveries: the deliveries table.
+        customers: the customers table.
         workflow: the order workflow.
     """
 
     def __init__(
-        self, orders: OrderStore, menus: MenuStore, promo_codes: PromoCodeStore, workflow: OrderWorkflow
+        self,
+        orders: OrderStore,
+        menus: MenuStore,
+        promo_codes: PromoCodeStore,
+        deliveries: DeliveryStore,
+        customers: CustomerStore,
+        workflow: OrderWorkflow,
     ) -> None:
         self._orders, self._menus, self._promo_codes, self._workflow = orders, menus, promo_codes, workflow
+        self._deliveries, self._customers = deliveries, customers
 
-    def place(self, request: PlaceOrder, order_id: str, now: datetime, trace_header: str) -> tuple[StoredOrder, bool]:
+    def place(
+        self, request: PlaceOrder, customer_id: str, order_id: str, now: datetime, trace_header: str
+    ) -> tuple[StoredOrder, bool]:
         """Place an order and start its workflow, once, however often the request comes.
 
         Args:
             request: what the customer asks for.
+            customer_id: who asks.
             order_id: see `order_id_for`: that of the request that this one may repeat.
             now: the moment, aware.
             trace_header: of the request.
@@ -113,12 +133,13 @@ class Orders:
             UnknownRestaurant, UnknownPromoCode: there is none.
             MenuChanged, UnknownDish, PromoCodeAlreadyUsed, CodeExpired, MinimumNotReached, TakesNothingOff,
                 OrderNotPayable: see `place`.
+            LimitReached: the customer asked for as much as anybody may.
         """
         stored = self._orders.find_repeat(order_id, request)
         created = stored is None
         if stored is None:
             try:
-                stored = self._add(request, order_id, now, trace_header)
+                stored = self._add_if_there_is_room(request, customer_id, order_id, now, trace_header)
             except REFUSED_BY_NOW:
                 # A twin of this request may have been placed meanwhile, by the menu of before: then it is that order.
                 stored, created = self._orders.find_repeat(order_id, request), False
@@ -126,14 +147,26 @@ class Orders:
                     raise
         if stored.order.status == OrderStatus.PLACED:
             self._start(stored)
-        return stored, created
+        return self.with_delivery(stored), created
 
-    def move(self, order_id: str, move: Move, now: datetime, reason: str | None = None) -> StoredOrder:
+    def with_delivery(self, stored: StoredOrder) -> StoredOrder:
+        """An order with its delivery and note, as far as they are not forgotten. Older orders have them by themselves.
+
+        Raises:
+            UnreadableRow: they cannot be read.
+        """
+        if missing := [name for name in PERSONAL if getattr(stored.order, name) is None]:
+            found = self._deliveries.get(stored.order.order_id)
+            stored.order = stored.order.model_copy(update={name: getattr(found, name) for name in missing})
+        return stored
+
+    def move(self, order_id: str, move: Move, caller: Caller, now: datetime, reason: str | None = None) -> StoredOrder:
         """Claim a move for whoever makes it, and tell the workflow.
 
         Args:
             order_id: the order.
             move: the move.
+            caller: who makes it.
             now: when it is made, aware.
             reason: why, for a rejection.
 
@@ -143,7 +176,7 @@ class Orders:
         Raises:
             UnknownOrder, IllegalMove: see `OrderStore.claim`.
         """
-        stored = self._orders.claim(order_id, move, now, reason)
+        stored = self._orders.claim(order_id, move, caller, now, reason)
         try:
             if move is Move.CANCEL:
                 # Stopped rather than called back: it may be anywhere, in the middle of a payment too.
@@ -158,15 +191,46 @@ class Orders:
             logger.exception("The workflow could not be told; the reconciler will tell it")
         return stored
 
-    def _add(self, request: PlaceOrder, order_id: str, now: datetime, trace_header: str) -> StoredOrder:
+    def _add_if_there_is_room(
+        self, request: PlaceOrder, customer_id: str, order_id: str, now: datetime, trace_header: str
+    ) -> StoredOrder:
+        try:
+            return self._add(request, customer_id, order_id, now, trace_header)
+        except LimitReached as reached:
+            # A place may be left behind by a workflow that ended as an earlier version of it does: before anybody is
+            # refused, the orders themselves are looked at.
+            ended = self._orders.ended(reached.open_orders)
+            if not ended:
+                raise
+        self._customers.give_back(customer_id, ended)
+        return self._add(request, customer_id, order_id, now, trace_header)
+
+    def _add(
+        self, request: PlaceOrder, customer_id: str, order_id: str, now: datetime, trace_header: str
+    ) -> StoredOrder:
         restaurant = self._menus.get(request.restaurant_id, latest=True)
         if restaurant is None:
             raise UnknownRestaurant(request.restaurant_id)
-        # Nobody is asked: what promotions announced of the code is known here (`orders.consumer`).
-        code = self._promo_codes.get(request.customer_id, request.promo_code) if request.promo_code else None
-        order = place(request, restaurant, order_id=order_id, now=now, promo_code=code)
-        reservation = self._promo_codes.reservation(code, order_id) if code else None
-        return self._orders.add(order, request, trace_header, reservation)
+        code = self._code(request, customer_id, now)
+        order = place(request, restaurant, customer_id=customer_id, order_id=order_id, now=now, promo_code=code)
+        beside = [
+            *self._customers.places(customer_id, order_id, now, with_code=code is not None),
+            *([self._promo_codes.reservation(code, order_id)] if code else []),
+            self._deliveries.addition(order),
+        ]
+        return self._orders.add(order, request, trace_header, beside)
+
+    def _code(self, request: PlaceOrder, customer_id: str, now: datetime) -> PromoCode | None:
+        """The code that a request names. What promotions announced of it is known here: nobody is asked."""
+        if request.promo_code is None:
+            return None
+        # Whoever tried too many learns of no further one whether it is right.
+        self._customers.must_allow(customer_id, now)
+        try:
+            return self._promo_codes.get(customer_id, request.promo_code)
+        except UnknownPromoCode:
+            self._customers.count_refused_code(customer_id, now)
+            raise
 
     def _start(self, stored: StoredOrder) -> None:
         try:

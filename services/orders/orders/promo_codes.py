@@ -12,7 +12,8 @@ from tiffin.events import rfc3339
 from tiffin.money import Money
 from tiffin.stored import reading
 
-from orders.model import PromoCode, UnknownPromoCode
+from orders.model import PromoCode, PromoCodeAlreadyUsed, UnknownPromoCode
+from orders.writes import Beside
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -75,17 +76,16 @@ class PromoCodeStore:
             if not condition_failed(error):
                 raise
 
-    def reservation(self, code: PromoCode, order_id: str) -> dict[str, Any]:
+    def reservation(self, code: PromoCode, order_id: str) -> Beside:
         """The write that gives a code to an order if no order has it, to be made in one transaction with the order."""
-        return {
-            "Update": {
-                "TableName": self._table.name,
-                "Key": {"customer_id": code.customer_id, "code": code.code},
-                "UpdateExpression": "SET reserved_by = :order",
-                "ConditionExpression": "attribute_exists(customer_id) AND attribute_not_exists(reserved_by)",
-                "ExpressionAttributeValues": {":order": order_id},
-            }
+        update = {
+            "TableName": self._table.name,
+            "Key": {"customer_id": code.customer_id, "code": code.code},
+            "UpdateExpression": "SET reserved_by = :order",
+            "ConditionExpression": "attribute_exists(customer_id) AND attribute_not_exists(reserved_by)",
+            "ExpressionAttributeValues": {":order": order_id},
         }
+        return Beside({"Update": update}, lambda _: PromoCodeAlreadyUsed(code.code))
 
     def release(self, customer_id: str, code: str, order_id: str) -> bool:
         """Take a code back from an order, if that order has it.

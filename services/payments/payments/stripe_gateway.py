@@ -6,6 +6,7 @@ that has long passed, or with a hold that was voided since (docs.stripe.com/api/
 does not fit the PaymentIntent's state, the PaymentIntent is read, and its state is the answer.
 """
 
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -34,6 +35,10 @@ Refusal = stripe.CardError | stripe.InvalidRequestError
 
 # Connect and read, each call. `authorize` makes two at most, and they fit into the function's own timeout.
 TIMEOUT_SECONDS = (2.0, 8.0)
+# Matched whole, not parsed: parsers disagree on the host of an odd URL. The templates' parameter allows the same.
+TRUSTED = re.compile(
+    r"https://api[.]stripe[.]com|http://(?:127[.]0[.]0[.]1|localhost|\[::1\])(?::[0-9]{1,5})?", re.ASCII
+)
 # A key that was rolled in Stripe's dashboard keeps working for as long as one says there; let that be more than this.
 KEY_CACHE_SECONDS = 300
 # Where the card network stands: with the charge, or, where there is none, with the payment method.
@@ -44,17 +49,31 @@ AUTHENTICATION_REQUIRED = (
 )
 
 
+def is_trusted(api_base: str) -> bool:
+    """Whether an API key may be sent there: to Stripe, encrypted, or to a stand-in on this machine."""
+    return TRUSTED.fullmatch(api_base) is not None
+
+
+class UntrustedHost(Exception):
+    """The API key would go to a host that is neither Stripe nor this machine."""
+
+
 class StripeGateway:
     """Stripe, as a `PaymentGateway`.
 
     Args:
         secret_name: Secrets Manager secret whose string is Stripe's secret key.
         api_base: where Stripe's API answers.
+
+    Raises:
+        UntrustedHost: not there.
     """
 
     provider = "stripe"
 
     def __init__(self, secret_name: str, api_base: str) -> None:
+        if not is_trusted(api_base):
+            raise UntrustedHost(api_base)
         self._secret_name, self._api_base = secret_name, api_base
 
     @traced_call

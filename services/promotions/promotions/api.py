@@ -8,20 +8,22 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from tiffin.callers import Role
 from tiffin.clients import once, table
 from tiffin.discounts import Discount
-from tiffin.ids import CustomerId
 from tiffin.models import BaseModel
 from tiffin.money import Money
 from tiffin.paging import page_start, page_token
-from tiffin.rest import answer, answers, rest_api
+from tiffin.rest import answer, answers, caller, rest_api
 from tiffin.telemetry import logger, metrics, tracer
 
 from promotions.model import Status
 from promotions.redemption import holders
 from promotions.store import PromotionsStore
 
-app = rest_api("Tiffin promotions")
+# Whose each route is.
+ACCESS = {"GET /promo-codes": frozenset({Role.CUSTOMER})}
+app = rest_api("Tiffin promotions", ACCESS)
 
 
 class PromoCodeView(BaseModel):
@@ -58,18 +60,18 @@ class Page(BaseModel):
 
 @app.get(
     "/promo-codes",
-    summary="A customer's promo codes",
+    summary="One's own promo codes",
     tags=["Customer"],
     responses=answers(
         {HTTPStatus.OK: "A page of promo codes."}, {HTTPStatus.UNPROCESSABLE_ENTITY: ["invalid-page-token"]}
     ),
 )
 def list_promo_codes(
-    customer_id: Annotated[CustomerId, Query(description="Opaque id of the customer.")],
     limit: Annotated[int, Query(ge=1, le=100, description="Codes per page.")] = 20,
     next_: Annotated[str | None, Query(alias="next", max_length=512, description="`next` of the page before.")] = None,
 ) -> Page:
     """The codes that a customer got, available or not."""
+    customer_id = caller(app).subject
     start = page_start(next_, PromotionsStore.POSITION)
     codes, last = store().codes(customer_id, limit, start["after"] if start else None)
     uses = store().uses(customer_id) if codes else {}

@@ -132,6 +132,9 @@ def decide(customer: Customer, news: News, rules: Sequence[Rule], exhausted: fro
             continue
         if held is None and grant.budget and grant.budget.campaign in exhausted:
             continue
+        same = (code.earned_at for code in (*customer.codes.values(), *issued) if code.reason == grant.reason)
+        if held is None and grant.cap and not grant.cap.leaves_room(grant.earned_at, same):
+            continue
         if len(issued) + len(amended) == MAX_CODES or (grant.budget in spent and held is None):
             partial = True
         elif held is None:

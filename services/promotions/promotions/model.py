@@ -99,6 +99,31 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
+class Cap:
+    """How many codes of one rule a customer gets at most within some days, counted by when they were earned.
+
+    The first that become known count. So beyond the cap it matters in which order events come, as with a budget.
+
+    Attributes:
+        codes: how many.
+        days: within how many days.
+    """
+
+    codes: int
+    days: int
+
+    def leaves_room(self, earned_at: datetime, others: Iterable[datetime]) -> bool:
+        """Whether one more is possible.
+
+        Args:
+            earned_at: when it was earned.
+            others: when those were that the customer has already.
+        """
+        near = sum(1 for other in others if abs(other - earned_at) < timedelta(days=self.days))
+        return near < self.codes
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """The terms under which a rule gives codes away.
 
@@ -107,6 +132,7 @@ class Terms:
         prefix: first part of the code, for people to tell codes apart: 2 to 20 of A-Z and 0-9.
         discount: what a code takes off one order.
         minimum_order: smallest subtotal that it can be spent on.
+        cap: how many of them one customer gets, if not as many as were earned.
 
     Raises:
         ValueError: nobody could spend such a code, or it would take off more than its reason allows.
@@ -116,6 +142,7 @@ class Terms:
     prefix: str
     discount: Percentage | FixedAmount | FreeDelivery
     minimum_order: Money
+    cap: Cap | None = None
 
     def __post_init__(self) -> None:
         if not re.fullmatch("[A-Z0-9]{2,20}", self.prefix):
@@ -149,6 +176,7 @@ class Terms:
             order_id=by.order_id,
             earned_at=by.at,
             expires_at=utc(expires_at),
+            cap=self.cap,
         )
 
 
@@ -166,6 +194,7 @@ class Grant:
         earned_at: when it was earned.
         expires_at: first moment at which it is no longer taken.
         budget: limit over all customers, if there is one.
+        cap: limit for one customer, if there is one.
     """
 
     key: str
@@ -177,6 +206,7 @@ class Grant:
     earned_at: datetime
     expires_at: datetime
     budget: Budget | None = None
+    cap: Cap | None = None
 
 
 Rule = Callable[[History], Iterator[Grant]]

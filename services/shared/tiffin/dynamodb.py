@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError
+
+_deserialize = TypeDeserializer().deserialize
 
 CONDITION_FAILED = "ConditionalCheckFailed"
 """The item is not as the write's condition wants it."""
@@ -20,6 +23,19 @@ def refusals(error: ClientError) -> list[str]:
     if reasons := error.response.get("CancellationReasons"):
         return [str(reason.get("Code", NOT_AT_FAULT)) for reason in reasons]
     return [error.response["Error"]["Code"].removesuffix("Exception")]
+
+
+def refused_items(error: ClientError) -> list[tuple[str, dict[str, Any]]]:
+    """Why a transaction was refused, as `refusals` has it, and each item as it is: empty, if its write asked for none.
+
+    boto3 leaves what an error holds as DynamoDB writes it.
+    """
+    reasons: Any = error.response.get("CancellationReasons", [])
+    items: list[dict[str, Any]] = [reason.get("Item") or {} for reason in reasons] or [{}]
+    return [
+        (why, {name: _deserialize(value) for name, value in item.items()})
+        for why, item in zip(refusals(error), items, strict=True)
+    ]
 
 
 def condition_failed(error: ClientError) -> bool:

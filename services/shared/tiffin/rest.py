@@ -20,6 +20,7 @@ from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tiffin import problems
+from tiffin.callers import Access, Caller, Role, let_in
 from tiffin.problems import CONTENT_TYPE, TYPE_BASE, Problem
 from tiffin.stored import UnreadableRow
 from tiffin.telemetry import came_to, logger
@@ -30,17 +31,43 @@ _CALLS = 8  # enough to lead out of botocore
 _TAKES_A_BODY = frozenset({"post", "put", "patch"})
 
 
+# Of every answer. No page may frame, run or keep it; and a browser that came by https comes so again (RFC 6797).
+PROTECTION = {
+    "Strict-Transport-Security": "max-age=63072000; includeSubDomains",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+}
+
+
 class _Resolver(APIGatewayRestResolver):
+    """Judges who may ask for a route before anything of the request is read.
+
+    Attributes:
+        access: whose each route is. One that is not there is nobody's.
+    """
+
+    access: Access
+
+    def _call_route(self, route: Any, route_arguments: dict[str, str]) -> Any:
+        # A path that there is not is answered by a route of the framework's own, which is nobody's secret.
+        if route in [*self._static_routes, *self._dynamic_routes]:
+            roles = self.access.get(f"{route.method} {route.openapi_path}", frozenset())
+            if roles is not None:
+                self.context["caller"] = let_in(self.current_event.raw_event, roles)
+        return super()._call_route(route, route_arguments)
+
     def _add_resolver_response_validation_error_response_to_route(self, route_openapi_path: Any) -> Any:
         """Powertools would write its own answer to a defect over the one that each route documents."""
         return route_openapi_path
 
 
-def rest_api(title: str) -> APIGatewayRestResolver:
+def rest_api(title: str, access: Access) -> APIGatewayRestResolver:
     """A resolver whose every answer is either a route's own or a problem document, and which serves `/openapi.json`.
 
     Args:
         title: of the API, in that document.
+        access: whose each route is. The document is everybody's.
     """
     app = _Resolver(
         enable_validation=True,
@@ -48,6 +75,7 @@ def rest_api(title: str) -> APIGatewayRestResolver:
         response_validation_error_http_code=HTTPStatus.INTERNAL_SERVER_ERROR,
         json_body_deserializer=problems.strict_json,
     )
+    app.access = {"GET /openapi.json": None, **access}
     problems.install(app)
 
     @app.exception_handler(Exception)
@@ -68,6 +96,12 @@ def rest_api(title: str) -> APIGatewayRestResolver:
     return app
 
 
+def caller(app: APIGatewayRestResolver) -> Caller:
+    """Who asks, in a route that is not everybody's."""
+    who: Caller = app.context["caller"]
+    return who
+
+
 def answer(
     app: APIGatewayRestResolver,
     event: dict[str, Any],
@@ -86,15 +120,28 @@ def answer(
     Returns:
         A Lambda proxy integration response.
     """
+    app.context.pop("caller", None)  # of the request before, should that have ended early
     try:
         event = _in_one_shape(event)
         if refuse:
             refuse(event)
-        return app.resolve(event, context)
+        result: dict[str, Any] = app.resolve(event, context)
     except Problem as refused:
-        return refused.proxy_result()
+        result = refused.proxy_result()
     except Exception as error:  # whoever called gets an answer; API Gateway counts the 500, and the alarm sees it
-        return internal_error(error, context).proxy_result()
+        result = internal_error(error, context).proxy_result()
+    result["headers"] = result.get("headers", {}) | PROTECTION | _for_whom(event)
+    return result
+
+
+def _for_whom(event: Mapping[str, Any]) -> dict[str, str]:
+    """Who may read an answer besides its caller: the console's page, and of what is not personal, a cache."""
+    signed_in = bool(event["requestContext"].get("authorizer"))
+    origin = {"Access-Control-Allow-Origin": os.environ.get("CONSOLE_ORIGIN", ""), "Vary": "Origin"}
+    exposed = {"Access-Control-Expose-Headers": "Location, Retry-After"}
+    return (origin | exposed if origin["Access-Control-Allow-Origin"] else {}) | (
+        {"Cache-Control": "no-store"} if signed_in else {}
+    )
 
 
 def internal_error(error: Exception, context: LambdaContext) -> Problem:
@@ -209,6 +256,12 @@ WITH_A_BODY = {
 }
 
 
+def _signed_in(roles: frozenset[Role] | None) -> dict[HTTPStatus, list[str]]:
+    """What those get who are not let in."""
+    others = ["not-your-role"] if roles and roles < frozenset(Role) else []
+    return {HTTPStatus.UNAUTHORIZED: ["sign-in-needed"], HTTPStatus.FORBIDDEN: ["no-role", *others]} if roles else {}
+
+
 def answers(
     success: Mapping[HTTPStatus, str], refused: Mapping[HTTPStatus, Iterable[str]] | None = None
 ) -> dict[int, Any]:
@@ -223,7 +276,7 @@ def answers(
         HTTPStatus.INTERNAL_SERVER_ERROR: ["internal-error"],
     }
     for status, slugs in (refused or {}).items():
-        refusals[status] = [*refusals.get(status, []), *slugs]
+        refusals[status] = [*refusals.get(status, ANYWHERE.get(status, [])), *slugs]
     return {
         **{int(status): {"description": text} | _location(status) for status, text in success.items()},
         **{int(status): _refusal(status, slugs) for status, slugs in refusals.items()},
@@ -245,17 +298,22 @@ def _refusal(status: HTTPStatus, slugs: Iterable[str]) -> dict[str, Any]:
 
 
 @cache
-def _document(app: APIGatewayRestResolver, title: str) -> str:
+def _document(app: "_Resolver", title: str) -> str:
     from aws_lambda_powertools.event_handler.openapi.models import Server  # whoever asks for no document waits for none
 
     # Its URLs are relative to its own, wherever that is: behind a stage, a base path, an emulator.
     document = json.loads(app.get_openapi_json_schema(title=title, version="1.0.0", servers=[Server(url=".")]))
-    for operations in document["paths"].values():
+    for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            everywhere = ANYWHERE | (WITH_A_BODY if method in _TAKES_A_BODY else {})
-            operation["responses"] |= {
-                str(int(status)): _refusal(status, slugs) for status, slugs in everywhere.items()
-            }
+            roles = app.access[f"{method.upper()} {path}"]
+            everywhere = ANYWHERE | (WITH_A_BODY if method in _TAKES_A_BODY else {}) | _signed_in(roles)
+            if roles:
+                operation["security"] = [{"idToken": []}]
+                operation["description"] = (
+                    f"{operation.get('description', '')} For: {', '.join(sorted(roles))}.".strip()
+                )
+            refusals = {str(int(status)): _refusal(status, slugs) for status, slugs in everywhere.items()}
+            operation["responses"] = refusals | operation["responses"]
     schemas = document["components"]["schemas"]
     # The framework's own errors, which no route answers any more, refer to each other.
     for theirs in ("HTTPValidationError", "ResponseValidationError"):
@@ -264,4 +322,12 @@ def _document(app: APIGatewayRestResolver, title: str) -> str:
     for name in [name for name in schemas if f'#/components/schemas/{name}"' not in text]:
         del schemas[name]
     schemas["Problem"] = PROBLEM_SCHEMA
+    document["components"]["securitySchemes"] = {
+        "idToken": {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "The user pool's ID token.",
+        }
+    }
     return json.dumps(document)

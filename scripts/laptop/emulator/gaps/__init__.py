@@ -8,6 +8,8 @@ what is wrapped.
 import os
 
 from . import (
+    access_logs,
+    authorizer_claims,
     bus_policies,
     callback_permissions,
     destination_permissions,
@@ -18,6 +20,8 @@ from . import (
     gateway_responses,
     lambda_errors,
     mail_conditions,
+    method_settings,
+    mock_integrations,
     nested_sam,
     object_events,
     provisioned_concurrency,
@@ -33,6 +37,7 @@ from . import (
     task_history,
     task_tokens,
     trace_segments,
+    user_pools,
     workflow_permissions,
     xray_api,
 )
@@ -64,6 +69,11 @@ ALL = (
     task_history,
     mail_conditions,
     gateway_responses,
+    mock_integrations,
+    authorizer_claims,
+    user_pools,
+    access_logs,
+    method_settings,
     xray_api,
     trace_segments,
 )

@@ -86,6 +86,13 @@ def _needs(resource: str, data: _Arguments) -> Iterator[tuple[str, str, dict[str
         for entry in data.get("Entries", []):
             yield "events:PutEvents", bus_policies.bus_arn(entry), bus_policies.keys_of(entry)
         return
+    if (service, operation) == ("dynamodb", "transactWriteItems"):
+        # No action of its own (DynamoDB developer guide, "Using IAM with DynamoDB transactions").
+        for write in data.get("TransactItems", []):
+            for kind, one in write.items():
+                for arn in _tables(one):
+                    yield f"dynamodb:{kind}Item", arn, {}
+        return
     target = _TARGETS.get(service)
     if target is None:
         return

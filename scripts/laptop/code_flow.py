@@ -1,0 +1,98 @@
+"""Signing in as a browser does: the authorization-code flow with PKCE, on AWS and on the laptop alike.
+
+Sources: RFC 6749, section 4.1; RFC 7636 (PKCE); Amazon Cognito developer guide, "Authorize endpoint" and "Token
+endpoint". Whoever sees the code on its way cannot use it, as only the caller knows the verifier; and a redirect that
+the caller did not ask for has not its `state`.
+"""
+
+import base64
+import hashlib
+import json
+import secrets
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import httpx
+
+from .errors import NotSignedIn
+from .pace import patience
+
+CALLBACK = "http://127.0.0.1:8976/callback"
+"""Where the pages send a browser back to: the default of the templates' parameter `CallbackUrls`."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt of one person to sign in.
+
+    Attributes:
+        pages: base URL of the user pool's pages, the output `SignInUrl`.
+        client_id: of the app client, the output `UserPoolClientId`.
+        callback: where the pages send the browser back to.
+        state: what the redirect has to repeat.
+        verifier: what only this attempt knows.
+    """
+
+    pages: str
+    client_id: str
+    callback: str = CALLBACK
+    state: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
+    verifier: str = field(default_factory=lambda: secrets.token_urlsafe(48), repr=False)
+
+    @property
+    def address(self) -> str:
+        """What the browser opens."""
+        asked = {
+            "response_type": "code",
+            "client_id": self.client_id,
+            "redirect_uri": self.callback,
+            "scope": "openid",
+            "state": self.state,
+            "code_challenge": _base64url(hashlib.sha256(self.verifier.encode()).digest()),
+            "code_challenge_method": "S256",
+        }
+        return f"{self.pages}/oauth2/authorize?{urlencode(asked)}"
+
+    def tokens(self, redirect: str, http: httpx.Client) -> dict[str, Any]:
+        """Exchange the code of a redirect for the person's tokens.
+
+        Args:
+            redirect: where the pages sent the browser, with the query.
+            http: asks the token endpoint.
+
+        Returns:
+            What the token endpoint answers, with `id_token`, `access_token` and `refresh_token`.
+
+        Raises:
+            NotSignedIn: the redirect is not this attempt's, or brings no code; or the code is not taken.
+        """
+        brought = {name: values[0] for name, values in parse_qs(urlsplit(redirect).query).items()}
+        if not secrets.compare_digest(brought.get("state", "").encode(), self.state.encode()):
+            raise NotSignedIn("the browser came back from another attempt to sign in than this one")
+        if "code" not in brought:
+            raise NotSignedIn(f"{brought.get('error', 'no code')}: {brought.get('error_description', '')}")
+        answer = http.post(
+            f"{self.pages}/oauth2/token",
+            data={
+                "grant_type": "authorization_code",
+                "client_id": self.client_id,
+                "code": brought["code"],
+                "redirect_uri": self.callback,
+                "code_verifier": self.verifier,
+            },
+            timeout=patience(30),
+        )
+        if not answer.is_success:
+            raise NotSignedIn(f"the code was not taken: {answer.text[:200]}")
+        return dict(answer.json())
+
+
+def claims(token: str) -> dict[str, Any]:
+    """What a token says, unverified: for its owner to look into."""
+    payload = token.split(".")[1]
+    return dict(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))))
+
+
+def _base64url(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

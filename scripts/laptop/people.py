@@ -1,0 +1,201 @@
+"""The people of the laptop: who signs in there, as what, and with which token.
+
+They are users of the emulator's user pool alone, made by its administrator's API when somebody first asks for them. No
+template holds a user, so none can be deployed. A person signs in through the pool's pages, as a browser would; only the
+form is filled in from here.
+"""
+
+import base64
+import hashlib
+import hmac
+import html
+import re
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from urllib.parse import urljoin
+
+import httpx
+from tiffin.callers import Role
+
+from .code_flow import Attempt, claims
+from .environment import Access, client
+from .errors import NotSignedIn
+from .pace import patience
+
+RESTAURANT = "r-bella-napoli"
+"""Whose orders `bella` answers."""
+DOMAIN = "tiffin.example"
+"""Of their e-mail addresses: nobody's domain (RFC 2606)."""
+_SPARE_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who signs in.
+
+    Attributes:
+        name: what they are called here; their e-mail address begins with it.
+        role: as what they sign in, the group that they are in.
+        restaurant_id: the restaurant that they answer for, of the role `restaurant`.
+    """
+
+    name: str
+    role: Role = Role.CUSTOMER
+    restaurant_id: str | None = None
+
+    @property
+    def email(self) -> str:
+        """By which they sign in."""
+        return f"{self.name}@{DOMAIN}"
+
+
+KNOWN = {
+    person.name: person
+    for person in (
+        Person("ada"),
+        Person("bella", Role.RESTAURANT, RESTAURANT),
+        Person("carl", Role.COURIER),
+        Person("sue", Role.SUPPORT),
+    )
+}
+"""Those who need no introduction: a customer, a restaurant, a courier, and support."""
+
+
+def somebody(name: str, role: str | None = None, restaurant_id: str | None = None) -> Person:
+    """A person by name: of those who are known, or a new one.
+
+    Args:
+        name: small letters, digits and hyphens.
+        role: as what they sign in; of a new one, `customer` unless it is said.
+        restaurant_id: for whom they answer, of the role `restaurant`.
+
+    Raises:
+        ValueError: it is no name, no role, or somebody known by that name has another.
+    """
+    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", name):
+        raise ValueError(f"{name!r} is no name: small letters, digits and hyphens")
+    known = KNOWN.get(name)
+    told = Person(name, Role(role or "customer"), restaurant_id)
+    person = told if role or restaurant_id else known or told
+    if (person.role is Role.RESTAURANT) != bool(person.restaurant_id):
+        raise ValueError("the role of a restaurant, and no other, has its restaurant")
+    if known and known != person:
+        raise ValueError(f"{name} is {known.role} here, and nobody else: take another name")
+    return person
+
+
+def answering_for(restaurant_id: str) -> Person:
+    """Who answers a restaurant's orders."""
+    return KNOWN["bella"] if restaurant_id == RESTAURANT else Person(restaurant_id, Role.RESTAURANT, restaurant_id)
+
+
+class People:
+    """Signs people in, one stack's. Safe to be used by several threads.
+
+    Args:
+        access: the emulator's.
+        outputs: the stack's.
+    """
+
+    def __init__(self, access: Access, outputs: Mapping[str, str]) -> None:
+        self._access, self._outputs = access, outputs
+        self._tokens: dict[Person, str] = {}
+        self._turns: defaultdict[Person, threading.Lock] = defaultdict(threading.Lock)
+        self._http = httpx.Client(trust_env=False)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def token(self, person: Person | str) -> str:
+        """A person's ID token that is good for a while yet.
+
+        Args:
+            person: who, or the name of somebody known, or of a customer.
+
+        Raises:
+            NotSignedIn: they could not be signed in.
+        """
+        who = somebody(person) if isinstance(person, str) else person
+        with self._turns[who]:
+            token = self._tokens.get(who)
+            if token is None:
+                self._make(who)
+            if token is None or claims(token)["exp"] - time.time() < _SPARE_SECONDS:
+                token = self._tokens[who] = self._signed_in(who)
+            return token
+
+    def subject(self, person: Person | str) -> str:
+        """What the APIs and the events call a person: the token's `sub`.
+
+        Args:
+            person: as for `token`.
+        """
+        return str(claims(self.token(person))["sub"])
+
+    def confirm(self, person: Person | str) -> str:
+        """Let a person show that their address is theirs, as by the link in a mail: from then on they are told by mail.
+
+        Args:
+            person: as for `token`.
+
+        Returns:
+            The address.
+        """
+        who = somebody(person) if isinstance(person, str) else person
+        self.token(who)
+        self._pool.admin_update_user_attributes(
+            UserPoolId=self._outputs["UserPoolId"],
+            Username=who.email,
+            UserAttributes=[{"Name": "email_verified", "Value": "true"}],
+        )
+        return who.email
+
+    @cached_property
+    def password(self) -> str:
+        """Everybody's password: it follows from what only this emulator's owner knows, and goes when it goes."""
+        known = self._access.secret_access_key.encode()
+        made = hmac.digest(known, f"people of {self._outputs['UserPoolId']}".encode(), hashlib.sha256)
+        return "Aa1-" + base64.urlsafe_b64encode(made).decode().rstrip("=")
+
+    @cached_property
+    def _pool(self) -> Any:
+        return client("cognito-idp", self._access)
+
+    def _make(self, person: Person) -> None:
+        where = {"UserPoolId": self._outputs["UserPoolId"], "Username": person.email}
+        attributes = {"email": person.email, "email_verified": "false"}
+        if person.restaurant_id:
+            attributes["custom:restaurant_id"] = person.restaurant_id
+        # Another process may have made them, and not have got any further.
+        with suppress(self._pool.exceptions.UsernameExistsException):
+            self._pool.admin_create_user(
+                **where,
+                UserAttributes=[{"Name": name, "Value": value} for name, value in attributes.items()],
+                MessageAction="SUPPRESS",
+            )
+        self._pool.admin_set_user_password(**where, Password=self.password, Permanent=True)
+        self._pool.admin_add_user_to_group(**where, GroupName=person.role)
+
+    def _signed_in(self, person: Person) -> str:
+        attempt = Attempt(self._outputs["SignInUrl"], self._outputs["UserPoolClientId"])
+        page = self._http.get(attempt.address, timeout=patience(30))
+        asked = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page.text))
+        action = re.search(r'<form method="POST" action="([^"]+)">', page.text)
+        if not action:
+            raise NotSignedIn(f"no form to fill in, but {page.status_code}: {page.text[:200]}")
+        answer = self._http.post(
+            urljoin(str(page.url), action[1]),
+            data={name: html.unescape(value) for name, value in asked.items()}
+            | {"username": person.email, "password": self.password},
+            timeout=patience(30),
+        )
+        if "Location" not in answer.headers:
+            raise NotSignedIn(f"the pages did not let {person.email} in")
+        return str(attempt.tokens(answer.headers["Location"], self._http)["id_token"])

@@ -1,0 +1,214 @@
+"""Signing in by the pages of a user pool, and an API that asks for its tokens: as on AWS, and no page in between."""
+
+import base64
+import json
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import sign_in
+from botocore.exceptions import ClientError
+from laptop import NotSignedIn, Stack
+from laptop.code_flow import Attempt, claims
+from laptop.emulator import gaps
+from laptop.emulator.launcher import free_port
+from laptop.pace import patience
+from laptop.people import People, Person
+from operations.deployed import Deployed
+from tiffin.callers import Role
+
+TEMPLATE = Path(__file__).parent / "templates" / "sign_in.yaml"
+ORIGIN = "https://console.example"
+
+
+@pytest.fixture(scope="module")
+def callback() -> str:
+    return f"http://127.0.0.1:{free_port()}/callback"
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory, callback: str) -> Iterator[Stack]:
+    left_open = {gaps.LEFT_OPEN: os.environ.get(gaps.LEFT_OPEN, "")}
+    state_dir = tmp_path_factory.mktemp("state")
+    parameters = {"CallbackUrl": callback}
+    with Stack.up(
+        env=left_open, template=TEMPLATE, parameters=parameters, state_dir=state_dir, lets_in=[ORIGIN]
+    ) as running:
+        yield running
+
+
+def ask(stack: Stack, path: str, token: str | None = None, method: str = "GET", **headers: str) -> httpx.Response:
+    headers |= {"Authorization": f"Bearer {token}"} if token else {}
+    return httpx.request(method, stack.outputs["ApiUrl"] + path, headers=headers, trust_env=False, timeout=patience(30))
+
+
+def attempt_of(stack: Stack, **other: str) -> Attempt:
+    return Attempt(stack.outputs["SignInUrl"], stack.outputs["UserPoolClientId"], **other)
+
+
+def came_back(stack: Stack, person: str, attempt: Attempt, **other: str) -> str:
+    """Where the pages send the browser of somebody who fills in the form."""
+    form = httpx.QueryParams(httpx.URL(attempt.address).query)
+    stack.people.token(person)
+    filled = {**form, **other, "username": f"{person}@tiffin.example", "password": stack.people.password}
+    url = f"{stack.outputs['SignInUrl']}/login"
+    return httpx.post(url, data=filled, trust_env=False, timeout=patience(30)).headers["Location"]
+
+
+def tokens_of(stack: Stack, person: str, scope: str = "openid") -> dict[str, Any]:
+    attempt = attempt_of(stack)
+    with httpx.Client(trust_env=False) as http:
+        return attempt.tokens(came_back(stack, person, attempt, scope=scope), http)
+
+
+def refresh(stack: Stack, tokens: dict[str, Any]) -> httpx.Response:
+    form = {
+        "grant_type": "refresh_token",
+        "client_id": stack.outputs["UserPoolClientId"],
+        "refresh_token": tokens["refresh_token"],
+    }
+    url = f"{stack.outputs['SignInUrl']}/oauth2/token"
+    return httpx.post(url, data=form, trust_env=False, timeout=patience(30))
+
+
+class TestPeople:
+    def test_somebody_is_made_once_and_signs_in_as_what_they_are(self, stack: Stack) -> None:
+        token = stack.people.token(Person("mia", Role.RESTAURANT, "r-mia"))
+
+        said = claims(token)
+        assert (said["cognito:groups"], said["custom:restaurant_id"]) == (["restaurant"], "r-mia")
+        assert said["token_use"] == "id"
+        assert stack.people.token(Person("mia", Role.RESTAURANT, "r-mia")) == token
+
+    def test_another_process_signs_the_same_people_in(self, stack: Stack) -> None:
+        other = People(stack.access, stack.outputs)
+        assert other.subject("ada") == stack.people.subject("ada") != stack.people.subject("bob")
+        other.close()
+
+    def test_what_signs_tokens_lies_with_the_emulator_and_goes_with_it(self, stack: Stack) -> None:
+        stack.people.token("ada")
+        scratch = Path(stack._process.scratch)
+        keys = list(scratch.rglob("*.pem"))
+        assert any(stack.outputs["UserPoolId"] in key.name for key in keys)
+        assert scratch.stat().st_mode & 0o077 == 0
+
+
+class TestCodeFlow:
+    def test_a_code_is_good_once_and_only_with_its_verifier(self, stack: Stack) -> None:
+        attempt = attempt_of(stack)
+        redirect = came_back(stack, "ada", attempt)
+        thief = Attempt(attempt.pages, attempt.client_id, state=attempt.state)
+        with httpx.Client(trust_env=False) as http:
+            with pytest.raises(NotSignedIn, match="PKCE"):
+                thief.tokens(redirect, http)
+            assert claims(attempt.tokens(redirect, http)["id_token"])["sub"] == stack.people.subject("ada")
+            with pytest.raises(NotSignedIn, match="invalid_grant"):
+                attempt.tokens(redirect, http)
+
+    def test_the_pages_send_nobody_back_to_a_place_that_the_client_does_not_name(self, stack: Stack) -> None:
+        attempt = attempt_of(stack, callback="https://evil.example/callback")
+        assert httpx.get(attempt.address, trust_env=False, timeout=patience(30)).status_code == 400
+
+    def test_a_token_that_was_refreshed_says_the_same_of_its_user(self, stack: Stack) -> None:
+        tokens = tokens_of(stack, "ada")
+
+        refreshed = refresh(stack, tokens).json()
+
+        before, after = claims(tokens["id_token"]), claims(refreshed["id_token"])
+        same = ("sub", "cognito:groups", "cognito:username", "aud", "iss", "token_use")
+        assert [before[name] for name in same] == [after[name] for name in same]
+
+    def test_a_user_who_was_deleted_gets_no_further_token(self, stack: Stack) -> None:
+        tokens = tokens_of(stack, "gone")
+        assert refresh(stack, tokens).status_code == 200
+
+        stack.client("cognito-idp").admin_delete_user(
+            UserPoolId=stack.outputs["UserPoolId"], Username="gone@tiffin.example"
+        )
+
+        refused = refresh(stack, tokens)
+        assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
+
+    def test_a_person_signs_in_in_a_browser_and_nobody_else_is_listened_to(
+        self, stack: Stack, callback: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """What `make token` does on AWS: the pages' address opens, and the browser comes back to this machine."""
+        seen: list[int] = []
+
+        def browser(address: str) -> None:
+            asked = dict(httpx.QueryParams(httpx.URL(address).query))
+            redirect = came_back(stack, "ada", attempt_of(stack, callback=callback), **asked)
+            elsewhere = f"{callback}x?{redirect.partition('?')[2]}"
+            asked_for = (callback, f"{callback}?code=c&state=guessed", elsewhere, redirect)
+            seen.extend(httpx.get(url, trust_env=False, timeout=patience(30)).status_code for url in asked_for)
+
+        with ThreadPoolExecutor(1) as pool:
+            monkeypatch.setattr("webbrowser.open", lambda address: pool.submit(browser, address))
+            token = sign_in.in_a_browser(Deployed(stack.client, stack.outputs), callback)
+
+        assert claims(token)["sub"] == stack.people.subject("ada")
+        assert seen == [404, 404, 404, 200]
+        assert capsys.readouterr().out == ""
+
+
+class TestAttributes:
+    def test_the_id_token_says_what_the_client_may_read_and_no_more(self, stack: Stack) -> None:
+        assert "email" not in claims(stack.people.token("ada"))
+
+    def test_a_user_cannot_write_what_its_client_may_not(self, stack: Stack) -> None:
+        own = tokens_of(stack, "eve", "openid aws.cognito.signin.user.admin")["access_token"]
+        pool = stack.client("cognito-idp")
+        wish = {"Name": "custom:restaurant_id", "Value": "r-bella-napoli"}
+        with pytest.raises(ClientError) as refused:
+            pool.update_user_attributes(AccessToken=own, UserAttributes=[wish])
+
+        assert "unauthorized attribute" in refused.value.response["Error"]["Message"]
+        user = pool.admin_get_user(UserPoolId=stack.outputs["UserPoolId"], Username="eve@tiffin.example")
+        assert "custom:restaurant_id" not in {attribute["Name"] for attribute in user["UserAttributes"]}
+
+
+class TestAuthorizer:
+    def test_groups_arrive_as_one_string(self, stack: Stack) -> None:
+        """Joined by commas: nobody writes that down, and everybody who prints it sees it."""
+        stack.people.token("two")
+        where = {"UserPoolId": stack.outputs["UserPoolId"], "Username": "two@tiffin.example"}
+        stack.client("cognito-idp").admin_add_user_to_group(**where, GroupName="support")
+
+        arrived = ask(stack, "/claims", stack.people._signed_in(Person("two"))).json()
+
+        assert arrived["cognito:groups"] == "customer,support"
+        assert arrived["token_use"] == "id"
+
+    def test_without_a_token_or_with_one_that_is_not_the_pool_s_there_is_no_answer(self, stack: Stack) -> None:
+        token = stack.people.token("ada")
+        head, body, signature = token.split(".")
+        changed: dict[str, Any] = claims(token) | {"cognito:groups": ["support"]}
+        forged = base64.urlsafe_b64encode(json.dumps(changed).encode()).decode().rstrip("=")
+        unsigned = base64.urlsafe_b64encode(b'{"alg": "none"}').decode().rstrip("=")
+        refused = [
+            None,
+            "x.y.z",
+            f"{head}.{forged}.{signature}",
+            f"{unsigned}.{body}.",
+            f"{head}.{body}.{signature[2:]}",
+        ]
+
+        assert [ask(stack, "/claims", wrong).status_code for wrong in refused] == [401] * len(refused)
+        assert ask(stack, "/claims", token).status_code == 200
+        assert ask(stack, "/open").json() is None
+
+    def test_a_preflight_needs_no_token_and_is_answered_as_the_document_says(self, stack: Stack) -> None:
+        answer = ask(stack, "/claims", method="OPTIONS", **{"Origin": ORIGIN, "Access-Control-Request-Method": "GET"})
+
+        assert answer.status_code == 200
+        headers = {name: value for name, value in answer.headers.items() if name.startswith("access-control-")}
+        assert headers == {
+            "access-control-allow-origin": ORIGIN,
+            "access-control-allow-methods": "GET,OPTIONS",
+            "access-control-allow-headers": "authorization",
+            "access-control-max-age": "600",
+        }
