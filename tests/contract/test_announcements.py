@@ -14,23 +14,13 @@ from typing import Any
 import asl
 import boto3
 import pytest
-from asl import Execution, machine
+from asl import Execution
 from contracts import schemas
 from tiffin.events import rfc3339
 from worlds.orders import Api, orders_world
 from worlds.runtime import ENVIRONMENT
-from worlds.workflows import ask_the_table
+from worlds.workflows import MACHINES, ask_the_table
 
-MACHINES = {
-    name: machine(
-        name,
-        OrdersTableName="OrdersTable",
-        CustomersTableName="CustomersTable",
-        EventBusName="bus",
-        PaymentsFunctionArn="payments",
-    )
-    for name in ("order", "unwind")
-}
 AUTHORIZED = {"status": "AUTHORIZED", "network": "visa"}
 # What an entry of the optimised integration may hold (Step Functions developer guide, "Add EventBridge events with Step
 # Functions"); EventBridge's own API knows more.

@@ -24,8 +24,9 @@ from worlds.lives import (
     transient_errors,
     when_found,
 )
-from worlds.tiffin import MACHINES, Moment, Tiffin, tiffin_world
+from worlds.tiffin import Moment, Tiffin, tiffin_world
 from worlds.verdicts import must_be_over
+from worlds.workflows import MACHINES
 
 STATES = states("order")
 TASKS = [state for state in STATES if MACHINES["order"]["States"][state]["Type"] == "Task"]

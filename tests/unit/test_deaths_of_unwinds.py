@@ -25,8 +25,9 @@ from worlds.lives import (
     transient_errors,
     when_found,
 )
-from worlds.tiffin import ENDS, MACHINES, Moment, Tiffin, tiffin_world
+from worlds.tiffin import ENDS, Moment, Tiffin, tiffin_world
 from worlds.verdicts import must_be_over
+from worlds.workflows import MACHINES
 
 # Where an order dies, and how: one for every way that an unwind takes, and every end that it finds or decides.
 DEATHS_OF_ORDERS = {

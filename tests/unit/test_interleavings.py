@@ -25,8 +25,9 @@ from hypothesis.stateful import (
 )
 from tiffin.events import rfc3339
 from worlds.lives import DELIVERED, STORIES, Life, Story, permanent_errors, transient_errors
-from worlds.tiffin import ENDS, MACHINES, Tiffin, tiffin_world
+from worlds.tiffin import ENDS, Tiffin, tiffin_world
 from worlds.verdicts import LIFE, must_be_over
+from worlds.workflows import MACHINES
 
 MOVES = {"AwaitRestaurant": "accept", "AwaitDispatch": "dispatch", "AwaitDelivery": "deliver"}
 METHODS = ["pm_card_visa", "pm_card_visa", "pm_card_visa_gatewayUnavailableTwice"]

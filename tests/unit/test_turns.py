@@ -9,8 +9,9 @@ from asl import WAITS
 from orders.model import GRACE, LEGAL_IN, Move, OrderStatus
 from tiffin.events import rfc3339
 from worlds.lives import DELIVERED, Life, Story, let_three_hours_pass
-from worlds.tiffin import MACHINES, Tiffin, tiffin_world
+from worlds.tiffin import Tiffin, tiffin_world
 from worlds.verdicts import must_be_over
+from worlds.workflows import MACHINES
 
 STORY = Story("DELIVERED", DELIVERED)
 WAITING = [state for state, body in MACHINES["order"]["States"].items() if body.get("Resource", "").endswith(WAITS)]

@@ -12,7 +12,7 @@ import observability.consumer
 import orders.consumer
 import promotions.consumer
 import pytest
-from asl import Execution, TaskFailed, machine
+from asl import Execution, TaskFailed
 from contracts import schemas
 from jsonschema import Draft202012Validator
 from payments import handler as payments_handler
@@ -24,7 +24,7 @@ from worlds.gateway import claims_of
 from worlds.orders import Api
 from worlds.payments import World as Payments
 from worlds.runtime import context
-from worlds.workflows import ask_the_table
+from worlds.workflows import MACHINES, ask_the_table
 
 CONSUMERS = [
     promotions.consumer.consumer,
@@ -34,16 +34,6 @@ CONSUMERS = [
     kitchens.consumer.consumer,
     estimates.consumer.consumer,
 ]
-MACHINES = {
-    name: machine(
-        name,
-        OrdersTableName="OrdersTable",
-        CustomersTableName="CustomersTable",
-        EventBusName="bus",
-        PaymentsFunctionArn="payments",
-    )
-    for name in ("order", "unwind")
-}
 ENDS = {"DELIVERED", "DECLINED", "REJECTED", "CANCELLED", "EXPIRED", "FAILED"}
 GOOD = "Root=1-6926e7d4-0a1b2c3d4e5f60718293a4b5;Parent=6b221d5bc9e6496c;Sampled=1"
 _contract = json.loads((schemas.EVENTS / "commands" / "payments.json").read_text("utf-8"))

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from asl import WAITS, Execution, TaskFailed
 from payments.model import PaymentError
 
-from worlds.tiffin import BEGIN, ENDS, MACHINES, THREE_HOURS, Tiffin
+from worlds.tiffin import BEGIN, ENDS, THREE_HOURS, Tiffin
+from worlds.workflows import MACHINES
 
 Act = Callable[["Life"], object]
 SILENCE = timedelta(minutes=15)

@@ -16,7 +16,7 @@ from typing import Any
 
 import asl
 import pytest
-from asl import Execution, TaskFailed, machine
+from asl import Execution, TaskFailed
 from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError
 from contracts import schemas
@@ -34,18 +34,8 @@ from worlds.payments import Boundary
 from worlds.quick import contents, put_back, quick_expressions, quick_tables, tables
 from worlds.runtime import ENVIRONMENT, context
 from worlds.templates import create_table, dynamodb
-from worlds.workflows import ask_the_table
+from worlds.workflows import MACHINES, ask_the_table
 
-MACHINES = {
-    name: machine(
-        name,
-        OrdersTableName="OrdersTable",
-        CustomersTableName="CustomersTable",
-        EventBusName="bus",
-        PaymentsFunctionArn="payments",
-    )
-    for name in ("order", "unwind")
-}
 ENDS = frozenset(ORDER_ENDS.values())
 BEGIN = datetime(2026, 11, 26, 12, tzinfo=UTC)
 THREE_HOURS = timedelta(hours=3)

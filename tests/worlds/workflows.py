@@ -2,9 +2,21 @@
 
 from typing import Any, Literal
 
-from asl import TaskFailed
+from asl import TaskFailed, machine
 from botocore.exceptions import ClientError
 from orders.workflow import CallbackRefused
+
+MACHINES = {
+    name: machine(
+        name,
+        OrdersTableName="OrdersTable",
+        CustomersTableName="CustomersTable",
+        EventBusName="bus",
+        PaymentsFunctionArn="payments",
+    )
+    for name in ("order", "unwind")
+}
+"""Both state machines, as deployed beside tables and a bus of these names."""
 
 
 class FakeOrderWorkflow:
