@@ -143,8 +143,7 @@ class Client:
             order_id: the order.
             by: who asks; by default its customer, if this client knows who that is, and else support.
         """
-        placed = self._placed.get(order_id)
-        return self._ask("GET", f"{self._orders}/orders/{order_id}", by or (placed.customer if placed else SUPPORT))
+        return self._ask("GET", f"{self._orders}/orders/{order_id}", by or self._reader(order_id))
 
     def orders(self, customer: str) -> list[dict[str, Any]]:
         """A customer's newest orders."""
@@ -179,10 +178,8 @@ class Client:
             order_id: the order.
             by: who asks; by default as for `order`.
         """
-        placed = self._placed.get(order_id)
-        who = by or (placed.customer if placed else SUPPORT)
         try:
-            return self._ask("GET", f"{self._estimates}/orders/{order_id}/estimate", who)
+            return self._ask("GET", f"{self._estimates}/orders/{order_id}/estimate", by or self._reader(order_id))
         except Refused as refused:
             if str(refused.problem.get("type", "")).endswith("/no-estimate"):
                 return None
@@ -219,6 +216,11 @@ class Client:
             self.until(order_id, status, seconds=seconds)
             self.move(order_id, move)
         return self.until(order_id, "DELIVERED", seconds=seconds)
+
+    def _reader(self, order_id: str) -> str:
+        """Whoever may read an order, and is known here."""
+        placed = self._placed.get(order_id)
+        return placed.customer if placed else SUPPORT
 
     def _whose(self, order_id: str, move: str) -> Person | str:
         """The person who makes a move."""

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 from laptop.people import DOMAIN
-from orders.customers import KEPT
+from orders.customers import KEPT, open_orders
 from tiffin.dynamodb import condition_failed, plain
 from tiffin.roles import Role
 from tiffin.telemetry import customer_hash
@@ -267,7 +267,7 @@ class Personal:
             },
             ReturnValues="ALL_NEW",
         )["Attributes"]
-        return frozenset(row) - {"customer_id", "record", "orders", "expires_at"}
+        return open_orders(row)
 
     def _settle(self, name: str, row: Row) -> bool:
         """Delete a row, or take out of it what must not stay; returns whether there was anything to do."""

@@ -11,7 +11,6 @@ from datetime import datetime
 
 from tiffin.moments import utc
 from tiffin.money import DECIMALS, Money
-from tiffin.roles import Caller, Role
 
 RESTAURANTS = 256
 """Restaurants share so many weights: by a hash, so that a new one needs no new model."""
@@ -57,25 +56,6 @@ class AcceptedOrder:
     def size(self) -> float:
         """The total in its currency's major unit, as a logarithm: twice the price is not twice the work."""
         return math.log1p(self.total.amount / 10 ** DECIMALS[self.total.currency])
-
-
-def lets_see(customer_id: str | None, restaurant_id: str | None, caller: Caller) -> bool:
-    """Whether somebody may see an order's estimate.
-
-    Args:
-        customer_id: who ordered; None in a row of before that was kept, which is support's alone.
-        restaurant_id: from whom; None likewise.
-        caller: who asks.
-    """
-    match caller.role:
-        case Role.CUSTOMER:
-            return customer_id == caller.subject
-        case Role.RESTAURANT:
-            return caller.restaurant_id is not None and restaurant_id == caller.restaurant_id
-        case Role.COURIER:
-            return False
-        case Role.SUPPORT:
-            return True
 
 
 def minutes(weights: Weights, order: AcceptedOrder) -> int:

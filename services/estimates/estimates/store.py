@@ -12,8 +12,6 @@ from tiffin.models import BaseModel
 from tiffin.roles import Caller
 from tiffin.stored import read
 
-from estimates.model import lets_see
-
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
@@ -87,6 +85,6 @@ class EstimateStore:
         item = self._table.get_item(Key={"order_id": order_id}).get("Item")
         row = plain(item) if item else {}
         # Judged before anything else of it: not even by a row that cannot be read is it told that there is one.
-        if not row or not lets_see(row.get("customer_id"), row.get("restaurant_id"), caller):
+        if not row or not caller.is_party_to(row.get("customer_id"), row.get("restaurant_id")):
             return None
         return read(Estimate, row, kind="estimate", row_id=order_id)

@@ -131,12 +131,16 @@ class CustomerStore:
 
     def _too_many_open(self, row: Mapping[str, Any]) -> LimitReached | None:
         limit = self._limits.reached_by_open(row)
-        open_orders = frozenset(row) - {"customer_id", "record", "orders", "expires_at"}
-        return LimitReached(limit, open_orders=open_orders) if limit else None
+        return LimitReached(limit, open_orders=open_orders(row)) if limit else None
 
     def _too_much_in_hour(self, row: Mapping[str, Any], now: datetime, *, with_code: bool) -> LimitReached | None:
         limit = self._limits.reached_in_hour(row, with_code=with_code)
         return LimitReached(limit, _rest_of_hour(now)) if limit else None
+
+
+def open_orders(row: Mapping[str, Any]) -> frozenset[str]:
+    """Ids of the orders that take up a place in a customer's row of open orders."""
+    return frozenset(row) - {"customer_id", "record", "orders", "expires_at"}
 
 
 def _below(*values: str) -> str:

@@ -89,15 +89,9 @@ class Ownership:
 
     def lets_see(self, caller: Caller) -> bool:
         """Whether somebody may know of the order at all."""
-        match caller.role:
-            case Role.CUSTOMER:
-                return self.customer_id == caller.subject
-            case Role.RESTAURANT:
-                return caller.restaurant_id is not None and self.restaurant_id == caller.restaurant_id
-            case Role.COURIER:
-                return self.courier_id == caller.subject or (self.courier_id is None and self.status in COURIERS)
-            case Role.SUPPORT:
-                return True
+        if caller.role is Role.COURIER:
+            return self.courier_id == caller.subject or (self.courier_id is None and self.status in COURIERS)
+        return caller.is_party_to(self.customer_id, self.restaurant_id)
 
     def lets_move(self, caller: Caller, move: Move) -> bool:
         """Whether it is theirs to make a move, be it legal now or not."""

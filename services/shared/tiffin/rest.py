@@ -136,12 +136,11 @@ def answer(
 
 def _for_whom(event: Mapping[str, Any]) -> dict[str, str]:
     """Who may read an answer besides its caller: the console's page, and of what is not personal, a cache."""
-    signed_in = bool(event["requestContext"].get("authorizer"))
-    origin = {"Access-Control-Allow-Origin": os.environ.get("CONSOLE_ORIGIN", ""), "Vary": "Origin"}
-    exposed = {"Access-Control-Expose-Headers": "Location, Retry-After"}
-    return (origin | exposed if origin["Access-Control-Allow-Origin"] else {}) | (
-        {"Cache-Control": "no-store"} if signed_in else {}
-    )
+    headers = {"Cache-Control": "no-store"} if event["requestContext"].get("authorizer") else {}
+    if origin := os.environ.get("CONSOLE_ORIGIN"):
+        headers |= {"Access-Control-Allow-Origin": origin, "Vary": "Origin"}
+        headers |= {"Access-Control-Expose-Headers": "Location, Retry-After"}
+    return headers
 
 
 def internal_error(error: Exception, context: LambdaContext) -> Problem:

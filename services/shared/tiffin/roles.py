@@ -27,3 +27,20 @@ class Caller:
     subject: str
     role: Role
     restaurant_id: str | None = None
+
+    def is_party_to(self, customer_id: str | None, restaurant_id: str | None) -> bool:
+        """Whether what is of a customer and of a restaurant is this caller's to see, be it as support. No courier's is.
+
+        Args:
+            customer_id: whose it is; None if that is not known.
+            restaurant_id: from whom; None likewise.
+        """
+        match self.role:
+            case Role.CUSTOMER:
+                return customer_id == self.subject
+            case Role.RESTAURANT:
+                return self.restaurant_id is not None and restaurant_id == self.restaurant_id
+            case Role.COURIER:
+                return False
+            case Role.SUPPORT:
+                return True
