@@ -9,13 +9,13 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from . import private
 from .emulator.launcher import tail
-from .environment import ROOT, STATE_DIR, Access, architecture, client, runtime, sam_environment
+from .environment import REGION, ROOT, STATE_DIR, Access, architecture, client, runtime, sam_environment
 from .errors import BuildFailed, DeployFailed, EmulatorError
 
 ARTIFACTS = "tiffin-artifacts"
@@ -70,9 +70,7 @@ def deploy(
         with step("Building the packages (sam build)"):
             _build(template, folder / "build", given, environment, state_dir / "sam-build.log")
         with step("Deploying the stack (sam deploy)"):
-            client("s3", access).create_bucket(
-                Bucket=ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": environment["AWS_REGION"]}
-            )
+            _make_bucket(access)
             upload_layers_once(access, folder)
             _sam(
                 ["deploy", "--template-file", str(folder / "build" / "template.yaml"), "--stack-name", stack_name,
@@ -83,6 +81,13 @@ def deploy(
                 template.parent, environment, state_dir / "sam-deploy.log", DeployFailed,
             )  # fmt: skip
     return outputs(access, stack_name)
+
+
+def _make_bucket(access: Access) -> None:
+    """The bucket that packages are uploaded to, unless an earlier deployment made it."""
+    s3 = client("s3", access)
+    with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+        s3.create_bucket(Bucket=ARTIFACTS, CreateBucketConfiguration={"LocationConstraint": REGION})
 
 
 def build(

@@ -55,6 +55,9 @@ class Stack:
         self._taps: list[BusTap] = []
         self.access = process.access
         self.endpoint = self.access.endpoint
+        self._has(outputs)
+
+    def _has(self, outputs: Mapping[str, str]) -> None:
         self.outputs = {name: reachable(value, self.endpoint) for name, value in outputs.items()}
         self.people = People(self.access, self.outputs)
 
@@ -131,6 +134,33 @@ class Stack:
         if running is None:
             raise NotRunning
         return cls(*running, None, state_dir)
+
+    def update(
+        self,
+        console: "Console | None" = None,
+        *,
+        template: Path = ROOT / "template.yaml",
+        parameters: Mapping[str, str] | None = None,
+    ) -> None:
+        """Build the template as it is now, and deploy it over what is deployed. Orders go on meanwhile.
+
+        Args:
+            console: shows the progress, if given.
+            template: the root template.
+            parameters: as for `up`; what is not given is as the template has it.
+
+        Raises:
+            BuildFailed, DeployFailed: with the log's last lines; what was deployed still runs.
+        """
+        outputs = deployment.deploy(
+            self.access,
+            template,
+            parameters=parameters,
+            state_dir=self._state_dir,
+            progress=lambda text: _step(console, text),
+        )
+        self.people.close()
+        self._has(outputs)
 
     def keep_pace(self) -> Clock:
         """Measure the machine again, and let time pass as fast as it can follow: called before each accelerated story.

@@ -9,6 +9,7 @@ import os
 
 from . import (
     access_logs,
+    api_updates,
     authorizer_claims,
     bus_policies,
     callback_permissions,
@@ -23,6 +24,7 @@ from . import (
     method_settings,
     mock_integrations,
     nested_sam,
+    nested_updates,
     object_events,
     provisioned_concurrency,
     put_events,
@@ -45,6 +47,8 @@ from . import (
 # In this order: a later one may build upon an earlier one.
 ALL = (
     nested_sam,
+    nested_updates,
+    api_updates,
     secure_transport,
     lambda_errors,
     execution_ends,
