@@ -119,6 +119,53 @@ def test_a_customer_who_is_forgotten_is_found_nowhere(
         personal.export(EMAIL)
 
 
+class Interrupted(Exception):
+    """The tool was ended."""
+
+
+class SoManyWrites:
+    """A client of DynamoDB or of the user pool, with writes left for a tool that is ended before its next one."""
+
+    def __init__(self, client: Any, left: list[int]) -> None:
+        self._client, self._left = client, left
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self._client, name)
+        if name not in ("delete_item", "update_item", "admin_delete_user", "admin_disable_user"):
+            return call
+
+        def write(**request: Any) -> Any:
+            if not self._left:
+                raise Interrupted(name)
+            self._left.pop()
+            return call(**request)
+
+        return write
+
+
+def test_forgetting_that_is_ended_before_each_write_is_begun_again_until_it_is_done(
+    stack: Stack, tap: BusTap, client: Client, customer: str
+) -> None:
+    mark = f"Ottoline Wren{uuid.uuid4().hex[:10]}"
+    order_id = client.place(customer=customer, delivery={"name": mark, "address": "1 Pier"}, note=mark)["order_id"]
+    client.deliver(order_id, seconds=60)
+    names_on_bus(tap, order_id, "OrderDelivered", "PromoCodeIssued")
+    eventually(lambda: Personal(Deployed(stack.client, stack.outputs)).export(customer)["promo_codes"], 60)
+
+    def forget(writes: int) -> bool:
+        left = [1] * writes
+        told = Personal(Deployed(lambda name: SoManyWrites(stack.client(name), left), stack.outputs))
+        try:
+            list(told.forget(customer))
+        except (Interrupted, StillOpen):
+            return False
+        return True
+
+    # Each time it comes one write further than what it began with alone.
+    assert next(writes for writes in range(50) if forget(writes)) >= 5
+    assert found([*tables(stack), *accounts(stack)], mark, customer) == []
+
+
 def test_a_customer_whom_nobody_knows_is_not_forgotten(personal: Personal) -> None:
     for nobody in ("nobody-at-all", "nobody@tiffin.example", str(uuid.uuid4())):
         with pytest.raises(UnknownCustomer):

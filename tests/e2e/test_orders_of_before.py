@@ -18,9 +18,12 @@ from laptop.client import Client, Refused
 from laptop.environment import ROOT
 from laptop.pace import patience
 from laptop.people import RESTAURANT
+from operations.deployed import Deployed
+from operations.personal import METHOD, Personal
 from payments.sandbox import Balance
 from worlds.polling import eventually
 from worlds.stack import balance, execution_arn, row
+from worlds.written import found, tables
 
 BEFORE = "6c1b461"
 """The last commit whose APIs ask nobody who they are: the customer says who it is, and nobody else is asked."""
@@ -208,6 +211,19 @@ def test_an_order_of_before_that_is_past_its_time_is_given_up(
     staff.until(order_id, "EXPIRED")
     said(heard, order_id, "OrderExpired", "PaymentReleased")
     assert balance(updated, order_id) == GIVEN_BACK
+
+
+def test_a_customer_of_before_is_forgotten(updated: Stack, staff: Client, orders: dict[str, str]) -> None:
+    """By the name that it gave itself; after all tests above, as an open order keeps it known."""
+    for order_id in orders.values():
+        staff.until(order_id, "DELIVERED", "REJECTED", "FAILED", "EXPIRED")
+    before = found(tables(updated), "Lovelace", "ring twice")
+    assert len(before) == len(orders)
+    personal = Personal(Deployed(updated.client, updated.outputs))
+    eventually(lambda: all("open_shard" not in row(updated, order_id) for order_id in orders.values()), what="closing")
+    list(personal.forget(CUSTOMER))
+    assert found(tables(updated), "Lovelace", "ring twice") == []
+    assert staff.order(orders["is prepared"])["payment_method"] == METHOD
 
 
 def said(heard: BusTap, order_id: str, *awaited: str) -> list[dict[str, Any]]:
