@@ -11,9 +11,10 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from laptop import EmulatorError
@@ -26,6 +27,7 @@ from rich.table import Table
 from tracing import figures, sources, timeline
 from tracing.facts import UnknownOrder
 from tracing.story import duration
+from tracing.timeline import Timeline
 
 _MINUTES = 15
 """How many are shown."""
@@ -107,19 +109,49 @@ def main(arguments: list[str] | None = None) -> int:
             timelines.append(timeline.build(asked.facts(order_id)))
         except UnknownOrder:
             continue
-    statuses = dict(sorted(figures.statuses(timelines).items(), key=lambda item: figures.percentiles(item[1])[50]))
-    delays = {f"{event} → {service}": values for (event, service), values in sorted(figures.delays(timelines).items())}
+    true_to_life = [order for order in timelines if order.clock == 1]
+    accelerated = [order for order in timelines if order.clock != 1]
     if options.json:
-        told = {"orders": len(timelines), "statuses": figures.summary(statuses), "delays": figures.summary(delays)}
-        print(json.dumps(told, indent=2))
+        print(json.dumps({**told(true_to_life), "accelerated": told(accelerated)}, indent=2))
         return 0
-    console.print(f"{len(timelines)} orders in the last {options.hours:g} hours.\n", highlight=False)
-    if not timelines:
-        return 0
-    console.print(table("From placed to each status", statuses))
-    console.print()
-    console.print(table("From each event to its consumer", delays))
+    span = f"in the last {options.hours:g} hours"
+    console.print(f"{len(true_to_life)} orders {span}.\n", highlight=False)
+    show(true_to_life, console)
+    if accelerated:
+        rates = sorted({order.clock for order in accelerated})
+        fast = f"{rates[0]:g} to {rates[-1]:g}" if len(rates) > 1 else f"{rates[0]:g}"
+        console.print(f"{len(accelerated)} more {span}, on a clock {fast} times as fast.\n", highlight=False)
+        show(accelerated, console)
     return 0
+
+
+def statuses(orders: Sequence[Timeline]) -> dict[str, list[float]]:
+    """Seconds from placed to each status, the soonest first."""
+    return dict(sorted(figures.statuses(orders).items(), key=lambda item: figures.percentiles(item[1])[50]))
+
+
+def delays(orders: Sequence[Timeline]) -> dict[str, list[float]]:
+    """Seconds from each event to its consumers, by name."""
+    return {f"{event} → {service}": values for (event, service), values in sorted(figures.delays(orders).items())}
+
+
+def told(orders: Sequence[Timeline]) -> dict[str, Any]:
+    """The figures of some orders, for a program."""
+    return {
+        "orders": len(orders),
+        "statuses": figures.summary(statuses(orders)),
+        "delays": figures.summary(delays(orders)),
+    }
+
+
+def show(orders: Sequence[Timeline], console: Console) -> None:
+    """Print the figures of some orders."""
+    if not orders:
+        return
+    console.print(table("From placed to each status", statuses(orders)))
+    console.print()
+    console.print(table("From each event to its consumer", delays(orders)))
+    console.print()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""What `make up` runs: start the stack on this machine, and leave it running.
+"""What `make up` runs: start the stack on this machine, and leave it running; again, it deploys what changed.
 
-    python scripts/up.py [--clock N] [--with kitchens estimates]
+    .venv/bin/python scripts/up.py [--clock N] [--with kitchens estimates]
 
 It prints where everything is, and requests to try, and ends. `make down` stops the stack.
 """
@@ -19,12 +19,16 @@ from laptop.stack import AWS_ENV
 from rich.console import Console
 from rich.markup import escape
 
-OPTIONAL = {"kitchens": ("Kitchens", "KitchensStreamName"), "estimates": ("Estimates", "EstimatesApiUrl")}
-"""Services that are there if asked for, by what a person types: parameter and an output of the root template."""
+OPTIONAL = {"kitchens": "Kitchens", "estimates": "Estimates"}
+"""Services that are there if asked for, by what a person types: the root template's parameter."""
+FASTEST = 10800
+"""Three hours in a second; no laptop's functions answer faster."""
 
 
 def requests_to_try(stack: Stack) -> str:
-    """Shell commands that take one order through its life, with ids from the seeded menu.
+    """Shell commands that take one order through its life, with ids from the seeded menu, to be pasted as a block.
+
+    They wait for the workflow where they must, and have no comments: an interactive zsh takes a comment for a command.
 
     Args:
         stack: a stack with menus.
@@ -36,43 +40,36 @@ def requests_to_try(stack: Stack) -> str:
         f'"delivery": {{"name": "Ada", "address": "Harbour Street 1"}}}}'
     )
     cook = answering_for(restaurant)
-    told = "" if cook in KNOWN.values() else f" ROLE={cook.role} RESTAURANT={restaurant}"
+    made = "" if cook in KNOWN.values() else f" ROLE={cook.role} RESTAURANT={restaurant}"
     return f"""\
 API={stack.outputs["ApiUrl"]}
 PROMOTIONS={stack.outputs["PromotionsApiUrl"]}
-
-# who calls, by a token that is good for 15 minutes: a customer, the restaurant, a courier
-CUSTOMER="Authorization: Bearer $(make -s token USER=ada)"
-RESTAURANT="Authorization: Bearer $(make -s token USER={cook.name}{told})"
-COURIER="Authorization: Bearer $(make -s token USER=carl)"
-
-# the menu, and an order with its id
-curl -s $API/restaurants/{restaurant}/menu
-ORDER=$(curl -s $API/orders -H "$CUSTOMER" -H 'Content-Type: application/json' \\
+ADA="Authorization: Bearer $(make -s token USER=ada)"
+COOK="Authorization: Bearer $(make -s token USER={cook.name}{made})"
+CARL="Authorization: Bearer $(make -s token USER=carl)"
+curl -s $API/restaurants/{restaurant}/menu; echo
+ORDER=$(curl -s $API/orders -H "$ADA" -H 'Content-Type: application/json' \\
   -H "Idempotency-Key: $(python3 -c 'import uuid; print(uuid.uuid4())')" \\
-  -d '{order}' | grep -o 'ord_[a-z2-7]*' | head -1)
-
-# where it is; then the restaurant accepts, the courier leaves and hands it over
-curl -s $API/orders/$ORDER -H "$CUSTOMER"
-curl -s -X POST $API/orders/$ORDER/accept -H "$RESTAURANT"
-curl -s -X POST $API/orders/$ORDER/dispatch -H "$COURIER"
-curl -s -X POST $API/orders/$ORDER/deliver -H "$COURIER"
-
-# a customer's promo codes
-curl -s $PROMOTIONS/promo-codes -H "$CUSTOMER"
+  -d '{order}' | grep -o 'ord_[a-z2-7]*' | head -1); echo $ORDER
+is() {{
+  for turn in $(seq 300); do
+    curl -s $API/orders/$ORDER -H "$ADA" | grep -q '"status":"'$1'"' && break; sleep 0.2
+  done
+}}
+is AWAITING_RESTAURANT; curl -s -X POST $API/orders/$ORDER/accept -H "$COOK"; echo
+is PREPARING; curl -s -X POST $API/orders/$ORDER/dispatch -H "$CARL"; echo
+is OUT_FOR_DELIVERY; curl -s -X POST $API/orders/$ORDER/deliver -H "$CARL"; echo
+is DELIVERED; curl -s $API/orders/$ORDER -H "$ADA"; echo
+curl -s $PROMOTIONS/promo-codes -H "$ADA"; echo
 {_optional_requests(stack)}"""
 
 
 def _optional_requests(stack: Stack) -> str:
     text = ""
     if "KitchensStreamName" in stack.outputs:
-        text += "\n# what each kitchen did\nmake stats KITCHENS=1\n"
+        text += "make stats KITCHENS=1\n"
     if "EstimatesApiUrl" in stack.outputs:
-        text += f"""
-# a model, and its way into force, with AWS's CLI; who is accepted from then on gets an estimate
-make model && aws s3 cp build/estimates.safetensors s3://{stack.outputs["ModelsBucketName"]}/estimates.safetensors
-curl -s {stack.outputs["EstimatesApiUrl"]}/orders/$ORDER/estimate -H "$CUSTOMER"
-"""
+        text += f'curl -s {stack.outputs["EstimatesApiUrl"]}/orders/$ORDER/estimate -H "$ADA"; echo\n'
     return text
 
 
@@ -94,8 +91,20 @@ def show(stack: Stack, console: Console) -> None:
     console.print()
     for name, value in stack.outputs.items():
         console.print(f"[bold]{name:<24}[/bold] {escape(value)}", soft_wrap=True, highlight=False)
-    console.print()
+    console.print(
+        "\nTo be pasted as a block: tokens, good for 15 minutes; the menu; an order\n"
+        "and all its moves; the customer's promo codes.\n",
+        highlight=False,
+    )
     console.print(escape(requests_to_try(stack)), soft_wrap=True, highlight=False)
+    if "EstimatesApiUrl" in stack.outputs:
+        console.print(
+            "A model, and its way into force, with AWS's CLI; who is accepted from then on gets an estimate:\n"
+            "make model && aws s3 cp build/estimates.safetensors "
+            f"s3://{stack.outputs['ModelsBucketName']}/estimates.safetensors\n",
+            soft_wrap=True,
+            highlight=False,
+        )
     console.print(
         f"AWS's own tools, in a shell of their own: unset AWS_PROFILE; export $(cat {_from_here(STATE_DIR / AWS_ENV)})",
         soft_wrap=True,
@@ -110,7 +119,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description="Start the stack on this machine and leave it running.")
     parser.add_argument(
-        "--clock", type=float, default=1.0, help="how much faster time passes for workflows; 2160 makes 3 h of 5 s"
+        "--clock",
+        type=_faster,
+        help="how much faster time passes for orders that begin from now on: 540 makes three hours of 20 seconds",
     )
     parser.add_argument(
         "--with", dest="services", nargs="+", choices=OPTIONAL, default=[], help="services that are off by default"
@@ -119,29 +130,43 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console()
     # Like an interrupt: what was started so far ends in an orderly way.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    asked = {OPTIONAL[name]: "true" for name in options.services}
     try:
-        stack = Stack.up(
-            console, options.clock, parameters={OPTIONAL[name][0]: "true" for name in options.services}, stays=True
-        )
-    except AlreadyRunning:
-        stack = Stack.attach()
-        console.print("It is running already, as it was started.")
-        if missing := [name for name in options.services if OPTIONAL[name][1] not in stack.outputs]:
-            wanted = " ".join(options.services)
-            console.print(
-                f'[red]✗[/red] It has no {" and no ".join(missing)}: make down, then make up WITH="{wanted}"',
-                highlight=False,
-                soft_wrap=True,
-            )
-            return 1
+        try:
+            stack = Stack.up(console, options.clock or 1.0, parameters=asked, stays=True)
+        except AlreadyRunning:
+            stack = Stack.attach()
+            _update(stack, console, asked, options.clock)
     except EmulatorError as error:
         console.print(f"[red]✗[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
-        console.print("Stopped; nothing is left running.")
+        console.print("Stopped. What was running before this still is; nothing else is left.")
         return 130
     show(stack, console)
     return 0
+
+
+def _update(stack: Stack, console: Console, asked: dict[str, str], clock: float | None) -> None:
+    """Deploy over a stack that runs, and say what changed."""
+    console.print("It is running already; what changed since is deployed over it.")
+    changed = stack.update(console, parameters=asked)
+    if clock:
+        changed.append(f"clock: {stack.keep_pace(clock).rate:g} times as fast, for orders that begin from now on")
+    console.print("Changed:" if changed else "Nothing changed.")
+    for line in changed:
+        console.print(f"  {escape(line)}", soft_wrap=True, highlight=False)
+
+
+def _faster(text: str) -> float:
+    """A clock's rate as it is typed."""
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate <= FASTEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0, and up to {FASTEST:g}")
+    return rate
 
 
 if __name__ == "__main__":

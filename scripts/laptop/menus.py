@@ -1,5 +1,6 @@
 """The sample menus, one file for each restaurant, and their way into a stack: into its bucket, as everybody's."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any, Protocol
@@ -57,6 +58,19 @@ def seed(stack: DeployedStack, folder: Path = MENUS) -> int:
         NotInTime: nobody took it in.
     """
     return sum(len(put(stack, path).dishes) for path in files(folder))
+
+
+def changed(stack: DeployedStack, folder: Path = MENUS) -> list[Path]:
+    """The files of menus that a stack's bucket does not hold as they are."""
+    s3, bucket = stack.client("s3"), stack.outputs["MenusBucketName"]
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+    held = {item["Key"]: item["ETag"].strip('"') for page in pages for item in page.get("Contents", [])}
+    return [path for path in files(folder) if held.get(path.name) != _etag(path.read_bytes())]
+
+
+def _etag(content: bytes) -> str:
+    """What S3 answers as the ETag of an object that was put in one piece."""
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def put(stack: DeployedStack, path: Path, within: float = 60) -> Menu:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from . import deployment, functions, menus, private
+from .changes import Deployment
 from .clock import Clock
 from .emulator import launcher
 from .environment import REGION, ROOT, STATE_DIR, client
@@ -109,8 +110,7 @@ class Stack:
             )
             stack = cls(process, outputs, emulator, state_dir, clock)
             if template == ROOT / "template.yaml":
-                with _step(console, "Starting the functions") as say:
-                    functions.start(process.access, lambda ready, of: say(f"Starting the functions, {ready} of {of}"))
+                stack._start_functions(console)
                 with _step(console, "Loading the menus"):
                     menus.seed(stack)
             if stays:
@@ -141,17 +141,22 @@ class Stack:
         *,
         template: Path = ROOT / "template.yaml",
         parameters: Mapping[str, str] | None = None,
-    ) -> None:
+    ) -> list[str]:
         """Build the template as it is now, and deploy it over what is deployed. Orders go on meanwhile.
 
         Args:
             console: shows the progress, if given.
             template: the root template.
-            parameters: as for `up`; what is not given is as the template has it.
+            parameters: as for `up`; one that is not given stays as it was.
+
+        Returns:
+            What changed, a line each: resources by their path, parameters, menus.
 
         Raises:
             BuildFailed, DeployFailed: with the log's last lines; what was deployed still runs.
         """
+        cloudformation = self.client("cloudformation")
+        before = Deployment(cloudformation)
         outputs = deployment.deploy(
             self.access,
             template,
@@ -161,12 +166,37 @@ class Stack:
         )
         self.people.close()
         self._has(outputs)
+        changed = Deployment(cloudformation).since(before)
+        if template == ROOT / "template.yaml":
+            if changed:
+                self._start_functions(console)
+            changed += self._load_new_menus(console)
+        if (remembered := launcher.Process.load(self._state_dir / _STATE)) and remembered[0] == self._process:
+            self._process.save(self._state_dir / _STATE, outputs)
+        return changed
 
-    def keep_pace(self) -> Clock:
+    def _start_functions(self, console: "Console | None") -> None:
+        with _step(console, "Starting the functions") as say:
+            functions.start(self.access, lambda ready, of: say(f"Starting the functions, {ready} of {of}"))
+
+    def _load_new_menus(self, console: "Console | None") -> list[str]:
+        """Load the menus that the stack does not have as they are."""
+        new = menus.changed(self)
+        if new:
+            with _step(console, "Loading the menus"):
+                for path in new:
+                    menus.put(self, path)
+        return [f"menu {path.stem}" for path in new]
+
+    def keep_pace(self, rate: float | None = None) -> Clock:
         """Measure the machine again, and let time pass as fast as it can follow: called before each accelerated story.
 
         Executions that run already keep the clock that they began with.
+
+        Args:
+            rate: how much faster time passes from now on, on a quiet machine; by default, as before.
         """
+        self._rate = rate or self._rate
         self.clock = self._process.keep_pace(self._rate)
         return self.clock
 

@@ -107,8 +107,9 @@ def updated(former: Path, orders: dict[str, str], tmp_path_factory: pytest.TempP
             orders[name] = api.place(CUSTOMER)
             api.bring(orders[name], *moves)
         held = {name: row(stack, order_id) for name, order_id in orders.items()}
-        for step in STEPS:
-            stack.update(parameters={"OrderIndexes": step})
+        changes = {step: stack.update(parameters={"OrderIndexes": step}) for step in STEPS}
+        assert {"Identity/UserPool: new", "Notifications/ContactsTable: removed"} <= set(changes["1"])
+        assert changes["4"] == ["parameter OrderIndexes: 4 (was 3)"]
         assert {name: row(stack, order_id) for name, order_id in orders.items()} == held
         yield stack
 

@@ -41,25 +41,69 @@ def test_the_order_to_try_is_a_valid_one_from_the_menu() -> None:
     assert "date +%s" not in text
 
 
-def test_a_stack_that_runs_without_what_is_asked_for_says_so(
+class Running:
+    """A stack that runs already, and what it is asked for."""
+
+    endpoint = "http://127.0.0.1:1"
+
+    def __init__(self, changes: list[str]) -> None:
+        self.changes = changes
+        self.asked: list[dict[str, str]] = []
+        self.paced: list[float] = []
+        apis = {"ApiUrl": f"{self.endpoint}/v1", "PromotionsApiUrl": f"{self.endpoint}/v2"}
+        self.outputs = {**apis, "MenusTableName": "menus"}
+
+    def client(self, _: str) -> Table:
+        return Table()
+
+    def update(self, _: Any, *, parameters: dict[str, str]) -> list[str]:
+        self.asked.append(parameters)
+        return list(self.changes)
+
+    def keep_pace(self, rate: float) -> Any:
+        self.paced.append(rate)
+        return SimpleNamespace(rate=rate)
+
+
+def again(monkeypatch: pytest.MonkeyPatch, stack: Running, *typed: str) -> int:
+    """`make up` where a stack runs already; its exit status."""
+
+    def up_(*_: Any, **__: Any) -> None:
+        raise AlreadyRunning(stack.endpoint)
+
+    monkeypatch.setattr(up, "Stack", SimpleNamespace(up=up_, attach=lambda: stack))
+    return up.main(list(typed))
+
+
+def test_a_stack_that_runs_gets_what_changed_and_is_told_of_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def running(*_: Any, **__: Any) -> None:
-        raise AlreadyRunning("http://127.0.0.1:1")
-
-    stack: Any = SimpleNamespace(up=running, attach=lambda: SimpleNamespace(outputs={"EstimatesApiUrl": "http://e"}))
-    monkeypatch.setattr(up, "Stack", stack)
-
-    assert up.main(["--with", "estimates", "kitchens"]) == 1
-
-    assert 'It has no kitchens: make down, then make up WITH="estimates kitchens"' in capsys.readouterr().out
+    stack = Running(["Orders/ApiFunction: Code", "menu r-zaika"])
+    assert again(monkeypatch, stack, "--with", "estimates", "--clock", "540") == 0
+    assert (stack.asked, stack.paced) == ([{"Estimates": "true"}], [540.0])
+    told = capsys.readouterr().out
+    assert "Changed:\n  Orders/ApiFunction: Code\n  menu r-zaika\n  clock: 540 times as fast" in told
 
 
-@pytest.mark.parametrize(("typed", "known"), up.OPTIONAL.items())
-def test_what_is_off_by_default_can_be_switched_on(typed: str, known: tuple[str, str]) -> None:
-    parameter, output = known
-    template = load(str(ROOT / "template.yaml"))
-    declared = template["Parameters"][parameter]
-    assert template["Outputs"][output]["Condition"] == f"Has{parameter}"
+def test_where_nothing_changed_the_clock_stays_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack = Running([])
+    assert again(monkeypatch, stack) == 0
+    assert (stack.asked, stack.paced) == ([{}], [])
+    assert "Nothing changed." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("typed", ["0", "-1", "fast", "nan", "inf", "1e9"])
+def test_a_clock_that_is_none_is_refused(typed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as refused:
+        up.main(["--clock", typed])
+    assert refused.value.code == 2
+    assert f"'{typed}' is no number above 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("typed", "parameter"), up.OPTIONAL.items())
+def test_what_is_off_by_default_can_be_switched_on(typed: str, parameter: str) -> None:
+    declared = load(str(ROOT / "template.yaml"))["Parameters"][parameter]
     assert (declared["Default"], declared["AllowedValues"]) == ("false", ["true", "false"])
     assert (ROOT / "services" / typed / "template.yaml").is_file()

@@ -1,0 +1,74 @@
+"""What a deployment changed, by comparing what CloudFormation has before it and after it."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from cfnlint.decode.cfn_yaml import loads  # the short forms (!Ref, !Sub) need a reader that knows them
+
+
+class _Has(NamedTuple):
+    """A resource as it is deployed.
+
+    Attributes:
+        kind: CloudFormation's or SAM's type of it.
+        said: its definition in the template, as text: names of packages in it follow from their content.
+    """
+
+    kind: str
+    said: str
+
+
+class Deployment:
+    """What is deployed at one moment.
+
+    Args:
+        cloudformation: a client of CloudFormation.
+        stack: the root stack's name.
+    """
+
+    def __init__(self, cloudformation: Any, stack: str = "tiffin") -> None:
+        self._resources = dict(_resources(cloudformation, stack, ""))
+        described = cloudformation.describe_stacks(StackName=stack)["Stacks"][0].get("Parameters", [])
+        self._parameters = {given["ParameterKey"]: given.get("ParameterValue", "") for given in described}
+
+    def since(self, before: "Deployment") -> list[str]:
+        """What changed since an earlier moment, a line each; none if nothing did."""
+        told = [
+            f"parameter {name}: {self._parameters.get(name) or 'none'} (was {before._parameters.get(name) or 'none'})"
+            for name in sorted(self._parameters.keys() | before._parameters.keys())
+            if self._parameters.get(name) != before._parameters.get(name)
+        ]
+        for path in sorted(self._resources.keys() | before._resources.keys()):
+            now, then = self._resources.get(path), before._resources.get(path)
+            if now is None and then is not None:
+                told.append(f"{path}: removed")
+            elif then is None and now is not None:
+                told.append(f"{path}: new")
+            elif now is not None and then is not None and now.said != then.said:
+                told.append(f"{path}: {', '.join(_differing(then.said, now.said)) or 'definition'}")
+        return told
+
+
+def _resources(cloudformation: Any, stack: str, path: str) -> Iterator[tuple[str, _Has]]:
+    """The resources of a stack's own template that are there, and those of stacks nested in it, by their path."""
+    template = _parsed(cloudformation.get_template(StackName=stack)["TemplateBody"])
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
+    there = {found["LogicalResourceId"]: found for page in pages for found in page["StackResourceSummaries"]}
+    for name, definition in template["Resources"].items():
+        if name not in there:
+            continue
+        if there[name]["ResourceType"] == "AWS::CloudFormation::Stack":
+            yield from _resources(cloudformation, there[name]["PhysicalResourceId"], f"{path}{name}/")
+        else:
+            yield path + name, _Has(definition["Type"], json.dumps(definition, sort_keys=True, default=str))
+
+
+def _parsed(body: Any) -> Mapping[str, Any]:
+    return body if isinstance(body, dict) else loads(body)
+
+
+def _differing(before: str, after: str) -> list[str]:
+    """Names of the properties that are not what they were."""
+    then, now = (json.loads(text).get("Properties", {}) for text in (before, after))
+    return [name for name in sorted(then.keys() | now.keys()) if then.get(name) != now.get(name)]

@@ -1,0 +1,53 @@
+"""What `make up` prints to be tried, pasted as a block into a shell."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+import up
+from laptop import Stack
+from laptop.client import Client
+from laptop.pace import patience
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+def test_the_printed_calls_take_an_order_to_the_door_when_pasted(
+    stack: Stack, client: Client, tmp_path: Path, shell: str
+) -> None:
+    # `make token` asks the stack of `make up`; here it hands out this stack's.
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("ada", "bella", "carl"):
+        (programs / f"USER={name}").write_text(stack.people.token(name))
+    make = programs / "make"
+    make.write_text(f'#!/bin/sh\ntest "$1 $2" = "-s token" && cat "{programs}/$3"\n')
+    make.chmod(0o700)
+    folder = tmp_path / "here"
+    folder.mkdir()
+
+    ran = subprocess.run(
+        [shell],
+        input=up.requests_to_try(stack).replace("make stats KITCHENS=1\n", ""),
+        text=True,
+        capture_output=True,
+        cwd=folder,
+        env={**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"},
+        timeout=patience(90),
+        check=False,
+    )
+
+    assert ran.stderr == ""
+    order_id = next(line for line in ran.stdout.splitlines() if line.startswith("ord_"))
+    assert client.until(order_id, "DELIVERED")["payment"]["status"] == "CAPTURED"
+    assert [ran.stdout.count(f'"status":"{status}"') >= 1 for status in ("AWAITING_RESTAURANT", "DELIVERED")] == [
+        True
+    ] * 2
+    assert "WELCOME-" in ran.stdout
+    assert list(folder.iterdir()) == []
+
+
+def test_the_printed_calls_have_no_comment_and_no_blank_line(stack: Stack) -> None:
+    """An interactive zsh, which is macOS's, takes a comment for a command, and an apostrophe in it for a quotation."""
+    lines = up.requests_to_try(stack).splitlines()
+    assert [line for line in lines if line.lstrip().startswith("#") or not line.strip()] == []
