@@ -8,8 +8,8 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 ASYNCAPI := scripts/asyncapi/node_modules
 JSONATA := scripts/jsonata-js/node_modules
-# The reference implementation of JSONata is asked where there is Node; without Node its tests say that they are skipped.
-REFERENCE := $(if $(shell command -v npm),$(JSONATA)/.package-lock.json)
+# Node and npm are locked packages of PyPI like the rest. What they start looks for `node` on PATH.
+WITH_NODE := PATH="$(abspath $(BIN)):$$PATH"
 # $(call on,NAME): whether a switch is on, for whoever types SEND=0 and means no.
 on = $(filter-out 0 no off false,$($(1)))
 # $(call typed,USER): a variable's value if it was typed after make; of some, the shell has one of its own.
@@ -20,6 +20,14 @@ ABREAST := -n auto --maxprocesses 4
 PATHS := services/shared:services/orders:services/payments:services/promotions:services/notifications:services/observability:services/kitchens:services/estimates:scripts
 # The caller's AWS settings never reach these targets: what talks to AWS is `sam deploy`, typed by hand.
 export SAM_CLI_TELEMETRY := 0
+# What was fetched is kept in the home directory; below .tiffin, where there is none, or nothing can be written to it.
+ifneq ($(shell { test -w "$$HOME/.cache" || { test -d "$$HOME" -a -w "$$HOME" && ! test -e "$$HOME/.cache"; }; } && echo kept),kept)
+export XDG_CACHE_HOME := $(or $(XDG_CACHE_HOME),$(CURDIR)/.tiffin/caches)
+export PIP_CACHE_DIR := $(or $(PIP_CACHE_DIR),$(XDG_CACHE_HOME)/pip)
+export npm_config_cache := $(or $(npm_config_cache),$(XDG_CACHE_HOME)/npm)
+export __SAM_CLI_APP_DIR := $(or $(__SAM_CLI_APP_DIR),$(XDG_CACHE_HOME)/sam)
+endif
+KEPT := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tiffin
 
 .PHONY: help demo up down token bench-tracing model bench-models isolation faults permissions fuzz redrive replay reread trace stats export forget sam-local test check unit style lint format lock clean
 
@@ -92,14 +100,14 @@ reread: $(VENV)/ready ## the kitchens' stream again, from a moment: SINCE=...; R
 	@$(BIN)/python scripts/reread.py --since "$(or $(SINCE),$(error say from when: make reread SINCE=2026-01-31T12:00))" \
 	  $(if $(call on,REBUILD),--rebuild)
 
-test: $(VENV)/ready $(REFERENCE) ## all tests: without an emulator, side by side; those that share one; those in Docker, if there is one
+test: $(VENV)/ready $(JSONATA)/.package-lock.json ## all tests: without an emulator, side by side; those that share one; those in Docker, if there is one
 	$(BIN)/pytest $(ABREAST) tests/unit tests/contract
 	$(BIN)/pytest tests/emulator tests/browser tests/workflow tests/e2e
 	$(BIN)/pytest -rs tests/sam_local
 
 check: style unit ## before each commit: style, and the tests that need no emulator, without the long generated ones
 
-unit: $(VENV)/ready $(REFERENCE) ## the tests that need no emulator, without the long generated ones
+unit: $(VENV)/ready $(JSONATA)/.package-lock.json ## the tests that need no emulator, without the long generated ones
 	$(BIN)/pytest $(ABREAST) -m "not generated" tests/unit tests/contract
 
 style: $(VENV)/ready ## format, lint, types, imports, workflows, templates, contracts
@@ -119,7 +127,7 @@ lint: style $(ASYNCAPI)/.package-lock.json ## style, templates as written and as
 	$(BIN)/python scripts/lint_templates.py --schemas
 	AWS_DEFAULT_REGION=eu-central-1 sh -ec 'for t in template.yaml services/*/template.yaml; do $(BIN)/sam validate --lint --template $$t; done'
 	@# It reports its use to its makers unless told that it runs in CI, and notes that in the home directory unless told where.
-	CI=true ASYNCAPI_METRICS_CONFIG_PATH=$(ASYNCAPI)/.metrics \
+	$(WITH_NODE) CI=true ASYNCAPI_METRICS_CONFIG_PATH=$(ASYNCAPI)/.metrics \
 	  $(ASYNCAPI)/.bin/asyncapi validate --fail-severity warn events/asyncapi.yaml
 
 format: $(VENV)/ready ## put the code in the house's shape
@@ -141,17 +149,30 @@ lock: $(VENV)/ready ## resolve the dependencies anew and pin them with hashes
 clean: ## forget the environment and everything built
 	rm -rf $(VENV) $(ASYNCAPI) $(JSONATA) .aws-sam .tiffin build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
-# uv is itself one of the locked packages: pip installs just that one, by its hash, and uv the rest.
+# What PYTHON says is called otherwise, too old, or lacks what Debian and Ubuntu have in a package of its own: one line says so.
+AS_IN := as in make $(firstword $(MAKECMDGOALS) demo) PYTHON=python3.13
+FIT := import sys; v = sys.version_info; \
+  v < (3, 11) and sys.exit("Python 3.11 or newer is needed, and $(PYTHON) is %d.%d.%d: say which, $(AS_IN)" % v[:3])
+WHOLE := import ensurepip, venv
+
+# uv is itself one of the locked packages: pip installs just that one, by its hash, and uv the rest. What is kept from before
+# comes first, so that a network is not needed then. pip asks for its index even so: it is handed the file.
 $(VENV)/ready: requirements-dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=.")'
+	@command -v $(firstword $(PYTHON)) >/dev/null || { echo "There is no $(PYTHON) here: say which Python, $(AS_IN)" >&2; exit 1; }
+	@$(PYTHON) -c '$(FIT)'
+	@$(PYTHON) -c '$(WHOLE)' 2>/dev/null || { echo "$(PYTHON) lacks venv or ensurepip: install it whole" \
+	  "(on Debian and Ubuntu the package python3-venv), or say which other, $(AS_IN)" >&2; exit 1; }
 	@echo "Setting up $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@sed -n '/^uv==/,/[^\\]$$/p' requirements-dev.txt > $(VENV)/uv.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
-	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements-dev.txt
+	@sed -n '/^uv==/,/[^\]$$/p' requirements-dev.txt > $(VENV)/uv.txt
+	@set -e; pip="$(BIN)/python -m pip --quiet --disable-pip-version-check"; \
+	  handed() { $$pip install --require-hashes --no-index --find-links "$(KEPT)" -r $(VENV)/uv.txt; }; \
+	  handed 2>/dev/null || { $$pip download --require-hashes --dest "$(KEPT)" -r $(VENV)/uv.txt; handed; }
+	@sync="$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements-dev.txt"; \
+	  $$sync --offline 2>/dev/null || $$sync
 	@touch $@
 
 # The AsyncAPI CLI and the reference JSONata are Node packages, each by its own lock.
-%/node_modules/.package-lock.json: %/package-lock.json
-	@npm ci --silent --prefix $*
+%/node_modules/.package-lock.json: %/package-lock.json | $(VENV)/ready
+	@$(WITH_NODE) npm ci --loglevel error --prefer-offline --no-audit --no-fund --no-update-notifier --prefix $* >/dev/null
 	@touch $@
