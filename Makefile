@@ -14,6 +14,8 @@ WITH_NODE := PATH="$(abspath $(BIN)):$$PATH"
 on = $(filter-out 0 no off false,$($(1)))
 # $(call typed,USER): a variable's value if it was typed after make; of some, the shell has one of its own.
 typed = $(if $(filter command,$(origin $(1))),$($(1)))
+# Which stack in AWS, for the commands that work there too; without any of the three they work on this machine.
+ON_AWS = $(if $(PROFILE),--profile $(PROFILE)) $(if $(REGION),--region $(REGION)) $(if $(STACK),--stack $(STACK))
 # A process for each core; each takes half a gigabyte.
 ABREAST := -n auto --maxprocesses 4
 # What the tools that read the code need to find in it.
@@ -45,8 +47,7 @@ down: $(VENV)/ready ## stop what `make up` started
 
 token: $(VENV)/ready ## an ID token, to send as Authorization: Bearer: USER=ada, or a new name and ROLE=courier; on AWS REGION=, PROFILE=, STACK=
 	@$(BIN)/python scripts/sign_in.py $(if $(call typed,USER),--user $(call typed,USER)) $(if $(ROLE),--role $(ROLE)) \
-	  $(if $(RESTAURANT),--restaurant $(RESTAURANT)) $(if $(PROFILE),--profile $(PROFILE)) $(if $(REGION),--region $(REGION)) \
-	  $(if $(STACK),--stack $(STACK))
+	  $(if $(RESTAURANT),--restaurant $(RESTAURANT)) $(ON_AWS)
 
 bench-tracing: $(VENV)/ready ## what tracing and metrics cost a warm request
 	@$(BIN)/python scripts/bench_tracing.py
@@ -71,34 +72,34 @@ fuzz: $(VENV)/ready ## ask the APIs what their documents allow, and what not, an
 
 redrive: $(VENV)/ready ## dead letters with their reasons: QUEUE=promotions; SEND=1 sends them back
 	@$(BIN)/python scripts/redrive.py $(if $(QUEUE),--queue $(QUEUE)) $(if $(MESSAGE),--message $(MESSAGE)) \
-	  $(if $(BODY),--body $(BODY)) $(if $(call on,SEND),--send)
+	  $(if $(BODY),--body $(BODY)) $(if $(call on,SEND),--send) $(ON_AWS)
 
 replay: $(VENV)/ready ## past events again, to one consumer: CONSUMER=promotions and ORDER=ord_... or SINCE=... UNTIL=...
 	@$(BIN)/python scripts/replay.py --consumer $(or $(CONSUMER),promotions) $(if $(ORDER),--order $(ORDER)) \
-	  $(if $(SINCE),--since $(SINCE)) $(if $(UNTIL),--until $(UNTIL))
+	  $(if $(SINCE),--since $(SINCE)) $(if $(UNTIL),--until $(UNTIL)) $(ON_AWS)
 
 trace: $(VENV)/ready ## where an order is, and why: make trace ORDER=ord_... [HTML=file]
 	@$(BIN)/python scripts/trace.py --order "$(or $(ORDER),$(error say which order: make trace ORDER=ord_...))" \
-	  $(if $(HTML),--html "$(HTML)")
+	  $(if $(HTML),--html "$(HTML)") $(ON_AWS)
 
 sam-local: $(VENV)/ready ## functions and APIs in Docker, on the running `make up`: FUNCTION=Orders/ApiFunction, API=Orders, DEBUG=5890
 	@$(BIN)/python scripts/sam_local.py $(if $(FUNCTION),--function $(FUNCTION)) $(if $(SAMPLE),--sample $(SAMPLE)) \
 	  $(if $(API),--api $(API)) $(if $(PORT),--port $(PORT)) $(if $(DEBUG),--debug $(DEBUG))
 
 stats: $(VENV)/ready ## how long orders take to each status, and events to each consumer; KITCHENS=1: what kitchens did
-	@$(BIN)/python scripts/stats.py $(if $(call on,KITCHENS),--kitchens)
+	@$(BIN)/python scripts/stats.py $(if $(call on,KITCHENS),--kitchens) $(ON_AWS)
 
 export: $(VENV)/ready ## everything that there is about a customer, as JSON: CUSTOMER=ada@tiffin.example; on AWS REGION=, PROFILE=, STACK=
 	@$(BIN)/python scripts/export.py --customer "$(or $(CUSTOMER),$(error say whose: make export CUSTOMER=ada@tiffin.example))" \
-	  $(if $(PROFILE),--profile $(PROFILE)) $(if $(REGION),--region $(REGION)) $(if $(STACK),--stack $(STACK))
+	  $(ON_AWS)
 
 forget: $(VENV)/ready ## forget a customer, everywhere: CUSTOMER=ada@tiffin.example; on AWS REGION=, PROFILE=, STACK=
 	@$(BIN)/python scripts/forget.py --customer "$(or $(CUSTOMER),$(error say whom: make forget CUSTOMER=ada@tiffin.example))" \
-	  $(if $(PROFILE),--profile $(PROFILE)) $(if $(REGION),--region $(REGION)) $(if $(STACK),--stack $(STACK))
+	  $(ON_AWS)
 
 reread: $(VENV)/ready ## the kitchens' stream again, from a moment: SINCE=...; REBUILD=1 counts that time anew
 	@$(BIN)/python scripts/reread.py --since "$(or $(SINCE),$(error say from when: make reread SINCE=2026-01-31T12:00))" \
-	  $(if $(call on,REBUILD),--rebuild)
+	  $(if $(call on,REBUILD),--rebuild) $(ON_AWS)
 
 test: $(VENV)/ready $(JSONATA)/.package-lock.json ## all tests: without an emulator, side by side; those that share one; those in Docker, if there is one
 	$(BIN)/pytest $(ABREAST) tests/unit tests/contract

@@ -13,10 +13,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from botocore.exceptions import BotoCoreError, ClientError
-from laptop import EmulatorError
 from operations import deployed
 from operations.dead_letters import QUEUES, RUNBOOKS, CannotRedrive, counts, redrive
+from operations.trouble import TROUBLE, plain
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -48,8 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
             return 0
         body = options.body.read_text("utf-8") if options.body else None
         found = redrive(stack, options.queue, options.message, body, options.send)
-    except (CannotRedrive, EmulatorError, ClientError, BotoCoreError, OSError) as error:
-        console.print(f"[red]✗[/red] {escape(str(error))}")
+    except (CannotRedrive, *TROUBLE, OSError) as error:
+        console.print(f"[red]✗[/red] {escape(plain(error))}")
         return 1
     for letter in found:
         console.print(f"[bold]{letter.message_id}[/bold]  {escape(letter.name)}  {escape(letter.order_id)}")
