@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from . import deployment, functions, menus, private
 from .changes import Deployment
 from .clock import Clock
-from .emulator import launcher
+from .emulator import launcher, scratch
 from .environment import REGION, ROOT, STATE_DIR, client
 from .errors import AlreadyRunning, NotRunning
 from .people import People
@@ -260,7 +260,7 @@ def _running(state_dir: Path) -> tuple[launcher.Process, dict[str, str]] | None:
     remembered = launcher.Process.load(state_dir / _STATE)
     if remembered and not remembered[0].alive():
         # Killed from outside, so that nobody cleaned up after it.
-        launcher.discard(remembered[0])
+        scratch.discard(Path(remembered[0].scratch))
         _forget(state_dir)
         return None
     return remembered if remembered and remembered[0].running() else None
