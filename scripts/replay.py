@@ -12,7 +12,7 @@ import sys
 from datetime import UTC, datetime
 
 from operations import deployed
-from operations.replaying import ARCHIVE_LAG, CONSUMERS, CannotReplay, Replayer
+from operations.replaying import ARCHIVE_LAG, CannotReplay, Replayer
 from operations.trouble import TROUBLE, plain
 from rich.console import Console
 from rich.markup import escape
@@ -21,7 +21,7 @@ from rich.markup import escape
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description="Play past events again to one consumer.")
-    parser.add_argument("--consumer", choices=CONSUMERS, required=True, help="who shall hear them")
+    parser.add_argument("--consumer", required=True, help="who shall hear them, such as promotions")
     parser.add_argument("--order", help="this order's events alone")
     parser.add_argument("--since", type=deployed.moment, help="from then on; UTC unless it says otherwise")
     parser.add_argument("--until", type=deployed.moment, help="up to then; now by default")
