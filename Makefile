@@ -58,10 +58,10 @@ model: $(VENV)/ready ## train a model for estimates, and write build/estimates.s
 bench-models: $(VENV)/ready ## how long a model's file takes to load, by its size: SIZES=10MB,2GB, PAGE=docs/large-files.md
 	@$(BIN)/python scripts/bench_models.py $(if $(SIZES),--sizes $(SIZES)) $(if $(PAGE),--write $(PAGE))
 
-isolation: $(VENV)/ready ## break all that listens, and see that no order notices
-	@$(BIN)/python scripts/isolation.py
+isolation: $(VENV)/ready ## break all that listens, and see that no order notices: ORDERS=200, PAGE=docs/isolation.md
+	@$(BIN)/python scripts/isolation.py $(if $(ORDERS),--orders $(ORDERS)) $(if $(PAGE),--write $(PAGE))
 
-faults: $(VENV)/ready ## break everything on purpose, judge what is left: SEED=1, ORDERS=500 adds a chaos run, PAGE=file
+faults: $(VENV)/ready ## break everything on purpose, judge what is left: SEED=1, ORDERS=500 adds a chaos run, PAGE=docs/faults.md
 	@$(BIN)/python scripts/faults.py $(if $(SEED),--seed $(SEED)) $(if $(ORDERS),--orders $(ORDERS)) $(if $(PAGE),--write $(PAGE))
 
 permissions: $(VENV)/ready ## take each statement of the policies away, see that something fails: ONLY='Orders/*', PAGE=docs/permissions.md
