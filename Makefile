@@ -31,7 +31,7 @@ export __SAM_CLI_APP_DIR := $(or $(__SAM_CLI_APP_DIR),$(XDG_CACHE_HOME)/sam)
 endif
 KEPT := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tiffin
 
-.PHONY: help demo up down token bench-tracing model bench-models isolation faults permissions fuzz redrive replay reread trace stats export forget sam-local test check unit style lint format lock clean
+.PHONY: help demo up down token bench-tracing model bench-models isolation faults permissions fuzz redrive replay reread trace stats export forget doctor undeploy sam-local test check unit style lint format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -96,6 +96,14 @@ export: $(VENV)/ready ## everything that there is about a customer, as JSON: CUS
 forget: $(VENV)/ready ## forget a customer, everywhere: CUSTOMER=ada@tiffin.example; on AWS REGION=, PROFILE=, STACK=
 	@$(BIN)/python scripts/forget.py --customer "$(or $(CUSTOMER),$(error say whom: make forget CUSTOMER=ada@tiffin.example))" \
 	  $(ON_AWS)
+
+doctor: $(VENV)/ready ## what is missing for a deployment to AWS, before anything is deployed: PROFILE=, REGION=, ENVIRONMENT=prod, STACK=
+	@$(BIN)/python scripts/doctor.py $(if $(PROFILE),--profile $(PROFILE)) $(if $(REGION),--region $(REGION)) \
+	  $(if $(call typed,ENVIRONMENT),--environment $(call typed,ENVIRONMENT)) $(if $(STACK),--stack $(STACK))
+
+undeploy: $(VENV)/ready ## delete a stack and what its deletion leaves behind, once its name is typed: STACK=, PROFILE=, REGION=; DRY=1 only lists
+	@$(BIN)/python scripts/undeploy.py --stack "$(or $(STACK),$(error say which: make undeploy STACK=tiffin-dev))" \
+	  $(if $(PROFILE),--profile $(PROFILE)) $(if $(REGION),--region $(REGION)) $(if $(call on,DRY),--list)
 
 reread: $(VENV)/ready ## the kitchens' stream again, from a moment: SINCE=...; REBUILD=1 counts that time anew
 	@$(BIN)/python scripts/reread.py --since "$(or $(SINCE),$(error say from when: make reread SINCE=2026-01-31T12:00))" \

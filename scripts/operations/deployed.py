@@ -130,6 +130,19 @@ def moment(text: str) -> datetime:
     return read if read.tzinfo else read.replace(tzinfo=UTC)
 
 
+def clients(options: argparse.Namespace) -> Clients:
+    """What makes clients of the account or laptop that the options name, whether or not the stack is there.
+
+    Raises:
+        NotRunning: no profile or region is given, and nothing runs on this machine.
+        BotoCoreError: there is no such profile.
+    """
+    if not (options.profile or options.region):
+        return Stack.attach().client
+    # boto3's stubs have a signature for each service's literal name; here the name is any.
+    return cast("Clients", boto3.Session(profile_name=options.profile, region_name=options.region).client)
+
+
 def reach(options: argparse.Namespace) -> Deployed:
     """Find the stack.
 
