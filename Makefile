@@ -31,7 +31,7 @@ export __SAM_CLI_APP_DIR := $(or $(__SAM_CLI_APP_DIR),$(XDG_CACHE_HOME)/sam)
 endif
 KEPT := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tiffin
 
-.PHONY: help demo up down token bench-tracing model bench-models isolation faults permissions fuzz redrive replay reread trace stats export forget doctor undeploy sam-local test check unit style lint format lock clean
+.PHONY: help demo up down token bench-tracing model bench-models isolation faults permissions fuzz redrive replay reread trace stats export forget doctor undeploy sam-local test emulated containers packages audit check unit style lint format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -109,10 +109,24 @@ reread: $(VENV)/ready ## the kitchens' stream again, from a moment: SINCE=...; R
 	@$(BIN)/python scripts/reread.py --since "$(or $(SINCE),$(error say from when: make reread SINCE=2026-01-31T12:00))" \
 	  $(if $(call on,REBUILD),--rebuild) $(ON_AWS)
 
-test: $(VENV)/ready $(JSONATA)/.package-lock.json ## all tests: without an emulator, side by side; those that share one; those in Docker, if there is one
+test: ## all tests: without an emulator, side by side; those that share one; those in Docker, if there is one
+	@$(MAKE) --no-print-directory emulated
+	@$(MAKE) --no-print-directory containers
+
+emulated: $(VENV)/ready $(JSONATA)/.package-lock.json ## the tests that need no Docker
 	$(BIN)/pytest $(ABREAST) tests/unit tests/contract
 	$(BIN)/pytest tests/emulator tests/browser tests/workflow tests/e2e
+
+containers: $(VENV)/ready ## the tests in Docker; skipped, with the reason, without it
 	$(BIN)/pytest -rs tests/sam_local
+
+packages: $(VENV)/ready ## build what would be deployed, and see that Lambda would take it: processor, bytecode, size
+	@$(BIN)/python scripts/packages.py
+
+audit: $(VENV)/ready ## known vulnerabilities of all that is locked: what is deployed, the tools, Node's; asks PyPI and npm
+	$(BIN)/pip-audit --disable-pip --require-hashes $(foreach lock,requirements stripe,-r services/shared/$(lock).txt)
+	$(BIN)/pip-audit --disable-pip --require-hashes -r requirements-dev.txt
+	for folder in scripts/asyncapi scripts/jsonata-js; do (cd $$folder && $(WITH_NODE) npm audit --package-lock-only --audit-level=high) || exit 1; done
 
 check: style unit ## before each commit: style, and the tests that need no emulator, without the long generated ones
 
@@ -131,8 +145,11 @@ style: $(VENV)/ready ## format, lint, types, imports, workflows, templates, cont
 	$(BIN)/python scripts/render_events.py --check
 	$(BIN)/python scripts/render_access.py --check
 
-lint: style $(ASYNCAPI)/.package-lock.json ## style, templates as written and as deployed, the catalogue of events
-	$(BIN)/cfn-lint template.yaml services/*/template.yaml
+lint: style $(ASYNCAPI)/.package-lock.json ## style, templates as written and as deployed, the catalogue of events, GitHub's workflows
+	$(BIN)/cfn-lint template.yaml services/*/template.yaml .github/oidc.yaml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/zizmor --offline --quiet .github
 	$(BIN)/python scripts/lint_templates.py --schemas
 	AWS_DEFAULT_REGION=eu-central-1 sh -ec 'for t in template.yaml services/*/template.yaml; do $(BIN)/sam validate --lint --template $$t; done'
 	@# It reports its use to its makers unless told that it runs in CI, and notes that in the home directory unless told where.

@@ -8,6 +8,7 @@ import os
 import platform
 import shlex
 import shutil
+import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -124,8 +125,23 @@ def of_this_machine(
     yield Finding("Docker", OK if docker else OPEN, docker or "not there; only `make sam-local` needs it")
 
 
-def of_the_build(parameters: Mapping[str, str], found: Callable[[str], str | None] = shutil.which) -> Iterator[Finding]:
-    """Whether what is built here fits where it will run."""
+def runs(python: str) -> bool:
+    """Whether a Python of a runtime, such as `python3.13`, is on the PATH and starts: as the layers' build asks."""
+    asked = "import sys; sys.exit('python%d.%d' % sys.version_info[:2] != sys.argv[1])"
+    for name in (python, "python3", "python"):
+        path = shutil.which(name)
+        if path and not subprocess.run([path, "-c", asked, python], capture_output=True, check=False).returncode:
+            return True
+    return False
+
+
+def of_the_build(parameters: Mapping[str, str], found: Callable[[str], bool] = runs) -> Iterator[Finding]:
+    """Whether what is built here fits where it will run.
+
+    Args:
+        parameters: of the root template.
+        found: whether a Python of a runtime is on the PATH.
+    """
     runtime, target = parameters["Runtime"], parameters["Architecture"]
     here = platform.machine()
     yield Finding(
@@ -140,7 +156,7 @@ def of_the_build(parameters: Mapping[str, str], found: Callable[[str], str | Non
     if differing:
         asked = " ".join(f"{name}={told[name]}" for name in differing)
         yield Finding("layers", MISSING, f"would be built for another target: put {asked} before `sam build`")
-    if found(runtime) or "python" + ".".join(map(str, sys.version_info[:2])) == runtime:
+    if found(runtime):
         yield Finding("bytecode", OK, f"compiled by this machine's {runtime}")
     else:
         yield Finding(

@@ -17,6 +17,7 @@ from operations.readiness import (
     UnknownEnvironment,
     of_the_build,
     of_this_machine,
+    runs,
 )
 from samcli.cli.types import CfnParameterOverridesType
 from worlds import ROOT
@@ -109,8 +110,18 @@ class TestThisMachine:
 
     def test_without_the_runtime_s_python_there_is_no_bytecode(self) -> None:
         parameters = {"Runtime": "python3.99", "Architecture": "arm64"}
-        states = {each.what: each.state for each in of_the_build(parameters, lambda name: None)}
+        states = {each.what: each.state for each in of_the_build(parameters, lambda python: False)}
         assert states["bytecode"] == OPEN
+
+    def test_a_python_that_does_not_start_is_none(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Such as a version manager's stand-in for one that it has not."""
+        monkeypatch.setenv("PATH", str(tmp_path))
+        assert not runs("python3.13")
+        program = tmp_path / "python3.13"
+        for status, there in ((127, False), (0, True)):
+            program.write_text(f"#!/bin/sh\nexit {status}\n")
+            program.chmod(0o755)
+            assert runs("python3.13") == there
 
 
 class TestAnAccount:
