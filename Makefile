@@ -124,8 +124,8 @@ packages: $(VENV)/ready ## build what would be deployed, and see that Lambda wou
 	@$(BIN)/python scripts/packages.py
 
 audit: $(VENV)/ready ## known vulnerabilities of all that is locked: what is deployed, the tools, Node's; asks PyPI and npm
-	$(BIN)/pip-audit --disable-pip --require-hashes $(foreach lock,requirements stripe,-r services/shared/$(lock).txt)
-	$(BIN)/pip-audit --disable-pip --require-hashes -r requirements-dev.txt
+	$(BIN)/pip-audit --disable-pip --require-hashes --strict $(foreach lock,requirements stripe,-r services/shared/$(lock).txt)
+	$(BIN)/pip-audit --disable-pip --require-hashes --strict -r requirements-dev.txt
 	for folder in scripts/asyncapi scripts/jsonata-js; do (cd $$folder && $(WITH_NODE) npm audit --package-lock-only --audit-level=high) || exit 1; done
 
 check: style unit ## before each commit: style, and the tests that need no emulator, without the long generated ones

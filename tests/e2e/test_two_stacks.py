@@ -31,6 +31,7 @@ GIVEN = {
 }
 # Named within an API or a user pool; and what there is one of in an account.
 NAMED_WITHIN = {"AWS::ApiGateway::Stage", "AWS::Cognito::UserPoolGroup", "AWS::ApiGateway::Account"}
+KEPT = ("OrdersTableName", "DeliveriesTableName", "PaymentsTableName", "PromotionsTableName", "PromoCodesTableName")
 
 
 class Branch:
@@ -158,8 +159,7 @@ def test_nothing_is_deleted_unless_the_name_is_typed(stack: Stack, branch: Branc
 def test_what_is_left_behind_is_listed_first(stack: Stack, branch: Branch) -> None:
     ended = undeploy(stack, "--list")
     assert ended.returncode == 0, ended.stdout
-    kept = ["OrdersTableName", "DeliveriesTableName", "PaymentsTableName", "PromotionsTableName", "PromoCodesTableName"]
-    for output in kept:
+    for output in KEPT:
         assert f"table {branch.outputs[output]}: about" in ended.stdout
     assert f"user pool {branch.outputs['UserPoolId']}: about" in ended.stdout
     assert "protected from deletion until then" in ended.stdout
@@ -172,6 +172,10 @@ def test_undeployed_nothing_of_it_is_left_and_the_other_stack_is_whole(stack: St
     before = everything(stack)
     ended = undeploy(stack, typed=f"{NAME}\n")
     assert ended.returncode == 0, ended.stdout + ended.stderr
+    for output in KEPT:
+        assert f"table {branch.outputs[output]}: deleted" in ended.stdout
+    for removed in (f"user pool {branch.outputs['UserPoolId']}", "layer version tiffin-branch-Orders"):
+        assert re.search(rf"{removed}\S*: deleted", ended.stdout), removed
     left = of_the_branch(everything(stack))
     # API Gateway logs by it, for every stack of the account.
     assert [len(left.pop("roles")), left] == [1, {}]
