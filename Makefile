@@ -31,7 +31,7 @@ export __SAM_CLI_APP_DIR := $(or $(__SAM_CLI_APP_DIR),$(XDG_CACHE_HOME)/sam)
 endif
 KEPT := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tiffin
 
-.PHONY: help demo up down token bench-tracing model bench-models isolation faults permissions fuzz redrive replay reread trace stats export forget doctor undeploy sam-local test emulated containers packages audit check unit style lint format lock clean
+.PHONY: help demo up down token bench-tracing model bench-models isolation faults permissions fuzz redrive replay reread trace stats export forget smoke doctor undeploy sam-local test emulated containers packages audit check unit style lint format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -81,6 +81,9 @@ replay: $(VENV)/ready ## past events again, to one consumer: CONSUMER=promotions
 trace: $(VENV)/ready ## where an order is, and why: make trace ORDER=ord_... [HTML=file]
 	@$(BIN)/python scripts/trace.py --order "$(or $(ORDER),$(error say which order: make trace ORDER=ord_...))" \
 	  $(if $(HTML),--html "$(HTML)") $(ON_AWS)
+
+smoke: $(VENV)/ready ## whether a deployed stack is well: four orders and a promo code, under two minutes: STACK=, on AWS REGION=, PROFILE=
+	@$(BIN)/python scripts/smoke.py $(ON_AWS)
 
 sam-local: $(VENV)/ready ## functions and APIs in Docker, on the running `make up`: FUNCTION=Orders/ApiFunction, API=Orders, DEBUG=5890
 	@$(BIN)/python scripts/sam_local.py $(if $(FUNCTION),--function $(FUNCTION)) $(if $(SAMPLE),--sample $(SAMPLE)) \

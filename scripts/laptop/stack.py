@@ -215,7 +215,7 @@ class Stack:
         Args:
             bus: another bus than the stack's.
         """
-        tap = BusTap(self.access, bus or self.outputs["EventBusName"])
+        tap = BusTap(self.client, bus or self.outputs["EventBusName"])
         self._taps.append(tap)
         return tap
 

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple, Protocol, cast
 import boto3
 from botocore.exceptions import ClientError
 from laptop import Stack
+from laptop.environment import is_loopback
+from laptop.stack import reachable
 
 from .trouble import NotReached, Outputs
 
@@ -117,6 +119,19 @@ def on_aws(options: argparse.Namespace) -> bool:
     return bool(options.profile or options.region or options.stack)
 
 
+def typed(target: str, options: argparse.Namespace, **more: str) -> str:
+    """What a person types to have another tool work on the same stack.
+
+    Args:
+        target: of make.
+        options: see `add_options`.
+        more: the target's own variables.
+    """
+    where = {"STACK": options.stack, "REGION": options.region, "PROFILE": options.profile}
+    there = {name: value for name, value in where.items() if value}
+    return " ".join(["make", target, *(f"{name}={value}" for name, value in {**more, **there}.items())])
+
+
 def moment(text: str) -> datetime:
     """A moment as an option of a command gives it: in UTC, unless it says otherwise.
 
@@ -156,15 +171,19 @@ def reach(options: argparse.Namespace) -> Deployed:
         laptop = Stack.attach()
         return Deployed(laptop.client, Outputs(laptop.outputs, "The running laptop"), name)
     session = boto3.Session(profile_name=options.profile, region_name=options.region)
-    known = session.client("cloudformation")
-    where = f"The stack {name} in {known.meta.region_name}"
+    cloudformation = session.client("cloudformation")
+    where = f"The stack {name} in {cloudformation.meta.region_name}"
     try:
-        (stack,) = known.describe_stacks(StackName=name)["Stacks"]
+        (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
     except ClientError as error:
         # CloudFormation has no name of its own for it (API reference, DescribeStacks).
         if error.response["Error"]["Code"] == "ValidationError" and "does not exist" in str(error):
             raise NotReached(f"{where} does not exist: say which, STACK= (--stack), and where, REGION=") from error
         raise
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+    # AWS_ENDPOINT_URL may lead to an emulator, as in `.tiffin/aws.env`: it serves the APIs and the pages too.
+    endpoint = cloudformation.meta.endpoint_url
+    if is_loopback(endpoint):
+        outputs = {name: reachable(value, endpoint) for name, value in outputs.items()}
     # boto3's stubs have a signature for each service's literal name; here the name is any.
     return Deployed(cast("Clients", session.client), Outputs(outputs, where), name, known.meta.region_name)
