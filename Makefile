@@ -31,7 +31,7 @@ export __SAM_CLI_APP_DIR := $(or $(__SAM_CLI_APP_DIR),$(XDG_CACHE_HOME)/sam)
 endif
 KEPT := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tiffin
 
-.PHONY: help demo up down token bench-tracing model bench-models isolation faults permissions fuzz redrive replay reread trace stats export forget smoke doctor undeploy sam-local test emulated containers packages audit check unit style lint format lock clean
+.PHONY: help demo up down token bench-tracing model bench-models isolation faults permissions fuzz redrive replay reread trace stats export forget smoke test-stack doctor undeploy sam-local test emulated containers packages audit check unit style lint format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -85,6 +85,10 @@ trace: $(VENV)/ready ## where an order is, and why: make trace ORDER=ord_... [HT
 smoke: $(VENV)/ready ## whether a deployed stack is well: four orders and a promo code, under two minutes: STACK=, on AWS REGION=, PROFILE=
 	@$(BIN)/python scripts/smoke.py $(ON_AWS)
 
+test-stack: $(VENV)/ready ## the scenarios that run anywhere, on a deployed stack for tests: STACK=, on AWS REGION=, PROFILE=; ONLY=cancel
+	$(BIN)/pytest tests/aws tests/workflow tests/e2e --stack $(or $(STACK),tiffin) $(if $(PROFILE),--profile $(PROFILE)) \
+	  $(if $(REGION),--region $(REGION)) $(if $(ONLY),-k "$(ONLY)")
+
 sam-local: $(VENV)/ready ## functions and APIs in Docker, on the running `make up`: FUNCTION=Orders/ApiFunction, API=Orders, DEBUG=5890
 	@$(BIN)/python scripts/sam_local.py $(if $(FUNCTION),--function $(FUNCTION)) $(if $(SAMPLE),--sample $(SAMPLE)) \
 	  $(if $(API),--api $(API)) $(if $(PORT),--port $(PORT)) $(if $(DEBUG),--debug $(DEBUG))
@@ -118,7 +122,7 @@ test: ## all tests: without an emulator, side by side; those that share one; tho
 
 emulated: $(VENV)/ready $(JSONATA)/.package-lock.json ## the tests that need no Docker
 	$(BIN)/pytest $(ABREAST) tests/unit tests/contract
-	$(BIN)/pytest tests/emulator tests/browser tests/workflow tests/e2e
+	$(BIN)/pytest tests/emulator tests/browser tests/workflow tests/e2e tests/aws
 
 containers: $(VENV)/ready ## the tests in Docker; skipped, with the reason, without it
 	$(BIN)/pytest -rs tests/sam_local

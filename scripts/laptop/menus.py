@@ -42,7 +42,7 @@ def read(folder: Path = MENUS) -> list[Menu]:
     Raises:
         MenuNotTaken: one is no menu; says where and why.
     """
-    return [_judged(path) for path in files(folder)]
+    return [_judged(path.name, path.read_bytes()) for path in files(folder)]
 
 
 def seed(stack: DeployedStack, folder: Path = MENUS) -> int:
@@ -88,11 +88,10 @@ def put(stack: DeployedStack, path: Path, within: float = 60) -> Menu:
     Raises:
         MenuNotTaken, NotInTime: see `seed`.
     """
-    serve(stack, path.name, path.read_bytes(), within)
-    return _judged(path)
+    return serve(stack, path.name, path.read_bytes(), within)
 
 
-def serve(stack: DeployedStack, key: str, content: bytes, within: float = 60) -> None:
+def serve(stack: DeployedStack, key: str, content: bytes, within: float = 60) -> Menu:
     """The same with a menu that is no file here.
 
     Args:
@@ -120,6 +119,7 @@ def serve(stack: DeployedStack, key: str, content: bytes, within: float = 60) ->
         return bool(row.get("file_version", {}).get("S") == version)
 
     eventually(settled, within, f"the menu {key} taking effect")
+    return _judged(key, content)
 
 
 def unlist(stack: DeployedStack, restaurant_id: str) -> None:
@@ -147,9 +147,8 @@ def remove(stack: DeployedStack, restaurant_id: str) -> None:
     )
 
 
-def _judged(path: Path) -> Menu:
-    content = path.read_bytes()
+def _judged(key: str, content: bytes) -> Menu:
     try:
-        return judged(content, restaurant_of(path.name, len(content)))
+        return judged(content, restaurant_of(key, len(content)))
     except MenuRefused as refused:
-        raise MenuNotTaken(f"{path}: {json.dumps(refused.report())}") from refused
+        raise MenuNotTaken(f"{key}: {json.dumps(refused.report())}") from refused

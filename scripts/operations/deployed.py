@@ -186,4 +186,4 @@ def reach(options: argparse.Namespace) -> Deployed:
     if is_loopback(endpoint):
         outputs = {name: reachable(value, endpoint) for name, value in outputs.items()}
     # boto3's stubs have a signature for each service's literal name; here the name is any.
-    return Deployed(cast("Clients", session.client), Outputs(outputs, where), name, known.meta.region_name)
+    return Deployed(cast("Clients", session.client), Outputs(outputs, where), name, cloudformation.meta.region_name)

@@ -49,6 +49,10 @@ class RealMoney(Exception):
     """Cards may be charged here, or nobody can know that they are not."""
 
 
+class NotForTests(RealMoney):
+    """It is a stack that people use, or one whose gateway's books cannot be read."""
+
+
 class Unwell(Exception):
     """A step did not do what it must.
 
@@ -89,6 +93,24 @@ def must_be_play_money(stack: Deployed) -> str:
     if not key.startswith(_TEST_KEYS):
         raise RealMoney(f"The key in the secret {name} is none of Stripe's test mode: orders would be paid for.")
     return provider
+
+
+def must_be_for_tests(stack: Deployed) -> None:
+    """See that a stack may have scores of orders, and that the sandbox has its money.
+
+    Args:
+        stack: where.
+
+    Raises:
+        NotForTests: it is not; `make smoke` is for every other.
+    """
+    if must_be_play_money(stack) != "sandbox":
+        raise NotForTests(
+            "The scenarios read the sandbox's books, and another has the money here: make smoke does not."
+        )
+    pool = stack.client("cognito-idp").describe_user_pool(UserPoolId=stack.outputs["UserPoolId"])["UserPool"]
+    if pool.get("DeletionProtection") == "ACTIVE":
+        raise NotForTests("Its users are protected from deletion, so people use this stack: make smoke is for it.")
 
 
 def smoke(visit: Visit, say: Say) -> None:

@@ -21,6 +21,7 @@ from laptop import EmulatorError, menus
 from laptop.client import COURIER, Client, Refused
 from laptop.pace import Deadline
 from laptop.people import DOMAIN, KNOWN, Keyring, Person, answering_for, make_account
+from orders.menu_rules import Menu
 from tiffin.callers import Role
 
 from .deployed import Deployed
@@ -144,12 +145,15 @@ class Visit:
         """
         return Client(self.stack.outputs, self.guests, self.restaurant_id, PAUSE, **how)
 
-    def serve(self, menu: Mapping[str, Any], restaurant_id: str | None = None) -> None:
+    def serve(self, menu: Mapping[str, Any], restaurant_id: str | None = None) -> Menu:
         """Let a restaurant have a menu, and wait until it is in effect. No list shows it.
 
         Args:
-            menu: without the restaurant's id.
+            menu: whatever restaurant it says it is of.
             restaurant_id: of a new restaurant; by default the visit's own.
+
+        Returns:
+            The menu.
 
         Raises:
             MenuNotTaken, NotInTime: it is not in effect.
@@ -157,8 +161,10 @@ class Visit:
         whose = restaurant_id or self.restaurant_id
         if whose not in self._restaurants:
             self._restaurants.append(whose)
-        menus.serve(self.stack, f"{whose}.json", json.dumps({"restaurant_id": whose, **menu}).encode())
+        content = json.dumps({**menu, "restaurant_id": whose}).encode()
+        served = menus.serve(self.stack, f"{whose}.json", content)
         menus.unlist(self.stack, whose)
+        return served
 
     def __enter__(self) -> Self:
         return self

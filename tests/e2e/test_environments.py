@@ -1,8 +1,11 @@
 """A function that `sam local` runs works on the deployed stack's tables, queues and workflow."""
 
+import pytest
 from laptop import Stack
 from operations.deployed import Deployed
 from worlds.templates import functions
+
+pytestmark = pytest.mark.laptop("all")
 
 
 def test_every_function_gets_what_its_template_refers_to(stack: Stack) -> None:

@@ -14,6 +14,8 @@ from operations.deployed import Deployed
 from worlds import feed
 from worlds.polling import eventually
 
+pytestmark = pytest.mark.laptop("fault")
+
 
 @pytest.fixture
 def deployed(stack: Stack) -> Deployed:

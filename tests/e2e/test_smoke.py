@@ -19,6 +19,8 @@ from worlds import ROOT
 from worlds.stack import row
 from worlds.written import found, tables
 
+pytestmark = pytest.mark.laptop("all")
+
 COMMAND = ["--region", REGION, "--stack", "tiffin"]
 STEPS = ["people", "menu", "delivered", "declined", "cancelled", "code", "removed"]
 
@@ -77,7 +79,7 @@ def test_a_step_that_fails_names_its_order_and_everything_is_removed_all_the_sam
     monkeypatch.setattr(
         scenarios, "DECLINED", "pm_card_visa"
     )  # which the provider takes: so the stack is not as it must be
-    monkeypatch.setattr(scenarios, "_SECONDS", 8.0)
+    monkeypatch.setattr(scenarios, "_SECONDS", 5.0)
     with all_as_before(stack):
         assert smoke.main(COMMAND) == 1
     said = capsys.readouterr().out

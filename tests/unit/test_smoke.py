@@ -10,7 +10,7 @@ from laptop.people import KNOWN, Person
 from operations import deployed, scenarios, visiting
 from operations.deployed import Deployed
 from operations.personal import StillOpen
-from operations.scenarios import RealMoney, must_be_play_money
+from operations.scenarios import NotForTests, RealMoney, must_be_for_tests, must_be_play_money
 from operations.visiting import Visit
 from tiffin.callers import Role
 
@@ -29,6 +29,7 @@ class Account:
     Attributes:
         variables: of the payments function.
         secret: what the secret says; None if it may not be read.
+        protection: from deletion, of the user pool.
         users: who is in the pool.
         clients: the pool's app clients.
         fails: what the pool refuses.
@@ -45,6 +46,7 @@ class Account:
     def __init__(self, provider: str = "sandbox", secret: str | None = None) -> None:
         self.variables = {"PAYMENT_PROVIDER": provider, "STRIPE_SECRET_NAME": "tiffin/stripe"}
         self.secret = secret
+        self.protection = "INACTIVE"
         self.users, self.clients, self.fails, self.read = set[str](), set[str](), set[str](), list[str]()
 
     def stack(self) -> Deployed:
@@ -59,6 +61,10 @@ class Account:
         if self.secret is None:
             raise refusal("GetSecretValue")
         return {"SecretString": self.secret}
+
+    def describe_user_pool(self, **asked: str) -> dict[str, Any]:
+        assert asked == {"UserPoolId": "pool"}
+        return {"UserPool": {"DeletionProtection": self.protection}}
 
     def create_user_pool_client(self, **asked: Any) -> dict[str, Any]:
         self.clients.add(asked["ClientName"])
@@ -125,6 +131,21 @@ class TestMoney:
     def test_a_stack_that_is_no_tiffin_is_refused(self) -> None:
         with pytest.raises(RealMoney, match="PaymentsFunctionArn"):
             must_be_play_money(Deployed(lambda _: Account(), {}))
+
+
+class TestForTests:
+    def test_a_stack_that_nobody_protects_and_whose_books_can_be_read_is_for_tests(self) -> None:
+        must_be_for_tests(Account().stack())
+
+    def test_a_stack_whose_users_are_protected_is_not(self) -> None:
+        account = Account()
+        account.protection = "ACTIVE"
+        with pytest.raises(NotForTests, match="make smoke"):
+            must_be_for_tests(account.stack())
+
+    def test_a_stack_with_stripe_s_test_mode_is_not(self) -> None:
+        with pytest.raises(NotForTests, match="make smoke"):
+            must_be_for_tests(Account("stripe", "sk_test_51abc").stack())
 
 
 @pytest.fixture
