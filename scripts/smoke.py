@@ -13,9 +13,8 @@ import signal
 import sys
 import time
 
-from botocore.exceptions import BotoCoreError, ClientError
-from laptop import EmulatorError
 from operations import deployed, scenarios
+from operations.trouble import TROUBLE, plain
 from operations.visiting import Visit
 from rich.console import Console
 from rich.markup import escape
@@ -46,8 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
         stack = deployed.reach(options)
         provider = scenarios.must_be_play_money(stack)
         visit = Visit(stack, "smoke")
-    except (EmulatorError, ClientError, BotoCoreError, scenarios.RealMoney) as error:
-        problem(str(error))
+    except (scenarios.RealMoney, *TROUBLE) as error:
+        problem(plain(error))
         return 1
     console.print(f"{visit.name} {stack}, money by {provider}")
     well = False

@@ -3,16 +3,15 @@
     python scripts/undeploy.py --stack tiffin-dev --region eu-central-1 [--profile NAME]
     python scripts/undeploy.py --stack tiffin-dev --list      what there is to lose; nothing is deleted
 
-It lists first what outlives the stack, and goes on only once the stack's name has been typed. Without `--profile` and
-`--region` it works on the running laptop.
+It lists first what outlives the stack, and goes on only once the stack's name has been typed. What `make up` started is
+stopped by `make down`, and leaves nothing.
 """
 
 import argparse
 import sys
 
-from botocore.exceptions import BotoCoreError, ClientError
-from laptop import EmulatorError
 from operations import deployed
+from operations.trouble import TROUBLE, plain
 from operations.undeploying import CannotUndeploy, Left, Undeployed
 from rich.console import Console
 from rich.markup import escape
@@ -39,6 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--list", action="store_true", help="only say what there is")
     deployed.add_options(parser)
     options = parser.parse_args(arguments)
+    if not options.stack:
+        parser.error("say which: --stack")
     console = Console(soft_wrap=True, highlight=False)
     try:
         stack = Undeployed(deployed.clients(options), options.stack)
@@ -57,8 +58,8 @@ def main(arguments: list[str] | None = None) -> int:
             return 1
         for step in stack.delete():
             console.print(f"[green]✓[/green] {escape(step)}")
-    except (CannotUndeploy, EmulatorError, ClientError, BotoCoreError) as error:
-        console.print(f"[red]✗[/red] {escape(str(error))}")
+    except (CannotUndeploy, *TROUBLE) as error:
+        console.print(f"[red]✗[/red] {escape(plain(error))}")
         return 1
     except KeyboardInterrupt:
         console.print("\nStopped. What is still there is listed when you type the same again.")

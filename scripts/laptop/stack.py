@@ -56,11 +56,11 @@ class Stack:
         self._taps: list[BusTap] = []
         self.access = process.access
         self.endpoint = self.access.endpoint
-        self._has(outputs)
-
-    def _has(self, outputs: Mapping[str, str]) -> None:
-        self.outputs = {name: reachable(value, self.endpoint) for name, value in outputs.items()}
+        self.outputs = self._reachable(outputs)
         self.people = People(self.access, self.outputs)
+
+    def _reachable(self, outputs: Mapping[str, str]) -> dict[str, str]:
+        return {name: reachable(value, self.endpoint) for name, value in outputs.items()}
 
     @classmethod
     def up(
@@ -164,12 +164,14 @@ class Stack:
             state_dir=self._state_dir,
             progress=lambda text: _step(console, text),
         )
-        self.people.close()
-        self._has(outputs)
+        former, self.outputs = self.outputs, self._reachable(outputs)
+        if self.outputs.get("UserPoolId") != former.get("UserPoolId"):
+            self.people.close()
+            self.people = People(self.access, self.outputs)
         changed = Deployment(cloudformation).since(before)
+        if changed:
+            self._start_functions(console)
         if template == ROOT / "template.yaml":
-            if changed:
-                self._start_functions(console)
             changed += self._load_new_menus(console)
         if (remembered := launcher.Process.load(self._state_dir / _STATE)) and remembered[0] == self._process:
             self._process.save(self._state_dir / _STATE, outputs)

@@ -149,10 +149,10 @@ def clients(options: argparse.Namespace) -> Clients:
     """What makes clients of the account or laptop that the options name, whether or not the stack is there.
 
     Raises:
-        NotRunning: no profile or region is given, and nothing runs on this machine.
+        NotRunning: nothing is named, and nothing runs on this machine.
         BotoCoreError: there is no such profile.
     """
-    if not (options.profile or options.region):
+    if not on_aws(options):
         return Stack.attach().client
     # boto3's stubs have a signature for each service's literal name; here the name is any.
     return cast("Clients", boto3.Session(profile_name=options.profile, region_name=options.region).client)
@@ -170,8 +170,8 @@ def reach(options: argparse.Namespace) -> Deployed:
     if not on_aws(options):
         laptop = Stack.attach()
         return Deployed(laptop.client, Outputs(laptop.outputs, "The running laptop"), name)
-    session = boto3.Session(profile_name=options.profile, region_name=options.region)
-    cloudformation = session.client("cloudformation")
+    client = clients(options)
+    cloudformation = client("cloudformation")
     where = f"The stack {name} in {cloudformation.meta.region_name}"
     try:
         (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
@@ -185,5 +185,4 @@ def reach(options: argparse.Namespace) -> Deployed:
     endpoint = cloudformation.meta.endpoint_url
     if is_loopback(endpoint):
         outputs = {name: reachable(value, endpoint) for name, value in outputs.items()}
-    # boto3's stubs have a signature for each service's literal name; here the name is any.
-    return Deployed(cast("Clients", session.client), Outputs(outputs, where), name, cloudformation.meta.region_name)
+    return Deployed(client, Outputs(outputs, where), name, cloudformation.meta.region_name)

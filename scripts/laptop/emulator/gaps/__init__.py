@@ -42,6 +42,7 @@ from . import (
     trace_segments,
     user_pools,
     workflow_permissions,
+    workflow_versions,
     xray_api,
 )
 
@@ -58,6 +59,7 @@ ALL = (
     task_tokens,
     callback_permissions,
     start_execution,
+    workflow_versions,
     put_events,
     retry_delays,
     bus_policies,
