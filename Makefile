@@ -31,7 +31,7 @@ export __SAM_CLI_APP_DIR := $(or $(__SAM_CLI_APP_DIR),$(XDG_CACHE_HOME)/sam)
 endif
 KEPT := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tiffin
 
-.PHONY: help demo up down token bench-tracing model bench-models isolation faults permissions fuzz redrive replay reread trace stats export forget smoke test-stack doctor undeploy sam-local test emulated containers packages audit check unit style lint format lock clean
+.PHONY: help demo up down token bench-tracing bench-laptop model bench-models isolation faults permissions fuzz redrive replay reread trace stats export forget smoke test-stack doctor undeploy sam-local test emulated containers packages audit check unit style lint format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -51,6 +51,9 @@ token: $(VENV)/ready ## an ID token, to send as Authorization: Bearer: USER=ada,
 
 bench-tracing: $(VENV)/ready ## what tracing and metrics cost a warm request
 	@$(BIN)/python scripts/bench_tracing.py
+
+bench-laptop: $(VENV)/ready ## how long one waits for the laptop, and what is left of it when it is stopped: PAGE=docs/laptop.md
+	@$(BIN)/python scripts/bench_laptop.py $(if $(PAGE),--write $(PAGE))
 
 model: $(VENV)/ready ## train a model for estimates, and write build/estimates.safetensors: SIZE=100MB, SEED=1
 	@$(BIN)/python scripts/train_estimates.py $(if $(SIZE),--size $(SIZE)) $(if $(SEED),--seed $(SEED))
@@ -119,7 +122,7 @@ reread: $(VENV)/ready ## the kitchens' stream again, from a moment: SINCE=...; R
 	@$(BIN)/python scripts/reread.py --since "$(or $(SINCE),$(error say from when: make reread SINCE=2026-01-31T12:00))" \
 	  $(if $(call on,REBUILD),--rebuild) $(ON_AWS)
 
-test: ## all tests: without an emulator, side by side; those that share one; those in Docker, if there is one
+test: $(VENV)/ready ## all tests: without an emulator, side by side; those that share one; those in Docker, if there is one
 	@$(MAKE) --no-print-directory emulated
 	@$(MAKE) --no-print-directory containers
 

@@ -14,7 +14,7 @@ from worlds.docs import PAGES
 
 # What is asked for besides Python and make: AWS's tools, where AWS is; and what every machine has.
 ELSEWHERE = ("aws", "sam", "curl", "jq")
-EVERYWHERE = ("cat", "cut", "date", "sed")
+EVERYWHERE = ("cat", "cut", "date", "git", "grep", "rm", "sed", "sort", "tr", "xargs")
 HERE = [*PAGES, *sorted((ROOT / "tests").rglob("README.md"))]
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))

@@ -22,6 +22,8 @@ from worlds.ends import GIVEN_BACK, LIVES, TAKEN, Life
 from worlds.polling import eventually
 from worlds.stack import execution_arn
 
+pytestmark = pytest.mark.laptop("own")
+
 LISTENERS = ("promotions", "notifications", "observability")
 
 

@@ -4,9 +4,12 @@ import os
 import subprocess
 import sys
 
+import pytest
 from laptop import Stack
 from laptop.environment import REGION
 from worlds import ROOT
+
+pytestmark = pytest.mark.laptop("all")
 
 PATH = f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}"
 

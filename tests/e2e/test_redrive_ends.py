@@ -4,11 +4,14 @@ import json
 import uuid
 from collections import Counter
 
+import pytest
 from laptop import Stack
 from operations import dead_letters
 from operations.deployed import Deployed
 from worlds import feed
 from worlds.polling import eventually
+
+pytestmark = pytest.mark.laptop("fault")
 
 
 def test_letters_that_bounce_are_sent_back_once_each_and_are_there_again(stack: Stack, customer: str) -> None:

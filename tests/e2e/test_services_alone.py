@@ -12,6 +12,8 @@ from laptop.environment import ROOT, STATE_DIR, sam_environment
 from laptop.pace import eventually
 from worlds.templates import applications
 
+pytestmark = pytest.mark.laptop("own")
+
 IN_A_FOLDER = STATE_DIR / "sam" / "tiffin" / "build"
 
 

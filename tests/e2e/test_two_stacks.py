@@ -21,6 +21,8 @@ from operations.deployed import Deployed, Resource
 from worlds import ROOT
 from worlds.terminal import Ended, with_enter_at_every_question
 
+pytestmark = pytest.mark.laptop("own")
+
 NAME = "tiffin-branch"
 # What the emulator lacks, what this machine runs, and what makes a deletion harder.
 GIVEN = {
