@@ -74,6 +74,20 @@ def test_a_promo_rule_without_its_promise_is_noticed(copy: Copy) -> None:
         copy.run(".venv/bin/pytest tests/unit/test_terms_of_promo_codes.py")
 
 
+def test_a_status_is_added(copy: Copy) -> None:
+    copy.apply("add-a-status.md")
+    for block in blocks("add-a-status.md", "sh"):
+        copy.run(block)
+    assert "HANDED_OVER" in (copy.folder / "statemachines/order.asl.json").read_text()
+
+
+def test_a_status_that_is_only_in_the_workflow_is_noticed(copy: Copy) -> None:
+    [state] = [block for block in blocks("add-a-status.md", "diff") if "+++ b/statemachines" in block]
+    copy.run("git apply -", state)
+    with pytest.raises(AssertionError, match="its_timeline_is_a_life"):
+        copy.run(".venv/bin/pytest -x --show-capture=no tests/unit/test_turns.py")
+
+
 def test_it_is_made_yours(copy: Copy) -> None:
     copy.clone()
     for block in blocks("make-it-yours.md", "sh"):
