@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (scenarios.RealMoney, *TROUBLE) as error:
         problem(plain(error))
         return 1
-    console.print(f"{visit.name} {stack}, money by {provider}")
+    console.print(f"{visit.name}: {stack}, money by {provider}")
     well = False
     try:
         with visit:
@@ -65,9 +65,9 @@ def main(arguments: list[str] | None = None) -> int:
             problem(f"still there: {left}")
     if well and not visit.left:
         say(f"{'removed':<10} all that was made. {STAYS}")
-        console.print(f"[bold]All is well[/bold] {stack}, in {time.monotonic() - began:.1f} s")
+        console.print(f"[bold]All is well[/bold], {time.monotonic() - began:.1f} s")
         return 0
-    console.print(f"[bold]Not well[/bold] {stack}, after {time.monotonic() - began:.1f} s")
+    console.print(f"[bold]Not well[/bold], {time.monotonic() - began:.1f} s")
     return 1
 
 

@@ -30,7 +30,7 @@ def test_scenarios_run_on_a_stack_that_is_named_and_those_that_did_not_are_count
     which = "the_hold_is_released or wrong_password or three_hours or undelivered"
     status, said = run(stack, "make", "test-stack", "STACK=tiffin", f"REGION={REGION}", f"ONLY={which}")
     assert status == 0, said
-    assert f"2 scenarios ran in the stack tiffin in {REGION}; " in said
+    assert f"2 scenarios ran, in the stack tiffin in {REGION}; " in said
     assert " are the laptop's alone:" in said
     assert "need its clock" in said
     assert "break something, or make it up" in said

@@ -1,5 +1,6 @@
 """`make smoke`, as a deployment pipeline calls it: by the stack's endpoint, as on AWS."""
 
+import json
 import os
 import re
 import signal
@@ -62,7 +63,7 @@ def test_a_stack_that_is_well_is_said_to_be_and_is_as_before(stack: Stack, capsy
         assert smoke.main(COMMAND) == 0
     said = capsys.readouterr().out
     assert re.findall(r"^✓ (\w+)", said, re.MULTILINE) == STEPS
-    name = said.split()[0]
+    name = said.partition(":")[0]
     orders = re.findall(r"ord_\w+", said)
     ends = [row(stack, order_id)["status"]["S"] for order_id in orders]
     assert ends == ["DELIVERED", "DECLINED", "CANCELLED", "CANCELLED"]
@@ -88,6 +89,44 @@ def test_a_step_that_fails_names_its_order_and_everything_is_removed_all_the_sam
     assert f"make trace ORDER={failed[1]} STACK=tiffin REGION={REGION}" in said
     # Nobody waits for it.
     assert row(stack, failed[1])["status"]["S"] == "CANCELLED"
+
+
+def actions_of_the_page() -> list[str]:
+    """What the page says that a pipeline must be allowed; of one service, its name is said once in a row."""
+    page = (ROOT / "docs" / "after-a-deployment.md").read_text("utf-8")
+    [table] = re.findall(r"^\| action \|.*\n\|---.*\n((?:\|.*\n)+)", page, re.MULTILINE)
+    actions = []
+    for row_of in table.splitlines():
+        first, *more = re.findall(r"`([\w:-]+)`", row_of.split("|")[1])
+        service = first.partition(":")[0]
+        actions += [first, *(f"{service}:{name.rpartition(':')[2]}" for name in more)]
+    return actions
+
+
+@pytest.mark.usefixtures("by_its_endpoint")
+def test_a_role_that_may_do_what_the_page_says_and_no_more_is_enough(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    iam, role = stack.client("iam"), {"RoleName": "pipeline"}
+    actions = actions_of_the_page()
+    assert len(actions) > 20
+    trusts = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    allows = {"Effect": "Allow", "Action": actions, "Resource": "*"}
+    document = {"Version": "2012-10-17"}
+    arn = iam.create_role(**role, AssumeRolePolicyDocument=json.dumps({**document, "Statement": [trusts]}))["Role"][
+        "Arn"
+    ]
+    try:
+        policy = json.dumps({**document, "Statement": [allows]})
+        iam.put_role_policy(**role, PolicyName="smoke", PolicyDocument=policy)
+        session = stack.client("sts").assume_role(RoleArn=arn, RoleSessionName="pipeline")["Credentials"]
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", session["AccessKeyId"])
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", session["SecretAccessKey"])
+        monkeypatch.setenv("AWS_SESSION_TOKEN", session["SessionToken"])
+        assert smoke.main(COMMAND) == 0, capsys.readouterr().out
+    finally:
+        iam.delete_role_policy(**role, PolicyName="smoke")
+        iam.delete_role(**role)
 
 
 def test_a_pipeline_that_is_ended_leaves_nothing_behind(stack: Stack) -> None:

@@ -77,7 +77,7 @@ def say(reporter: pytest.TerminalReporter) -> None:
         return
     left_out = reporter.config.stash.get(_LEFT_OUT, Counter())
     ran = sum(len(reporter.getreports(outcome)) for outcome in ("passed", "failed"))
-    reporter.write_line(f"{_scenarios(ran)} ran {there}; {left_out.total()} are the laptop's alone:")
+    reporter.write_line(f"{_scenarios(ran)} ran, {there}; {left_out.total()} are the laptop's alone:")
     for why, number in left_out.most_common():
         reporter.write_line(f"  {number:>4} {WHY[why]}")
 
