@@ -92,7 +92,7 @@ def test_of_many_that_come_at_once_the_last_is_in_effect_and_an_older_event_take
         order = before["file_order"]["S"] if version == versions[-1] else f"{number:018x}"
         event = created(key, version, len(files[number]), order)
         answer = stack.client("lambda").invoke(
-            FunctionName=stack.outputs["MenusFunctionName"], Payload=json.dumps(event).encode()
+            FunctionName=stack.outputs["MenusFunctionArn"], Payload=json.dumps(event).encode()
         )
         assert "FunctionError" not in answer
     assert row() == before
@@ -109,7 +109,7 @@ class TestBroken:
     def forbid(self, stack: Stack) -> Iterator[Callable[[bool], None]]:
         """Whether the function is forbidden to write menus, as after a permission that somebody took away."""
         functions, iam = stack.client("lambda"), stack.client("iam")
-        role = functions.get_function_configuration(FunctionName=stack.outputs["MenusFunctionName"])["Role"]
+        role = functions.get_function_configuration(FunctionName=stack.outputs["MenusFunctionArn"])["Role"]
         deny = {"Effect": "Deny", "Action": "dynamodb:PutItem", "Resource": "*"}
         policy = {
             "RoleName": role.rpartition("/")[2],
@@ -162,7 +162,7 @@ class TestBroken:
         self, stack: Stack, deployed: Deployed, restaurant: str, put: Put
     ) -> None:
         put()
-        functions, name = stack.client("lambda"), stack.outputs["MenusFunctionName"]
+        functions, name = stack.client("lambda"), stack.outputs["MenusFunctionArn"]
         [allowed] = json.loads(functions.get_policy(FunctionName=name)["Policy"])["Statement"]
         functions.remove_permission(FunctionName=name, StatementId=allowed["Sid"])
         key = f"{restaurant}.json"
