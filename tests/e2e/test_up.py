@@ -10,6 +10,8 @@ from laptop import Stack
 from laptop.client import Client
 from laptop.pace import patience
 
+pytestmark = pytest.mark.laptop("inside")
+
 
 @pytest.mark.parametrize("shell", ["sh", "bash"])
 def test_the_printed_calls_take_an_order_to_the_door_when_pasted(
