@@ -115,8 +115,8 @@ undeploy: $(VENV)/ready ## delete a stack and what its deletion leaves behind, o
 	@$(BIN)/python scripts/undeploy.py --stack "$(or $(STACK),$(error say which: make undeploy STACK=tiffin-dev))" \
 	  $(if $(PROFILE),--profile $(PROFILE)) $(if $(REGION),--region $(REGION)) $(if $(call on,DRY),--list)
 
-prune: $(VENV)/ready ## versions of workflows that nothing starts any more: SEND=1 deletes them; on AWS REGION=, PROFILE=, STACK=
-	@$(BIN)/python scripts/prune.py $(if $(call on,SEND),--send) $(ON_AWS)
+prune: $(VENV)/ready ## versions of workflows that nothing starts any more: DELETE=1 deletes them; on AWS REGION=, PROFILE=, STACK=
+	@$(BIN)/python scripts/prune.py $(if $(call on,DELETE),--delete) $(ON_AWS)
 
 reread: $(VENV)/ready ## the kitchens' stream again, from a moment: SINCE=...; REBUILD=1 counts that time anew
 	@$(BIN)/python scripts/reread.py --since "$(or $(SINCE),$(error say from when: make reread SINCE=2026-01-31T12:00))" \

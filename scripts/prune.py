@@ -1,6 +1,6 @@
 """What `make prune` runs: versions of workflows that nothing starts any more, listed, or deleted.
 
-.venv/bin/python scripts/prune.py [--send] [--keep N]
+.venv/bin/python scripts/prune.py [--delete] [--keep N]
 ... [--profile NAME] [--region NAME] [--stack NAME]              in AWS instead of on this machine
 """
 
@@ -15,7 +15,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description="List, or delete, versions of workflows that nothing starts any more.")
     parser.add_argument("--keep", type=int, default=versions.KEPT, help="how many of each workflow's newest stay")
-    parser.add_argument("--send", action="store_true", help="delete them")
+    parser.add_argument("--delete", action="store_true", help="delete them")
     deployed.add_options(parser)
     options = parser.parse_args(arguments)
     if options.keep < 0:
@@ -23,17 +23,17 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         stack = deployed.reach(options)
         found = list(versions.spare(stack, options.keep))
-        if options.send:
+        if options.delete:
             versions.prune(stack, found)
     except TROUBLE as error:
         print(f"✗ {plain(error)}", file=sys.stderr)
         return 1
     for version in found:
-        print(f"{version.workflow}, version {version.number}{': deleted' if options.send else ''}")
+        print(f"{version.workflow}, version {version.number}{': deleted' if options.delete else ''}")
     if not found:
         print(f"Each workflow has its {options.keep} newest versions at most, and those that an alias points to.")
-    elif not options.send:
-        print("To delete them, add SEND=1; what runs goes on.")
+    elif not options.delete:
+        print("To delete them, add DELETE=1 (--delete); what runs goes on.")
     return 0
 
 

@@ -7,6 +7,7 @@ from worlds import ROOT
 
 SWITCHES = [
     ("redrive QUEUE=promotions", "SEND", "--send"),
+    ("prune", "DELETE", "--delete"),
     ("stats", "KITCHENS", "--kitchens"),
     ("reread SINCE=2026-01-31T12:00", "REBUILD", "--rebuild"),
 ]

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import prune
 import pytest
 from botocore.exceptions import ClientError
 from operations import versions
@@ -126,3 +127,18 @@ def test_versions_that_no_alias_points_to_are_pruned_but_for_the_newest(world: W
     assert [version.number for version in versions.spare(stack, kept=0)] == [3]
     with pytest.raises(ClientError, match="ConflictException"):
         world.states.delete_state_machine_version(stateMachineVersionArn=flow.pointed_at())
+
+
+def test_the_command_lists_first_and_deletes_when_it_is_told_to(
+    world: World, flow: Flow, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(3):
+        flow.deploy(f"answer {number}")
+    monkeypatch.setattr("prune.deployed.reach", lambda _: Deployed(world.client, {}, flow.name))
+
+    assert prune.main(["--keep", "1"]) == 0
+    assert capsys.readouterr().out.splitlines()[:2] == ["Flow, version 2", "Flow, version 1"]
+    assert prune.main(["--keep", "1", "--delete"]) == 0
+    assert capsys.readouterr().out == "Flow, version 2: deleted\nFlow, version 1: deleted\n"
+    assert prune.main(["--keep", "1"]) == 0
+    assert "1 newest versions at most" in capsys.readouterr().out
