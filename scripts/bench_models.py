@@ -8,18 +8,16 @@ page is replaced. It needs as much free disk, and twice as much free memory, as 
 
 import argparse
 import os
-import platform
-import re
 import sys
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 
+from laptop import measured
 from learning.loading import Loaded, NotCold, measure
 from rich.console import Console
 
 SIZES = {"10MB": 10**7, "100MB": 10**8, "500MB": 5 * 10**8, "1GB": 10**9, "2GB": 2 * 10**9}
-BEGIN, END = "<!-- Measured: `make bench-models` writes what stands between here", "<!-- and here. -->"
+COMMAND = "make bench-models"
 
 
 def table(found: list[Loaded], repeats: int, folder: Path) -> str:
@@ -34,12 +32,9 @@ def table(found: list[Loaded], repeats: int, folder: Path) -> str:
     ]
     headings = ["MB", "cache", "read whole, one prediction", "mapped, one prediction", "mapped, every page touched"]
     lines = [[*headings, "KiB fetched by one"], ["---"] * 6, *rows]
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    machine = f"{platform.machine()}, {platform.system()} {platform.release()}"
-    where = f"{os.cpu_count()} cores ({machine}), {memory:.0f} GiB of memory"
     return "\n".join(
         [
-            f"Measured {datetime.now(UTC):%d %B %Y} on {where}, Python {platform.python_version()},",
+            f"{measured.where()},",
             f"file system {_file_system(folder)}, median of {repeats}, milliseconds:",
             "",
             *(f"| {' | '.join(line)} |" for line in lines),
@@ -83,9 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
     text = table(found, options.repeats, options.folder)
     console.print(text)
     if options.write:
-        page = options.write.read_text("utf-8")
-        between = re.compile(f"({re.escape(BEGIN)}[^\n]*\n).*?({re.escape(END)})", re.DOTALL)
-        options.write.write_text(between.sub(lambda found: f"{found[1]}\n{text}\n\n{found[2]}", page), "utf-8")
+        measured.replace(options.write, COMMAND, text)
     return 0
 
 

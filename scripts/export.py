@@ -12,10 +12,9 @@ import json
 import sys
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-from laptop import EmulatorError
 from operations import deployed
 from operations.personal import Personal, UnknownCustomer
+from operations.trouble import TROUBLE, plain
 
 
 def _plain(value: Any) -> Any:
@@ -30,8 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         found = Personal(deployed.reach(options)).export(options.customer)
-    except (UnknownCustomer, EmulatorError, ClientError, BotoCoreError) as error:
-        print(f"✗ {error}", file=sys.stderr)
+    except (UnknownCustomer, *TROUBLE) as error:
+        print(f"✗ {plain(error)}", file=sys.stderr)
         return 1
     print(json.dumps(found, indent=2, ensure_ascii=False, default=_plain))
     return 0

@@ -17,14 +17,12 @@ from lab.invariants import INVARIANTS
 from lab.lab import Lab
 from lab.results import Result, document, run_matrix
 from laptop import EmulatorError
-from laptop.environment import ROOT
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 SEED = 20261125
 CLOCK = 180
-OUTPUT = ROOT / "docs" / "faults.md"
 
 
 def table(results: list[Result]) -> Table:
@@ -47,8 +45,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--orders", type=int, default=0, help="orders of the chaos run; it then runs after the matrix")
     parser.add_argument("--only", default="", help="rows whose name, fault or place contains this")
     parser.add_argument("--no-matrix", action="store_true", help="the chaos run alone")
-    parser.add_argument("--write", type=Path, default=OUTPUT, help="where the table goes")
+    parser.add_argument("--write", type=Path, help="where the page goes")
     options = parser.parse_args(arguments)
+    if options.write and (options.only or options.no_matrix):
+        parser.error("the page has the whole matrix")
+    if options.write and not options.write.parent.is_dir():
+        parser.error(f"there is no folder {options.write.parent}")
     console = Console(width=None if sys.stdout.isatty() else 200)
     began = time.monotonic()
     results: list[Result] = []
@@ -76,7 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
         console.print(escape(line), highlight=False, soft_wrap=True)
     red = sum(bool(result.wrong) for result in results)
     console.print(f"\n{len(results) - red} rows green, {red} red; seed {options.seed}, {seconds:.0f} s")
-    if not options.only and not options.no_matrix:
+    if options.write:
         options.write.write_text(document(results, figures, options.seed, seconds, clock))
         console.print(f"Written: {options.write}")
     return 1 if red or wrong else 0

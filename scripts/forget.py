@@ -10,10 +10,9 @@ where, and what goes by its own time: docs/privacy.md.
 import argparse
 import sys
 
-from botocore.exceptions import BotoCoreError, ClientError
-from laptop import EmulatorError
 from operations import deployed
 from operations.personal import Personal, StillOpen, UnknownCustomer
+from operations.trouble import TROUBLE, plain
 from rich.console import Console
 from rich.markup import escape
 
@@ -28,8 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         for step in Personal(deployed.reach(options)).forget(options.customer):
             console.print(f"[green]✓[/green] {escape(step)}")
-    except (UnknownCustomer, StillOpen, EmulatorError, ClientError, BotoCoreError) as error:
-        console.print(f"[red]✗[/red] {escape(str(error))}")
+    except (UnknownCustomer, StillOpen, *TROUBLE) as error:
+        console.print(f"[red]✗[/red] {escape(plain(error))}")
         return 1
     return 0
 

@@ -1,6 +1,6 @@
 """What `make isolation` runs: break all that only listens in each way, and see that no order notices.
 
-    python scripts/isolation.py [--orders 200] [--write docs/isolation.md]
+    python scripts/isolation.py [--orders 200] [--write docs/isolation.md]    without --write no file is written
 
 What is broken and what is measured: `scripts/lab/isolating.py`.
 """
@@ -15,8 +15,8 @@ from pathlib import Path
 
 from lab.isolating import AT_ONCE, COMES_BACK, MAILS, PARAMETERS, POISON, NotIsolated, Phase, measure
 from laptop import EmulatorError, Stack
+from laptop.client import NotThere, Refused
 from laptop.emulator.launcher import free_port
-from laptop.environment import ROOT
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -33,7 +33,7 @@ def page(phases: list[Phase], orders: int) -> str:
     table = "\n".join(rows)
     return f"""# Isolation
 
-<!-- Written by `make isolation`. Do not edit: run it. -->
+<!-- Written by `make isolation PAGE=docs/isolation.md`. Do not edit: run it. -->
 
 Promotions, notifications, the kitchens' figures and estimates know orders by their events alone. So they can be broken
 in each way, two of them at once, and no order is lost or waits for it. {orders} orders per row, {AT_ONCE} at a time,
@@ -73,14 +73,18 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description="Break all that listens, and see that no order notices.")
     parser.add_argument("--orders", type=int, default=200, help="orders per condition")
-    parser.add_argument("--write", type=Path, default=ROOT / "docs" / "isolation.md", help="where the page goes")
+    parser.add_argument("--write", type=Path, help="where the page goes")
     options = parser.parse_args(arguments)
+    if options.orders < 1:
+        parser.error("at least one order")
+    if options.write and not options.write.parent.is_dir():
+        parser.error(f"there is no folder {options.write.parent}")
     console = Console(width=None if sys.stdout.isatty() else 120)
     try:
         port = free_port()
         with Stack.up(console, env={"TIFFIN_FAULTS": str(port)}, parameters=PARAMETERS) as stack:
             phases = measure(stack, port, options.orders, console)
-    except (NotIsolated, EmulatorError) as error:
+    except (NotIsolated, NotThere, Refused, EmulatorError) as error:
         console.print(f"[red]✗[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
@@ -92,8 +96,9 @@ def main(arguments: list[str] | None = None) -> int:
         caught = "" if p.caught_up is None else f"{p.caught_up:.0f}"
         table.add_row(p.name, f"{p.quantile(0.5):.2f}", f"{p.quantile(0.9):.2f}", caught)
     console.print(table)
-    options.write.write_text(page(phases, options.orders))
-    console.print(f"Written: {options.write}")
+    if options.write:
+        options.write.write_text(page(phases, options.orders), "utf-8")
+        console.print(f"Written: {options.write}")
     return 0
 
 

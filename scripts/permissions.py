@@ -79,6 +79,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", default="*", help="what is taken away, as a pattern of resource/statement/action")
     parser.add_argument("--write", type=Path, help="where the page goes")
     options = parser.parse_args(arguments)
+    if options.write and not options.write.parent.is_dir():
+        parser.error(f"there is no folder {options.write.parent}")
     console = Console(width=None if sys.stdout.isatty() else 160)
     began = time.monotonic()
     chosen = [piece for piece in permissions.pieces() if fnmatchcase(str(piece), options.only)]

@@ -6,17 +6,17 @@
     python scripts/redrive.py --queue promotions --message ID --body FILE --send     one, with a mended body
     ... [--profile NAME] [--region NAME] [--stack NAME]              in AWS instead of on this machine
 
-Each is sent first and deleted then: an interruption leaves it twice rather than not at all.
+Those that are there when it begins are sent, each once. Each is sent first and deleted then: an interruption leaves it
+twice rather than not at all.
 """
 
 import argparse
 import sys
 from pathlib import Path
 
-from botocore.exceptions import BotoCoreError, ClientError
-from laptop import EmulatorError
 from operations import deployed
-from operations.dead_letters import QUEUES, RUNBOOKS, CannotRedrive, counts, redrive
+from operations.dead_letters import CannotRedrive, counts, redrive, runbook
+from operations.trouble import TROUBLE, plain
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -26,15 +26,15 @@ def _table(stack: deployed.Deployed) -> Table:
     table = Table(show_edge=False, pad_edge=False)
     for heading in ("queue", "messages", "goes back to"):
         table.add_column(heading)
-    for name, count, target in counts(stack):
-        table.add_row(name, count, target or f"see {RUNBOOKS[name]}")
+    for whose, count in counts(stack):
+        table.add_row(whose.name, count, whose.target or f"see {runbook(whose.name)}")
     return table
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description="List a dead-letter queue's messages, and send them back.")
-    parser.add_argument("--queue", choices=QUEUES, help="which; without it, all queues with their counts")
+    parser.add_argument("--queue", help="whose, such as promotions; without it, all queues with their counts")
     parser.add_argument("--message", metavar="ID", help="this message alone")
     parser.add_argument("--body", type=Path, metavar="FILE", help="what to send instead of the message's own body")
     parser.add_argument("--send", action="store_true", help="send them back")
@@ -48,8 +48,8 @@ def main(arguments: list[str] | None = None) -> int:
             return 0
         body = options.body.read_text("utf-8") if options.body else None
         found = redrive(stack, options.queue, options.message, body, options.send)
-    except (CannotRedrive, EmulatorError, ClientError, BotoCoreError, OSError) as error:
-        console.print(f"[red]✗[/red] {escape(str(error))}")
+    except (CannotRedrive, *TROUBLE, OSError) as error:
+        console.print(f"[red]✗[/red] {escape(plain(error))}")
         return 1
     for letter in found:
         console.print(f"[bold]{letter.message_id}[/bold]  {escape(letter.name)}  {escape(letter.order_id)}")

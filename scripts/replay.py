@@ -11,10 +11,9 @@ import argparse
 import sys
 from datetime import UTC, datetime
 
-from botocore.exceptions import BotoCoreError, ClientError
-from laptop import EmulatorError
 from operations import deployed
-from operations.replaying import ARCHIVE_LAG, CONSUMERS, CannotReplay, Replayer
+from operations.replaying import ARCHIVE_LAG, CannotReplay, Replayer
+from operations.trouble import TROUBLE, plain
 from rich.console import Console
 from rich.markup import escape
 
@@ -22,7 +21,7 @@ from rich.markup import escape
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description="Play past events again to one consumer.")
-    parser.add_argument("--consumer", choices=CONSUMERS, required=True, help="who shall hear them")
+    parser.add_argument("--consumer", required=True, help="who shall hear them, such as promotions")
     parser.add_argument("--order", help="this order's events alone")
     parser.add_argument("--since", type=deployed.moment, help="from then on; UTC unless it says otherwise")
     parser.add_argument("--until", type=deployed.moment, help="up to then; now by default")
@@ -40,8 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             name = replayer.between(options.consumer, options.since, until)
             console.print(f"{name}: {options.consumer} hears again what happened from {options.since} to {until}.")
-    except (CannotReplay, EmulatorError, ClientError, BotoCoreError) as error:
-        console.print(f"[red]✗[/red] {escape(str(error))}")
+    except (CannotReplay, *TROUBLE) as error:
+        console.print(f"[red]✗[/red] {escape(plain(error))}")
         return 1
     if datetime.now(UTC) - until < ARCHIVE_LAG:
         console.print("What was announced in the last ten minutes may not be in an archive in AWS yet.")

@@ -11,10 +11,9 @@ import argparse
 import sys
 from datetime import UTC
 
-from botocore.exceptions import BotoCoreError, ClientError
-from laptop import EmulatorError
 from operations import deployed
 from operations.streams import CannotReread, Rereader
+from operations.trouble import TROUBLE, plain
 from rich.console import Console
 from rich.markup import escape
 
@@ -37,8 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
             console.print(f"{forgotten} figures were forgotten, each a kitchen's minute.")
         else:
             records = rereader.since(options.since)
-    except (CannotReread, EmulatorError, ClientError, BotoCoreError) as error:
-        console.print(f"[red]✗[/red] {escape(str(error))}")
+    except (CannotReread, *TROUBLE) as error:
+        console.print(f"[red]✗[/red] {escape(plain(error))}")
         return 1
     since = f"{begin.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     console.print(f"{records} events were read again, from {since} on. Each counts once.")

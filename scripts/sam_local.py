@@ -19,12 +19,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from botocore.exceptions import BotoCoreError, ClientError
-from laptop import EmulatorError, Stack
+from laptop import Stack
 from operations import container_tour, deployed
 from operations.container_names import Names
 from operations.containers import Containers, NoSample, samples
 from operations.deployed import Deployed
+from operations.trouble import TROUBLE, plain
 from rich.console import Console
 from rich.markup import escape
 
@@ -115,8 +115,8 @@ def main(arguments: list[str] | None = None) -> int:
                 return containers.by_hand([*serving, *containers.debugging(options.debug)], api)
         with ready as containers:
             return tour(containers, console)
-    except (EmulatorError, ClientError, BotoCoreError) as error:
-        console.print(f"[red]✗[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
+    except TROUBLE as error:
+        console.print(f"[red]✗[/red] {escape(plain(error))}", highlight=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
         console.print("Stopped; no container is left.")

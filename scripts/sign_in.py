@@ -15,11 +15,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import urlsplit
 
 import httpx
-from botocore.exceptions import BotoCoreError, ClientError
-from laptop import EmulatorError, NotSignedIn, Stack
+from laptop import NotSignedIn, Stack
 from laptop.code_flow import CALLBACK, Attempt
 from laptop.people import somebody
 from operations import deployed
+from operations.trouble import TROUBLE, plain
 from tiffin.callers import Role
 
 
@@ -81,14 +81,14 @@ def main(arguments: list[str] | None = None) -> int:
     deployed.add_options(parser)
     options = parser.parse_args(arguments)
     try:
-        if options.profile or options.region:
+        if deployed.on_aws(options):
             token = in_a_browser(deployed.reach(options))
         elif options.user:
             token = Stack.attach().people.token(somebody(options.user, options.role, options.restaurant))
         else:
             raise NotSignedIn("say who, make token USER=ada, or where on AWS, make token REGION=eu-central-1")
-    except (EmulatorError, ClientError, BotoCoreError, httpx.HTTPError, ValueError) as error:
-        print(f"\N{BALLOT X} {error}", file=sys.stderr)
+    except (*TROUBLE, httpx.HTTPError, ValueError) as error:
+        print(f"\N{BALLOT X} {plain(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

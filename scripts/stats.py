@@ -16,11 +16,10 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-from laptop import EmulatorError
 from laptop.environment import STATE_DIR
 from laptop.record.store import FILE
 from operations import deployed, kitchens
+from operations.trouble import TROUBLE, plain
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -64,8 +63,8 @@ def tell_kitchens(options: argparse.Namespace, console: Console) -> int:
     until = datetime.now(UTC)
     try:
         minutes = kitchens.read(deployed.reach(options), until - timedelta(hours=options.hours), until)
-    except (kitchens.NoKitchens, EmulatorError, ClientError, BotoCoreError) as error:
-        Console(stderr=True, soft_wrap=True, highlight=False).print(f"[red]✗[/red] {escape(str(error))}")
+    except (kitchens.NoKitchens, *TROUBLE) as error:
+        Console(stderr=True, soft_wrap=True, highlight=False).print(f"[red]✗[/red] {escape(plain(error))}")
         return 1
     if options.json:
         told = [{"restaurant_id": r, "minute": f"{when:%Y-%m-%dT%H:%MZ}", **asdict(did)} for r, when, did in minutes]
@@ -90,6 +89,19 @@ def tell_kitchens(options: argparse.Namespace, console: Console) -> int:
     return 0
 
 
+def read(options: argparse.Namespace) -> list[timeline.Timeline]:
+    """The orders of the last hours."""
+    # On the laptop the record has everything, of running stacks too.
+    asked = sources.source(options) if deployed.on_aws(options) else sources.Recorded(STATE_DIR / FILE)
+    timelines = []
+    for order_id in asked.recent(time.time() - options.hours * 3600):
+        try:
+            timelines.append(timeline.build(asked.facts(order_id)))
+        except UnknownOrder:
+            continue
+    return timelines
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(description="How long orders take to each status, and events to each consumer.")
@@ -101,14 +113,11 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console(width=None if sys.stdout.isatty() else 120)
     if options.kitchens:
         return tell_kitchens(options, console)
-    # On the laptop the record has everything, of running stacks too.
-    asked = sources.source(options) if options.profile or options.region else sources.Recorded(STATE_DIR / FILE)
-    timelines = []
-    for order_id in asked.recent(time.time() - options.hours * 3600):
-        try:
-            timelines.append(timeline.build(asked.facts(order_id)))
-        except UnknownOrder:
-            continue
+    try:
+        timelines = read(options)
+    except TROUBLE as error:
+        Console(stderr=True, soft_wrap=True, highlight=False).print(f"[red]✗[/red] {escape(plain(error))}")
+        return 1
     true_to_life = [order for order in timelines if order.clock == 1]
     accelerated = [order for order in timelines if order.clock != 1]
     if options.json:

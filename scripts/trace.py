@@ -3,7 +3,8 @@
     python scripts/trace.py --order ord_... [--json] [--html FILE] [--profile NAME] [--region NAME] [--stack NAME]
 
 It reads the laptop's running stack or, if there is none or it does not know the order, the record that earlier ones
-left in `.tiffin/`. With `--profile` or `--region` it reads AWS. The first line says what happened, in one sentence.
+left in `.tiffin/`. With `--profile`, `--region` or `--stack` it reads AWS. The first line
+says what happened, in one sentence.
 """
 
 import argparse
@@ -15,9 +16,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
 from operations import deployed
+from operations.trouble import TROUBLE, plain
 from rich.console import Console
+from rich.markup import escape
 from tracing import html, sources, story, text, timeline
 from tracing.facts import UnknownOrder
 
@@ -47,8 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
     except UnknownOrder as unknown:
         console.print(str(unknown), soft_wrap=True, highlight=False)
         return 1
-    except (ClientError, BotoCoreError) as error:
-        console.print(f"AWS did not answer as it should: {error}", soft_wrap=True, highlight=False)
+    except TROUBLE as error:
+        console.print(f"[red]✗[/red] {escape(plain(error))}", soft_wrap=True, highlight=False)
         return 1
     said = story.tell(told, time.time())
     if options.html:

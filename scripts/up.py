@@ -48,11 +48,13 @@ ADA="Authorization: Bearer $(make -s token USER=ada)"
 COOK="Authorization: Bearer $(make -s token USER={cook.name}{made})"
 CARL="Authorization: Bearer $(make -s token USER=carl)"
 curl -s $API/restaurants/{restaurant}/menu; echo
-ORDER=$(curl -s $API/orders -H "$ADA" -H 'Content-Type: application/json' \\
+ANSWER=$(curl -s $API/orders -H "$ADA" -H 'Content-Type: application/json' \\
   -H "Idempotency-Key: $(python3 -c 'import uuid; print(uuid.uuid4())')" \\
-  -d '{order}' | grep -o 'ord_[a-z2-7]*' | head -1); echo $ORDER
+  -d '{order}'); printf '%s\\n' "$ANSWER"
+ORDER=$(printf '%s' "$ANSWER" | grep -o 'ord_[a-z2-7]*' | head -1)
 is() {{
   for turn in $(seq 300); do
+    test -z "$ORDER" && break
     curl -s $API/orders/$ORDER -H "$ADA" | grep -q '"status":"'$1'"' && break; sleep 0.2
   done
 }}

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from contextlib import closing
 
-import httpx
 import pytest
 
 # As each template sets it. Powertools reads it when the services are imported: before any fixture, and just below.
@@ -14,21 +13,38 @@ os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "Tiffin/test"
 
 from laptop import BusTap, Stack
 from laptop.client import Client
-from laptop.pace import patience
-from worlds.described import Described
+from worlds import any_stack
+from worlds.described import Described, look, served
 from worlds.quick import quick_moto
 from worlds.stack import SENDER
 
 quick_moto()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Which stack `make test-stack` is about."""
+    any_stack.add_options(parser)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Give the generated tests a seed, unless the command line does."""
+    """Find the stack, if one is named; and give the generated tests a seed, unless the command line does."""
+    any_stack.find(config)
     if config.getoption("hypothesis_seed") is None:
         config.option.hypothesis_seed = str(random.getrandbits(32))
     if reporter := config.pluginmanager.get_plugin("terminalreporter"):
         reporter.write_line(f"--hypothesis-seed={config.getoption('hypothesis_seed')} repeats what is generated")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what only the laptop can, on a stack that is named."""
+    any_stack.leave_out(config, items)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many scenarios ran there, and why the others did not."""
+    any_stack.say(terminalreporter)
 
 
 @pytest.fixture(scope="session")
@@ -49,22 +65,13 @@ def tap(stack: Stack) -> BusTap:
 @pytest.fixture(scope="session")
 def described(stack: Stack) -> dict[str, Described]:
     """What each API of the running stack says of itself, by its URL."""
-    urls = [stack.outputs[name] for name in ("ApiUrl", "PromotionsApiUrl", "EstimatesApiUrl")]
-    return {url: Described(httpx.get(f"{url}/openapi.json", timeout=patience(30)).json()) for url in urls}
+    return served(stack.outputs)
 
 
 @pytest.fixture
 def client(stack: Stack, described: dict[str, Described]) -> Iterator[Client]:
     """The REST APIs of the running stack. Each answer must be one that the API's own document knows."""
-
-    def look(answer: httpx.Response) -> None:
-        (url,) = (url for url in described if str(answer.url).startswith(url + "/"))
-        path = answer.url.path.removeprefix(httpx.URL(url).path)
-        described[url].must_know(
-            answer.request.method, path, answer.status_code, answer.headers["content-type"], answer.text
-        )
-
-    with closing(Client(stack.outputs, stack.people, look=look)) as calls:
+    with closing(Client(stack.outputs, stack.people, look=look(described))) as calls:
         yield calls
 
 

@@ -140,7 +140,7 @@ def page() -> str:
     counts = ", ".join(f"{number} × {status}" for status, number in sorted(answers.items()))
     return f"""# Access
 
-<!-- Written by `python scripts/render_access.py` from scripts/contracts/access.py. Do not edit. -->
+<!-- Written by `.venv/bin/python scripts/render_access.py` from scripts/contracts/access.py. Do not edit. -->
 
 Who gets which answer, at all {routes} routes of the three APIs. `tests/e2e/test_access.py` asks every one of these
 {len(ROWS) * len(ASKS)} questions on the deployed stack, with tokens of people who signed in; a route without a row

@@ -143,6 +143,8 @@ _NAME_NOTHING = {
 _WITHIN_ANOTHER = {
     "AWS::ApiGateway::Stage": "named within its API",
     "AWS::Cognito::UserPoolGroup": "named within its user pool",
+    "AWS::Lambda::Alias": "named within its function",
+    "AWS::StepFunctions::StateMachineAlias": "named within its state machine",
 }
 
 

@@ -333,7 +333,9 @@ class _Deployment:
             generated = generated.lower()
         if resource["Type"] == "AWS::CloudFormation::Stack":
             generated = self._child_name(logical_id)
-        bus = self._value(resource.get("Properties", {}).get("EventBusName", ""))
+        properties = resource.get("Properties", {})
+        bus = self._value(properties.get("EventBusName", ""))
+        version = properties.get("DeploymentPreference", {}).get("StateMachineVersionArn")
         return {
             "partition": PARTITION,
             "region": REGION,
@@ -343,6 +345,10 @@ class _Deployment:
             "hex": _uuid(f"{self._name}/{logical_id}").hex[:17],
             "uuid": _uuid(logical_id),
             "bus": f"{bus}/" if bus else "",
+            "function": self._value(properties.get("FunctionName", "")),
+            "machine": str(self._value(version)).rpartition(":")[0]
+            if version
+            else self._value(properties.get("StateMachineArn", "")),
         }
 
     def _child_name(self, logical_id: str) -> str:

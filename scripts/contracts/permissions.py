@@ -123,7 +123,12 @@ def _kinds(action: str) -> frozenset[str]:
 def _kind_of(resource: str, action: str) -> frozenset[str]:
     """Which kinds of the action's service an ARN can name: the narrowest description that it fits."""
     plain = resource.replace("*", "x").replace("?", "x")
-    formats = _formats(action.partition(":")[0])
+    service = action.partition(":")[0]
+    formats = _formats(service)
+    if service == "lambda" and ":function:" in plain:
+        # By its alias: Lambda developer guide, "Using Lambda aliases in resource policies"; the reference has functions
+        # alone for who calls one.
+        plain = ":".join(plain.split(":")[:7])
     for variable in ("[^/:]+", "[^/]+", ".+"):
         fitting = {
             kind

@@ -12,7 +12,8 @@ class Made(NamedTuple):
     """What is known of a type.
 
     Attributes:
-        ref: what `Ref` answers; `{name}` is the name that the template gives, or CloudFormation makes.
+        ref: what `Ref` answers; `{name}` is the name that the template gives, or CloudFormation makes; `{function}` and
+            `{machine}`, of a version or an alias, what it is of.
         attributes: what `Fn::GetAtt` answers.
         longest: the longest name that the service takes, to which CloudFormation cuts the one that it makes.
     """
@@ -42,6 +43,7 @@ NAMED_BY = {
     "AWS::IAM::ManagedPolicy": "ManagedPolicyName",
     "AWS::IAM::Role": "RoleName",
     "AWS::Kinesis::Stream": "Name",
+    "AWS::Lambda::Alias": "Name",
     "AWS::Lambda::Function": "FunctionName",
     "AWS::Lambda::LayerVersion": "LayerName",
     "AWS::Logs::LogGroup": "LogGroupName",
@@ -53,6 +55,7 @@ NAMED_BY = {
     "AWS::Scheduler::Schedule": "Name",
     "AWS::SecretsManager::Secret": "Name",
     "AWS::StepFunctions::StateMachine": "StateMachineName",
+    "AWS::StepFunctions::StateMachineAlias": "Name",
     "AWS::XRay::Group": "GroupName",
     "AWS::XRay::SamplingRule": "SamplingRule.RuleName",
 }
@@ -91,6 +94,8 @@ TYPES = {
     "AWS::IAM::Role": Made(attributes={"Arn": "arn:{partition}:iam::{account}:role/{name}"}, longest=64),
     "AWS::Kinesis::Stream": Made(attributes={"Arn": _ARN % ("kinesis", "stream/{name}")}, longest=128),
     "AWS::Lambda::Function": Made(attributes={"Arn": _ARN % ("lambda", "function:{name}")}, longest=64),
+    "AWS::Lambda::Alias": Made(_ARN % ("lambda", "function:{function}:{name}")),
+    "AWS::Lambda::Version": Made(_ARN % ("lambda", "function:{function}:1"), {"Version": "1"}),
     "AWS::Lambda::LayerVersion": Made(
         _ARN % ("lambda", "layer:{name}:1"),
         {"Arn": _ARN % ("lambda", "layer:{name}:1"), "LayerVersionArn": _ARN % ("lambda", "layer:{name}:1")},
@@ -114,7 +119,9 @@ TYPES = {
     "AWS::Scheduler::Schedule": Made(attributes={"Arn": _ARN % ("scheduler", "schedule/default/{name}")}, longest=64),
     "AWS::StepFunctions::StateMachine": Made(
         _ARN % ("states", "stateMachine:{name}"),
-        {"Arn": _ARN % ("states", "stateMachine:{name}"), "Name": "{name}"},
+        {"Arn": _ARN % ("states", "stateMachine:{name}"), "Name": "{name}", "StateMachineRevisionId": "{uuid}"},
         longest=80,
     ),
+    "AWS::StepFunctions::StateMachineAlias": Made("{machine}:{name}", {"Arn": "{machine}:{name}"}),
+    "AWS::StepFunctions::StateMachineVersion": Made("{machine}:1", {"Arn": "{machine}:1"}),
 }

@@ -74,7 +74,7 @@ def document(results: list[Result], figures: list[str], seed: int, seconds: floa
     lines = [
         "# Fault matrix",
         "",
-        "<!-- Written by `make faults`. Do not edit: run it. -->",
+        "<!-- Written by `make faults PAGE=docs/faults.md`. Do not edit: run it. -->",
         "",
         "Each row is one order that met one fault in one place, on a deployed stack. Faults are put in between Tiffin",
         "and AWS (`scripts/laptop/emulator/fault_points.py`), never by a branch in the product. Then the tables, the",

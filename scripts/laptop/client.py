@@ -3,13 +3,14 @@
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
 import httpx
 from orders.model import ENDS
 
 from . import pace
-from .people import RESTAURANT, People, Person, answering_for
+from .people import RESTAURANT, Person, SignsIn, answering_for
 
 COURIER, SUPPORT = "carl", "sue"
 
@@ -55,6 +56,8 @@ class Client:
     Args:
         outputs: the stack's outputs; `ApiUrl`, `PromotionsApiUrl` and, where it is, `EstimatesApiUrl` are read.
         people: who sign in.
+        restaurant: whose orders are placed, unless another is said.
+        pause: seconds between two looks at an order that is waited for.
         timeout: seconds for one call, on a quiet machine.
         look: called with every answer, and its body read.
         transport: what carries requests, instead of the network.
@@ -63,13 +66,15 @@ class Client:
     def __init__(
         self,
         outputs: Mapping[str, str],
-        people: People,
+        people: SignsIn,
+        restaurant: str = RESTAURANT,
+        pause: float = 0.1,
         timeout: float = 30.0,
         look: Callable[[httpx.Response], None] | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         hooks: Any = {"response": [httpx.Response.read, look] if look else []}
-        self._timeout = timeout
+        self._restaurant, self._pause, self._timeout = restaurant, pause, timeout
         self._http = httpx.Client(limits=httpx.Limits(max_connections=64), event_hooks=hooks, transport=transport)
         self._orders, self._promotions = outputs["ApiUrl"], outputs["PromotionsApiUrl"]
         self._estimates = outputs.get("EstimatesApiUrl", "")
@@ -85,7 +90,7 @@ class Client:
         *,
         customer: str = "ada",
         payment_method: str = "pm_card_visa",
-        restaurant_id: str = RESTAURANT,
+        restaurant_id: str | None = None,
         lines: Mapping[str, int] | None = None,
         key: str | None = None,
         **more: Any,
@@ -95,7 +100,7 @@ class Client:
         Args:
             customer: who orders, by name.
             payment_method: the sandbox answers by this name.
-            restaurant_id: from whom.
+            restaurant_id: from whom; by default this client's own.
             lines: quantities by dish.
             key: the idempotency key; a new one by default.
             more: further fields of the body.
@@ -106,6 +111,7 @@ class Client:
         Raises:
             Refused: with the problem.
         """
+        restaurant_id = restaurant_id or self._restaurant
         body = {
             "restaurant_id": restaurant_id,
             "lines": [{"dish_id": d, "quantity": q} for d, q in (lines or {"margherita": 2}).items()],
@@ -117,9 +123,9 @@ class Client:
         self.knows(order["order_id"], customer, restaurant_id)
         return order
 
-    def knows(self, order_id: str, customer: str, restaurant_id: str = RESTAURANT) -> None:
+    def knows(self, order_id: str, customer: str, restaurant_id: str | None = None) -> None:
         """Say whose an order is that this client did not place, or got no answer for."""
-        self._placed[order_id] = _Placed(customer, restaurant_id)
+        self._placed[order_id] = _Placed(customer, restaurant_id or self._restaurant)
 
     def move(
         self, order_id: str, move: str, body: dict[str, Any] | None = None, by: Person | str | None = None
@@ -156,7 +162,11 @@ class Client:
             of: kitchen, courier or support.
             query: `which` of a courier, `status` for support.
         """
-        people: dict[str, Person | str] = {"kitchen": answering_for(RESTAURANT), "courier": COURIER, "support": SUPPORT}
+        people: dict[str, Person | str] = {
+            "kitchen": answering_for(self._restaurant),
+            "courier": COURIER,
+            "support": SUPPORT,
+        }
         return list(self._ask("GET", f"{self._orders}/{of}/orders", people[of], params=query)["orders"])
 
     def restaurants(self) -> list[dict[str, Any]]:
@@ -204,7 +214,7 @@ class Client:
                 return order
             if order["status"] in ENDS or deadline.passed():
                 raise NotThere(order, statuses, seconds)
-            time.sleep(0.1)
+            time.sleep(self._pause)
 
     def deliver(self, order_id: str, seconds: float = 30.0) -> dict[str, Any]:
         """Take an order that was placed through every move to the customer's door, each within the seconds."""
@@ -237,7 +247,14 @@ class Client:
     def _ask(self, method: str, url: str, by: Person | str | None, **request: Any) -> dict[str, Any]:
         if by:
             request["headers"] = request.get("headers", {}) | {"Authorization": f"Bearer {self.people.token(by)}"}
-        response = self._http.request(method, url, timeout=pace.patience(self._timeout), **request)
+        deadline = pace.Deadline(self._timeout)
+        while True:
+            response = self._http.request(method, url, timeout=pace.patience(self._timeout), **request)
+            # API Gateway lets so many requests a second through, and says when to come again.
+            wait = float(response.headers.get("Retry-After", 1))
+            if not _throttled(response) or deadline.left() < wait:
+                break
+            time.sleep(wait)
         if response.is_success:
             return dict(response.json())
         try:
@@ -245,3 +262,8 @@ class Client:
         except ValueError:
             problem = {"detail": response.text[:200]}
         raise Refused(response.status_code, problem)
+
+
+def _throttled(response: httpx.Response) -> bool:
+    """Whether it was too many requests for the stack, not for a customer."""
+    return response.status_code == HTTPStatus.TOO_MANY_REQUESTS and b"/problems/throttled" in response.content

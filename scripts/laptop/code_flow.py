@@ -10,8 +10,9 @@ import hashlib
 import json
 import secrets
 from dataclasses import dataclass, field
+from html.parser import HTMLParser
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 import httpx
 
@@ -86,6 +87,64 @@ class Attempt:
         if not answer.is_success:
             raise NotSignedIn(f"the code was not taken: {answer.text[:200]}")
         return dict(answer.json())
+
+
+def signed_in(attempt: Attempt, email: str, password: str, http: httpx.Client) -> str:
+    """Fill in the form of the pages, as somebody does in a browser.
+
+    Args:
+        attempt: this one.
+        email: of who signs in.
+        password: theirs.
+        http: keeps the pages' cookies.
+
+    Returns:
+        The ID token.
+
+    Raises:
+        NotSignedIn: there is no form, or it does not let them in.
+    """
+    page = http.get(attempt.address, timeout=patience(30), follow_redirects=True)
+    form = _Form()
+    form.feed(page.text)
+    if not form.asks_for_a_password:
+        raise NotSignedIn(f"no form to fill in, but {page.status_code}: {page.text[:200]}")
+    filled = form.hidden | {"username": email, "password": password}
+    answer = http.post(urljoin(str(page.url), form.action), data=filled, timeout=patience(30))
+    if "Location" not in answer.headers:
+        raise NotSignedIn(f"the pages did not let {email} in")
+    return str(attempt.tokens(answer.headers["Location"], http)["id_token"])
+
+
+class _Form(HTMLParser):
+    """The first form of a page that asks for a password.
+
+    Attributes:
+        action: where it goes.
+        hidden: what it sends along unseen.
+        asks_for_a_password: whether there is one.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.action, self.hidden, self.asks_for_a_password = "", dict[str, str](), False
+        self._over = False
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        """Take note of a form and its fields."""
+        said = {name: value or "" for name, value in attributes}
+        if self._over:
+            return
+        if tag == "form":
+            self.action, self.hidden = said.get("action", ""), {}
+        elif tag == "input" and said.get("type") == "hidden":
+            self.hidden[said.get("name", "")] = said.get("value", "")
+        elif tag == "input" and said.get("type") == "password":
+            self.asks_for_a_password = True
+
+    def handle_endtag(self, tag: str) -> None:
+        """A form that asks for a password is the one."""
+        self._over = self._over or (tag == "form" and self.asks_for_a_password)
 
 
 def claims(token: str) -> dict[str, Any]:

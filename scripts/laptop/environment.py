@@ -54,14 +54,18 @@ def loopback(endpoint: str) -> str:
     Raises:
         NotLoopback: it is anything but an `http` URL of a literal loopback address.
     """
-    parts = urlsplit(endpoint)
-    try:
-        here = parts.scheme == "http" and ipaddress.ip_address(parts.hostname or "").is_loopback
-    except ValueError:
-        here = False
-    if not here:
+    if not is_loopback(endpoint):
         raise NotLoopback(endpoint)
     return endpoint
+
+
+def is_loopback(endpoint: str) -> bool:
+    """Whether an endpoint is this machine: an `http` URL of a literal loopback address."""
+    parts = urlsplit(endpoint)
+    try:
+        return parts.scheme == "http" and ipaddress.ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True)

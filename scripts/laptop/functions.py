@@ -42,9 +42,15 @@ def _environments(name: str) -> int:
     return 2 if any(part in name for part in _TWICE) else 1
 
 
+def _called(functions: Any, name: str) -> str:
+    """By which alias a function is called, if it has one."""
+    aliases = functions.list_aliases(FunctionName=name)["Aliases"]
+    return str(aliases[0]["Name"]) if aliases else "$LATEST"
+
+
 def _start(functions: Any, name: str) -> None:
     """Ask for provisioned concurrency, and wait until it is there; see `gaps/provisioned_concurrency.py`."""
-    which = {"FunctionName": name, "Qualifier": "$LATEST"}
+    which = {"FunctionName": name, "Qualifier": _called(functions, name)}
     functions.put_provisioned_concurrency_config(**which, ProvisionedConcurrentExecutions=_environments(name))
 
     def settled() -> dict[str, Any] | None:

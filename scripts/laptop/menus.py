@@ -2,10 +2,11 @@
 
 import hashlib
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from orders.menu_bucket import report_key
+from orders.menu_bucket import REPORTS, report_key
 from orders.menu_rules import Menu, MenuRefused, judged, restaurant_of
 
 from .environment import ROOT
@@ -18,10 +19,13 @@ MENUS = ROOT / "menus"
 class DeployedStack(Protocol):
     """What loading menus needs of a stack; the laptop's `laptop.Stack` is one."""
 
-    outputs: dict[str, str]
+    @property
+    def outputs(self) -> Mapping[str, str]:
+        """The stack's outputs."""
 
-    def client(self, service: str) -> Any:
-        """A boto3 client for the stack."""
+    @property
+    def client(self) -> Callable[[str], Any]:
+        """Makes boto3 clients for the stack, by the service's name."""
 
 
 def files(folder: Path = MENUS) -> list[Path]:
@@ -38,7 +42,7 @@ def read(folder: Path = MENUS) -> list[Menu]:
     Raises:
         MenuNotTaken: one is no menu; says where and why.
     """
-    return [_judged(path) for path in files(folder)]
+    return [_judged(path.name, path.read_bytes()) for path in files(folder)]
 
 
 def seed(stack: DeployedStack, folder: Path = MENUS) -> int:
@@ -84,27 +88,67 @@ def put(stack: DeployedStack, path: Path, within: float = 60) -> Menu:
     Raises:
         MenuNotTaken, NotInTime: see `seed`.
     """
+    return serve(stack, path.name, path.read_bytes(), within)
+
+
+def serve(stack: DeployedStack, key: str, content: bytes, within: float = 60) -> Menu:
+    """The same with a menu that is no file here.
+
+    Args:
+        stack: see `seed`.
+        key: the file's name in the bucket.
+        content: what it says.
+        within: seconds to wait, on a quiet machine.
+
+    Raises:
+        MenuNotTaken, NotInTime: see `seed`.
+    """
     s3, bucket = stack.client("s3"), stack.outputs["MenusBucketName"]
-    version = s3.put_object(Bucket=bucket, Key=path.name, Body=path.read_bytes())["VersionId"]
+    version = s3.put_object(Bucket=bucket, Key=key, Body=content)["VersionId"]
     dynamodb, table = stack.client("dynamodb"), stack.outputs["MenusTableName"]
-    report = report_key(path.name, version)
+    report = report_key(key, version)
+    restaurant_id = key.removesuffix(".json")
 
     def settled() -> bool:
         if s3.list_objects_v2(Bucket=bucket, Prefix=report).get("KeyCount"):
             raise MenuNotTaken(s3.get_object(Bucket=bucket, Key=report)["Body"].read().decode())
         row = dynamodb.get_item(
-            TableName=table, Key={"restaurant_id": {"S": path.stem}}, ConsistentRead=True,
+            TableName=table, Key={"restaurant_id": {"S": restaurant_id}}, ConsistentRead=True,
             ProjectionExpression="file_version",
         ).get("Item", {})  # fmt: skip
         return bool(row.get("file_version", {}).get("S") == version)
 
-    eventually(settled, within, f"the menu {path.name} taking effect")
-    return _judged(path)
+    eventually(settled, within, f"the menu {key} taking effect")
+    return _judged(key, content)
 
 
-def _judged(path: Path) -> Menu:
-    content = path.read_bytes()
+def unlist(stack: DeployedStack, restaurant_id: str) -> None:
+    """Leave a restaurant out of the list that customers see: orders can be placed by whoever knows its id."""
+    stack.client("dynamodb").update_item(
+        TableName=stack.outputs["MenusTableName"],
+        Key={"restaurant_id": {"S": restaurant_id}},
+        UpdateExpression="REMOVE listed",
+        ConditionExpression="attribute_exists(restaurant_id)",
+    )
+
+
+def remove(stack: DeployedStack, restaurant_id: str) -> None:
+    """Remove a restaurant, whose orders must have ended: every version of its file, what was reported, and its row."""
+    s3, bucket, key = stack.client("s3"), stack.outputs["MenusBucketName"], f"{restaurant_id}.json"
+    for name in (key, f"{REPORTS}{key}/"):
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=name):
+            for version in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
+                # What begins like the file's name may be another file.
+                if version["Key"] != key and not version["Key"].startswith(f"{REPORTS}{key}/"):
+                    continue
+                s3.delete_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
+    stack.client("dynamodb").delete_item(
+        TableName=stack.outputs["MenusTableName"], Key={"restaurant_id": {"S": restaurant_id}}
+    )
+
+
+def _judged(key: str, content: bytes) -> Menu:
     try:
-        return judged(content, restaurant_of(path.name, len(content)))
+        return judged(content, restaurant_of(key, len(content)))
     except MenuRefused as refused:
-        raise MenuNotTaken(f"{path}: {json.dumps(refused.report())}") from refused
+        raise MenuNotTaken(f"{key}: {json.dumps(refused.report())}") from refused

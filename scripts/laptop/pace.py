@@ -98,13 +98,14 @@ class Deadline:
         return self.left() <= 0
 
 
-def eventually(probe: Callable[[], T | None], deadline: float = 30.0, what: str = "it") -> T:
+def eventually(probe: Callable[[], T | None], deadline: float = 30.0, what: str = "it", pause: float = 0.05) -> T:
     """Ask until the answer is true, and return that.
 
     Args:
         probe: what to ask.
         deadline: seconds, on a quiet machine.
         what: for the failure's message.
+        pause: seconds between two questions.
 
     Raises:
         NotInTime: time ran out.
@@ -113,7 +114,7 @@ def eventually(probe: Callable[[], T | None], deadline: float = 30.0, what: str 
     while not (answer := probe()):
         if until.passed():
             raise NotInTime(what, deadline)
-        time.sleep(0.05)
+        time.sleep(pause)
     return answer
 
 

@@ -1,32 +1,29 @@
-"""The people of the laptop: who signs in there, as what, and with which token.
+"""Who signs in, as what, and with which token; and the people of the laptop.
 
-They are users of the emulator's user pool alone, made by its administrator's API when somebody first asks for them. No
+Those are users of the emulator's user pool alone, made by its administrator's API when somebody first asks for them. No
 template holds a user, so none can be deployed. A person signs in through the pool's pages, as a browser would; only the
-form is filled in from here.
+form is filled in from here. Who visits a stack on AWS is `operations.visiting.Guests`.
 """
 
 import base64
 import hashlib
 import hmac
-import html
 import re
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
-from urllib.parse import urljoin
+from typing import Any, Protocol
 
 import httpx
 from tiffin.callers import Role
 
-from .code_flow import Attempt, claims
+from .code_flow import Attempt, claims, signed_in
 from .environment import Access, client
-from .errors import NotSignedIn
-from .pace import patience
 
 RESTAURANT = "r-bella-napoli"
 """Whose orders `bella` answers."""
@@ -95,23 +92,22 @@ def answering_for(restaurant_id: str) -> Person:
     return KNOWN["bella"] if restaurant_id == RESTAURANT else Person(restaurant_id, Role.RESTAURANT, restaurant_id)
 
 
-class People:
-    """Signs people in, one stack's. Safe to be used by several threads.
+class SignsIn(Protocol):
+    """Who has the tokens of people: all that a client of the APIs asks for."""
 
-    Args:
-        access: the emulator's.
-        outputs: the stack's.
-    """
+    def token(self, person: Person | str) -> str:
+        """See `Keyring.token`."""
 
-    def __init__(self, access: Access, outputs: Mapping[str, str]) -> None:
-        self._access, self._outputs = access, outputs
+    def subject(self, person: Person | str) -> str:
+        """See `Keyring.subject`."""
+
+
+class Keyring(ABC):
+    """The ID tokens of people, each kept for as long as it is good. Safe to be used by several threads."""
+
+    def __init__(self) -> None:
         self._tokens: dict[Person, str] = {}
         self._turns: defaultdict[Person, threading.Lock] = defaultdict(threading.Lock)
-        self._http = httpx.Client(trust_env=False)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
 
     def token(self, person: Person | str) -> str:
         """A person's ID token that is good for a while yet.
@@ -138,6 +134,57 @@ class People:
             person: as for `token`.
         """
         return str(claims(self.token(person))["sub"])
+
+    @abstractmethod
+    def _make(self, person: Person) -> None:
+        """See that there is an account."""
+
+    @abstractmethod
+    def _signed_in(self, person: Person) -> str:
+        """Sign somebody in, and return the ID token."""
+
+
+def make_account(pool: Any, pool_id: str, person: Person, email: str, password: str) -> None:
+    """Let a person have an account in a user pool, by the administrator's API. No mail goes out.
+
+    Args:
+        pool: a client of Cognito.
+        pool_id: the pool.
+        person: who; what is there of them already stays.
+        email: by which they sign in.
+        password: with which.
+    """
+    where = {"UserPoolId": pool_id, "Username": email}
+    attributes = {"email": email, "email_verified": "false"}
+    if person.restaurant_id:
+        attributes["custom:restaurant_id"] = person.restaurant_id
+    # Another process may have made them, and not have got any further.
+    with suppress(pool.exceptions.UsernameExistsException):
+        pool.admin_create_user(
+            **where,
+            UserAttributes=[{"Name": name, "Value": value} for name, value in attributes.items()],
+            MessageAction="SUPPRESS",
+        )
+    pool.admin_set_user_password(**where, Password=password, Permanent=True)
+    pool.admin_add_user_to_group(**where, GroupName=person.role)
+
+
+class People(Keyring):
+    """Signs people in, one stack's of the laptop.
+
+    Args:
+        access: the emulator's.
+        outputs: the stack's.
+    """
+
+    def __init__(self, access: Access, outputs: Mapping[str, str]) -> None:
+        super().__init__()
+        self._access, self._outputs = access, outputs
+        self._http = httpx.Client(trust_env=False)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
 
     def confirm(self, person: Person | str) -> str:
         """Let a person show that their address is theirs, as by the link in a mail: from then on they are told by mail.
@@ -169,33 +216,8 @@ class People:
         return client("cognito-idp", self._access)
 
     def _make(self, person: Person) -> None:
-        where = {"UserPoolId": self._outputs["UserPoolId"], "Username": person.email}
-        attributes = {"email": person.email, "email_verified": "false"}
-        if person.restaurant_id:
-            attributes["custom:restaurant_id"] = person.restaurant_id
-        # Another process may have made them, and not have got any further.
-        with suppress(self._pool.exceptions.UsernameExistsException):
-            self._pool.admin_create_user(
-                **where,
-                UserAttributes=[{"Name": name, "Value": value} for name, value in attributes.items()],
-                MessageAction="SUPPRESS",
-            )
-        self._pool.admin_set_user_password(**where, Password=self.password, Permanent=True)
-        self._pool.admin_add_user_to_group(**where, GroupName=person.role)
+        make_account(self._pool, self._outputs["UserPoolId"], person, person.email, self.password)
 
     def _signed_in(self, person: Person) -> str:
         attempt = Attempt(self._outputs["SignInUrl"], self._outputs["UserPoolClientId"])
-        page = self._http.get(attempt.address, timeout=patience(30))
-        asked = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page.text))
-        action = re.search(r'<form method="POST" action="([^"]+)">', page.text)
-        if not action:
-            raise NotSignedIn(f"no form to fill in, but {page.status_code}: {page.text[:200]}")
-        answer = self._http.post(
-            urljoin(str(page.url), action[1]),
-            data={name: html.unescape(value) for name, value in asked.items()}
-            | {"username": person.email, "password": self.password},
-            timeout=patience(30),
-        )
-        if "Location" not in answer.headers:
-            raise NotSignedIn(f"the pages did not let {person.email} in")
-        return str(attempt.tokens(answer.headers["Location"], self._http)["id_token"])
+        return signed_in(attempt, person.email, self.password, self._http)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from . import deployment, functions, menus, private
 from .changes import Deployment
 from .clock import Clock
-from .emulator import launcher
+from .emulator import launcher, scratch
 from .environment import REGION, ROOT, STATE_DIR, client
 from .errors import AlreadyRunning, NotRunning
 from .people import People
@@ -56,11 +56,11 @@ class Stack:
         self._taps: list[BusTap] = []
         self.access = process.access
         self.endpoint = self.access.endpoint
-        self._has(outputs)
-
-    def _has(self, outputs: Mapping[str, str]) -> None:
-        self.outputs = {name: reachable(value, self.endpoint) for name, value in outputs.items()}
+        self.outputs = self._reachable(outputs)
         self.people = People(self.access, self.outputs)
+
+    def _reachable(self, outputs: Mapping[str, str]) -> dict[str, str]:
+        return {name: reachable(value, self.endpoint) for name, value in outputs.items()}
 
     @classmethod
     def up(
@@ -164,12 +164,14 @@ class Stack:
             state_dir=self._state_dir,
             progress=lambda text: _step(console, text),
         )
-        self.people.close()
-        self._has(outputs)
+        former, self.outputs = self.outputs, self._reachable(outputs)
+        if self.outputs.get("UserPoolId") != former.get("UserPoolId"):
+            self.people.close()
+            self.people = People(self.access, self.outputs)
         changed = Deployment(cloudformation).since(before)
+        if changed:
+            self._start_functions(console)
         if template == ROOT / "template.yaml":
-            if changed:
-                self._start_functions(console)
             changed += self._load_new_menus(console)
         if (remembered := launcher.Process.load(self._state_dir / _STATE)) and remembered[0] == self._process:
             self._process.save(self._state_dir / _STATE, outputs)
@@ -215,7 +217,7 @@ class Stack:
         Args:
             bus: another bus than the stack's.
         """
-        tap = BusTap(self.access, bus or self.outputs["EventBusName"])
+        tap = BusTap(self.client, bus or self.outputs["EventBusName"])
         self._taps.append(tap)
         return tap
 
@@ -260,7 +262,7 @@ def _running(state_dir: Path) -> tuple[launcher.Process, dict[str, str]] | None:
     remembered = launcher.Process.load(state_dir / _STATE)
     if remembered and not remembered[0].alive():
         # Killed from outside, so that nobody cleaned up after it.
-        launcher.discard(remembered[0])
+        scratch.discard(Path(remembered[0].scratch))
         _forget(state_dir)
         return None
     return remembered if remembered and remembered[0].running() else None

@@ -8,7 +8,6 @@ from typing import Any, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .environment import Access, client
 from .errors import EventNotSeen
 from .pace import Deadline
 
@@ -33,15 +32,15 @@ class BusTap:
     """A rule for every event of a bus, with a queue that is read in the background.
 
     Args:
-        access: the emulator's.
+        client: makes boto3 clients, by the service's name.
         bus: name of the event bus.
 
     Attributes:
         events: complete EventBridge events in order of arrival, each once.
     """
 
-    def __init__(self, access: Access, bus: str) -> None:
-        self._sqs, self._events, self._bus = client("sqs", access), client("events", access), bus
+    def __init__(self, client: Callable[[str], Any], bus: str) -> None:
+        self._sqs, self._events, self._bus = client("sqs"), client("events"), bus
         self._name = f"tap-{uuid.uuid4().hex[:12]}"
         self._arrived = threading.Condition()
         self._seen: set[str] = set()

@@ -6,39 +6,20 @@ then deleted, so that an interruption leaves one twice rather than none. Consume
 """
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
+from botocore.exceptions import ClientError
 from contracts import schemas
 
-from . import streams
+from .consumers import Consumer
 from .deployed import Deployed
 
-# By the name that a person types: the outputs of the dead-letter queue and of what its messages go back to.
-QUEUES = {
-    "promotions": ("PromotionsDeadLetterQueueUrl", "PromotionsQueueUrl"),
-    "promo-codes": ("PromoCodesDeadLetterQueueUrl", "PromoCodesQueueUrl"),
-    "notifications": ("NotificationsDeadLetterQueueUrl", "NotificationsQueueUrl"),
-    # No queue lies in front of these functions: they are invoked anew.
-    "estimates": ("EstimatesDeadLetterQueueUrl", "EstimatesFunctionArn"),
-    "models": ("ModelsDeadLetterQueueUrl", "CopyFunctionArn"),
-    "metrics": ("MetricsDeadLetterQueueUrl", "MetricsQueueUrl"),
-    "kitchens": ("KitchensDeadLetterQueueUrl", "KitchensStreamName"),
-    "deaths": ("DeathsDeadLetterQueueUrl", "UnwindWorkflowArn"),
-    "menus": ("MenusDeadLetterQueueUrl", "MenusFunctionName"),
-    # Positions in a stream, and keys of what is no event, are nothing that a queue could take.
-    "payments-outbox": ("PaymentsOutboxDeadLetterQueueUrl", None),
-    "promotions-outbox": ("PromotionsOutboxDeadLetterQueueUrl", None),
-    "kitchens-positions": ("KitchensPositionsDeadLetterQueueUrl", None),
-}
-# What to do with those, by the runbook.
-RUNBOOKS = {
-    "payments-outbox": "docs/runbooks/outbox.md",
-    "promotions-outbox": "docs/runbooks/outbox.md",
-    "kitchens-positions": "docs/runbooks/stream.md",
-}
+# Positions in a stream, and keys of what is no event, can be sent nowhere: what to do, by the end of the name.
+_RUNBOOKS = {"outbox": "docs/runbooks/outbox.md", "positions": "docs/runbooks/stream.md"}
 # While one person looks at the messages, another one's look finds none of them: no longer than necessary.
 _LOOK_SECONDS = 60
 
@@ -69,10 +50,13 @@ class Letter:
 
 
 def letters(sqs: Any, queue_url: str) -> Iterator[Letter]:
-    """Every message of a queue, once; each is hidden from others until it is released or a minute is over."""
+    """Every message that a queue has when the first of them is received; each is hidden from others for a minute, or
+    until it is released. What comes later is left, so that there is an end, however fast more of it comes.
+    """
     seen: set[str] = set()
+    began: float | None = None
     while True:
-        batch = sqs.receive_message(
+        answer = sqs.receive_message(
             QueueUrl=queue_url,
             MaxNumberOfMessages=10,
             # Long polling asks every server of the queue; short polling may find a full queue empty.
@@ -80,13 +64,36 @@ def letters(sqs: Any, queue_url: str) -> Iterator[Letter]:
             VisibilityTimeout=_LOOK_SECONDS,
             MessageAttributeNames=["All"],
             AttributeNames=["All"],
-        ).get("Messages", [])
-        fresh = [message for message in batch if message["MessageId"] not in seen]
+        )
+        began = began or _now(answer)
+        batch = answer.get("Messages", [])
+        later = [message for message in batch if int(message["Attributes"]["SentTimestamp"]) > began]
+        _release(sqs, queue_url, [message["ReceiptHandle"] for message in later])
+        fresh = [message for message in batch if message["MessageId"] not in seen and message not in later]
         if not fresh:
             return
         for message in fresh:
             seen.add(message["MessageId"])
             yield _letter(message)
+
+
+def _now(answer: dict[str, Any]) -> float:
+    """The queue's own clock, in milliseconds as in `SentTimestamp`: this machine's may be minutes off.
+
+    Its second has not passed: what was sent in it may have come before.
+    """
+    said = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+    return (said + timedelta(seconds=1)).timestamp() * 1000
+
+
+def _release(sqs: Any, queue_url: str, handles: list[str]) -> None:
+    for handle in handles:
+        try:
+            sqs.change_message_visibility(QueueUrl=queue_url, ReceiptHandle=handle, VisibilityTimeout=0)
+        except ClientError as error:
+            # Its minute is over: it is released.
+            if "MessageNotInflight" not in str(error):
+                raise
 
 
 def _letter(message: dict[str, Any]) -> Letter:
@@ -141,14 +148,33 @@ def _reason(attributes: dict[str, str], message: dict[str, Any]) -> str:
     return "failed each time it was tried: the consumer's log says why, by this message id"
 
 
+def consumer(stack: Deployed, name: str) -> Consumer:
+    """The consumer of a name.
+
+    Raises:
+        CannotRedrive: this stack has none of that name.
+    """
+    known = Consumer.all(stack.outputs)
+    if name not in known:
+        raise CannotRedrive(
+            f"This stack has no queue {name}, but {', '.join(known)}. That of a service is there if the service is."
+        )
+    return known[name]
+
+
+def runbook(name: str) -> str:
+    """The page that says what to do with letters that go back to nowhere."""
+    return _RUNBOOKS.get(name.rpartition("-")[2], "docs/runbooks/redrive.md")
+
+
 def redrive(
     stack: Deployed, queue: str, message_id: str | None = None, body: str | None = None, send: bool = False
 ) -> list[Letter]:
-    """Look at a dead-letter queue, and send its messages back if asked to.
+    """Look at a dead-letter queue, and send its messages back if asked to: those that are there now, each once.
 
     Args:
         stack: the stack.
-        queue: one of `QUEUES`.
+        queue: whose, such as `promotions`.
         message_id: this message alone.
         body: what to send instead of the message's own body.
         send: whether to send; otherwise everything stays as it is.
@@ -160,52 +186,30 @@ def redrive(
         CannotRedrive: there is no such queue or message, the queue's messages cannot be sent, or the mended body is no
             valid event. Nothing was sent.
     """
-    source, target = QUEUES[queue]
-    if source not in stack.outputs:
-        raise CannotRedrive(f"This stack has no {source}: its service is not deployed, or not asked for.")
-    if send and target is None:
-        raise CannotRedrive(f"What {queue} holds are no events: see {RUNBOOKS[queue]}.")
+    whose = consumer(stack, queue)
+    if send and not whose.target:
+        raise CannotRedrive(f"What {queue} holds are no events: see {runbook(queue)}.")
     if body is not None:
         if message_id is None:
-            raise CannotRedrive("A mended body belongs to one message: name it with --message.")
+            raise CannotRedrive("A mended body belongs to one message: name it with MESSAGE= (--message).")
         _must_be_valid(body)
     sqs = stack.client("sqs")
-    found: list[Letter] = []
     kept: list[Letter] = []
     try:
-        for letter in letters(sqs, stack.outputs[source]):
-            kept.append(letter)
-            if message_id not in (None, letter.message_id):
-                continue
-            found.append(letter)
-            if send and target:
-                _send(stack, target, letter, body or letter.body)
-                sqs.delete_message(QueueUrl=stack.outputs[source], ReceiptHandle=letter.handle)
-                kept.remove(letter)
+        # All are found before the first is sent: one that bounces is back within a second, and is another message then.
+        kept.extend(letters(sqs, whose.dead_letters))
+        found = [letter for letter in kept if message_id in (None, letter.message_id)]
+        for letter in found if send else []:
+            # A status event's target is the unwind workflow, which does nothing for an order to which nothing is owed.
+            whose.send(stack, body or letter.body, f"{letter.order_id}-redrive-{letter.message_id}")
+            sqs.delete_message(QueueUrl=whose.dead_letters, ReceiptHandle=letter.handle)
+            kept.remove(letter)
     finally:
         # Only now: a message that is shown again at once would come round again.
-        for letter in kept:
-            sqs.change_message_visibility(
-                QueueUrl=stack.outputs[source], ReceiptHandle=letter.handle, VisibilityTimeout=0
-            )
+        _release(sqs, whose.dead_letters, [letter.handle for letter in kept])
     if message_id and not found:
         raise CannotRedrive(f"{queue} has no message {message_id}, or somebody else is looking at it just now.")
     return found
-
-
-def _send(stack: Deployed, output: str, letter: Letter, body: str) -> None:
-    target = stack.outputs[output]
-    if output.endswith("StreamName"):
-        streams.put(stack, target, body)
-    elif output.endswith("QueueUrl"):
-        stack.client("sqs").send_message(QueueUrl=target, MessageBody=body)
-    elif output.endswith(("FunctionName", "FunctionArn")):
-        # As the rule calls it: Lambda tries again, and what fails comes back here.
-        stack.client("lambda").invoke(FunctionName=target, InvocationType="Event", Payload=body.encode())
-    else:
-        # A status event's target is the unwind workflow, which does nothing for an order to which nothing is owed.
-        name = re.sub(r"[^A-Za-z0-9_-]", "-", f"{letter.order_id}-redrive-{letter.message_id}")[:80]
-        stack.client("stepfunctions").start_execution(stateMachineArn=target, name=name, input=body)
 
 
 def _must_be_valid(body: str) -> None:
@@ -215,13 +219,15 @@ def _must_be_valid(body: str) -> None:
         raise CannotRedrive(f"The mended body is no valid event: {error}") from error
 
 
-def counts(stack: Deployed) -> list[tuple[str, str, str | None]]:
-    """Every dead-letter queue of a stack: its name, about how many messages it holds, and what they go back to."""
-    found = []
-    for name, (source, target) in QUEUES.items():
-        if source in stack.outputs:
-            asked = stack.client("sqs").get_queue_attributes(
-                QueueUrl=stack.outputs[source], AttributeNames=["ApproximateNumberOfMessages"]
-            )
-            found.append((name, asked["Attributes"]["ApproximateNumberOfMessages"], target))
-    return found
+def counts(stack: Deployed) -> list[tuple[Consumer, str]]:
+    """Every dead-letter queue of a stack, and about how many messages it holds."""
+    sqs = stack.client("sqs")
+    return [
+        (
+            whose,
+            sqs.get_queue_attributes(QueueUrl=whose.dead_letters, AttributeNames=["ApproximateNumberOfMessages"])[
+                "Attributes"
+            ]["ApproximateNumberOfMessages"],
+        )
+        for whose in Consumer.all(stack.outputs).values()
+    ]

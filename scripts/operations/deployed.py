@@ -1,4 +1,4 @@
-"""The deployed stack that a tool works on: AWS's if a profile or region is given, else the laptop's."""
+"""The deployed stack that a tool works on: AWS's if a profile, region or stack is named, else the laptop's."""
 
 import argparse
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,14 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol, cast
 
 import boto3
+from botocore.exceptions import ClientError
 from laptop import Stack
+from laptop.environment import is_loopback
+from laptop.stack import reachable
+
+from .trouble import NotReached, Outputs
+
+ROOT_STACK = "tiffin"
 
 
 class Clients(Protocol):
@@ -44,7 +51,7 @@ class Deployed:
 
     client: Clients
     outputs: Mapping[str, str]
-    name: str = "tiffin"
+    name: str = ROOT_STACK
     region: str | None = None
 
     def __str__(self) -> str:
@@ -104,7 +111,25 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """The options that say which stack."""
     parser.add_argument("--profile", help="work on AWS, with this profile")
     parser.add_argument("--region", help="work on AWS, in this region")
-    parser.add_argument("--stack", default="tiffin", help="name of the root stack in AWS")
+    parser.add_argument("--stack", help=f"work on AWS, on the root stack of this name ({ROOT_STACK} by default)")
+
+
+def on_aws(options: argparse.Namespace) -> bool:
+    """Whether the options mean a stack in AWS."""
+    return bool(options.profile or options.region or options.stack)
+
+
+def typed(target: str, options: argparse.Namespace, **more: str) -> str:
+    """What a person types to have another tool work on the same stack.
+
+    Args:
+        target: of make.
+        options: see `add_options`.
+        more: the target's own variables.
+    """
+    where = {"STACK": options.stack, "REGION": options.region, "PROFILE": options.profile}
+    there = {name: value for name, value in where.items() if value}
+    return " ".join(["make", target, *(f"{name}={value}" for name, value in {**more, **there}.items())])
 
 
 def moment(text: str) -> datetime:
@@ -120,18 +145,44 @@ def moment(text: str) -> datetime:
     return read if read.tzinfo else read.replace(tzinfo=UTC)
 
 
+def clients(options: argparse.Namespace) -> Clients:
+    """What makes clients of the account or laptop that the options name, whether or not the stack is there.
+
+    Raises:
+        NotRunning: nothing is named, and nothing runs on this machine.
+        BotoCoreError: there is no such profile.
+    """
+    if not on_aws(options):
+        return Stack.attach().client
+    # boto3's stubs have a signature for each service's literal name; here the name is any.
+    return cast("Clients", boto3.Session(profile_name=options.profile, region_name=options.region).client)
+
+
 def reach(options: argparse.Namespace) -> Deployed:
     """Find the stack.
 
     Raises:
-        NotRunning: no profile or region is given, and nothing runs on this machine.
-        ClientError, BotoCoreError: AWS does not know the stack, or not the caller.
+        NotRunning: nothing is named, and nothing runs on this machine.
+        NotReached: there is no stack of that name.
+        ClientError, BotoCoreError: AWS does not know the caller, or the caller does not say where.
     """
-    if not (options.profile or options.region):
+    name = options.stack or ROOT_STACK
+    if not on_aws(options):
         laptop = Stack.attach()
-        return Deployed(laptop.client, laptop.outputs, options.stack)
-    session = boto3.Session(profile_name=options.profile, region_name=options.region)
-    (stack,) = session.client("cloudformation").describe_stacks(StackName=options.stack)["Stacks"]
+        return Deployed(laptop.client, Outputs(laptop.outputs, "The running laptop"), name)
+    client = clients(options)
+    cloudformation = client("cloudformation")
+    where = f"The stack {name} in {cloudformation.meta.region_name}"
+    try:
+        (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
+    except ClientError as error:
+        # CloudFormation has no name of its own for it (API reference, DescribeStacks).
+        if error.response["Error"]["Code"] == "ValidationError" and "does not exist" in str(error):
+            raise NotReached(f"{where} does not exist: say which, STACK= (--stack), and where, REGION=") from error
+        raise
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
-    # boto3's stubs have a signature for each service's literal name; here the name is any.
-    return Deployed(cast("Clients", session.client), outputs, options.stack, session.region_name)
+    # AWS_ENDPOINT_URL may lead to an emulator, as in `.tiffin/aws.env`: it serves the APIs and the pages too.
+    endpoint = cloudformation.meta.endpoint_url
+    if is_loopback(endpoint):
+        outputs = {name: reachable(value, endpoint) for name, value in outputs.items()}
+    return Deployed(client, Outputs(outputs, where), name, cloudformation.meta.region_name)

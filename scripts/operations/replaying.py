@@ -15,16 +15,9 @@ from typing import Any
 
 from laptop.tap import fed_by
 
-from . import streams
+from .consumers import Consumer
 from .deployed import Deployed
 
-# By the name that a person types: the outputs of the consumer's rule, and of its queue or stream.
-CONSUMERS = {
-    "promotions": ("PromotionsRuleArn", "PromotionsQueueUrl"),
-    "promo-codes": ("PromoCodesRuleArn", "PromoCodesQueueUrl"),
-    "notifications": ("NotificationsRuleArn", "NotificationsQueueUrl"),
-    "kitchens": ("KitchensRuleArn", "KitchensStreamName"),
-}
 # An archive may lag behind the bus by ten minutes (EventBridge user guide, "Archiving and replaying events").
 ARCHIVE_LAG = timedelta(minutes=10)
 # The three hours of an order's life, and what its unwinding, promotions and repairs may add.
@@ -64,7 +57,7 @@ class Replayer:
         Raises:
             CannotReplay: there is no such consumer, span or archive, or EventBridge gave up.
         """
-        return self._replay([self._output(CONSUMERS[consumer][0])], since, until, f"replay-{uuid.uuid4().hex[:16]}")
+        return self._replay([self._consumer(consumer).rule], since, until, f"replay-{uuid.uuid4().hex[:16]}")
 
     def order(self, consumer: str, order_id: str) -> int:
         """Replay one order's events to one consumer.
@@ -75,18 +68,24 @@ class Replayer:
         Raises:
             CannotReplay: there is no such order or archive, or EventBridge gave up.
         """
-        rule, target = CONSUMERS[consumer]
-        rule_arn = self._output(rule)
-        self._output(target)
+        whose = self._consumer(consumer)
         since = self._placed_at(order_id)
         name = f"replay-{uuid.uuid4().hex[:16]}"
-        pattern = self._pattern(rule_arn)
+        pattern = self._pattern(whose.rule)
         pattern["detail"] = {"metadata": {"order_id": [order_id]}}
         pattern["replay-name"] = [name]
         with self._net(name, pattern) as (net_arn, net_url):
             time.sleep(self._rule_delay)
             self._replay([net_arn], since - SKEW, since + AFTERMATH, name)
-            return self._move(net_url, target)
+            return self._move(net_url, whose)
+
+    def _consumer(self, name: str) -> Consumer:
+        known = {one.name: one for one in Consumer.all(self._stack.outputs).values() if one.rule}
+        if name not in known:
+            raise CannotReplay(
+                f"Nothing can be replayed to {name} here, but to {', '.join(known)}, and whoever else is deployed."
+            )
+        return known[name]
 
     def _output(self, name: str) -> str:
         try:
@@ -148,9 +147,8 @@ class Replayer:
         finally:
             sqs.delete_queue(QueueUrl=url)
 
-    def _move(self, source: str, output: str) -> int:
-        """Send on what was caught, each event once, to the queue or the stream in an output."""
-        target = self._output(output)
+    def _move(self, source: str, whose: Consumer) -> int:
+        """Send on what was caught, each event once, to the consumer."""
         sqs = self._stack.client("sqs")
         sent: set[str] = set()
         quiet = 0
@@ -161,10 +159,7 @@ class Replayer:
             for message in batch:
                 event_id = json.loads(message["Body"])["detail"]["metadata"]["event_id"]
                 if event_id not in sent:
-                    if output.endswith("StreamName"):
-                        streams.put(self._stack, target, message["Body"])
-                    else:
-                        sqs.send_message(QueueUrl=target, MessageBody=message["Body"])
+                    whose.send(self._stack, message["Body"], f"{event_id}-replay-{message['MessageId']}")
                     sent.add(event_id)
                 sqs.delete_message(QueueUrl=source, ReceiptHandle=message["ReceiptHandle"])
         return len(sent)

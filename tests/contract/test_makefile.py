@@ -7,6 +7,7 @@ from worlds import ROOT
 
 SWITCHES = [
     ("redrive QUEUE=promotions", "SEND", "--send"),
+    ("prune", "DELETE", "--delete"),
     ("stats", "KITCHENS", "--kitchens"),
     ("reread SINCE=2026-01-31T12:00", "REBUILD", "--rebuild"),
 ]
@@ -42,3 +43,8 @@ def test_a_user_is_one_that_was_typed_and_not_the_shell_s_own(monkeypatch: pytes
     monkeypatch.setenv("USER", "whoever-sits-here")
     assert "--user" not in would_run("token")
     assert "--user ada" in would_run("token", "USER=ada")
+
+
+def test_isolation_takes_a_number_of_orders_and_a_page() -> None:
+    assert "scripts/isolation.py --orders 20 --write page.md" in would_run("isolation", "ORDERS=20", "PAGE=page.md")
+    assert "--" not in would_run("isolation").partition("scripts/isolation.py")[2]

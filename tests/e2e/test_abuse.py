@@ -23,6 +23,8 @@ from tiffin.callers import Role
 from worlds.polling import eventually
 from worlds.stack import row
 
+pytestmark = pytest.mark.laptop("harm")
+
 Headers = list[tuple[str, str]]
 MANY = 6
 COURIERS = [Person(f"abuse-rider-{n}", Role.COURIER) for n in range(MANY)]

@@ -26,6 +26,8 @@ from laptop.people import KNOWN, RESTAURANT, Person
 from tiffin.callers import Role
 from worlds.polling import eventually
 
+pytestmark = pytest.mark.laptop("many")
+
 CUSTOMER = "access-own"
 PEOPLE = {
     "another customer": Person("access-other"),

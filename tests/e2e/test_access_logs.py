@@ -9,6 +9,8 @@ import pytest
 from laptop import Stack
 from laptop.pace import eventually, patience
 
+pytestmark = pytest.mark.laptop("inside")
+
 KEYS = {
     "request_id",
     "method",

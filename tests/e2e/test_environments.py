@@ -1,8 +1,11 @@
 """A function that `sam local` runs works on the deployed stack's tables, queues and workflow."""
 
+import pytest
 from laptop import Stack
 from operations.deployed import Deployed
 from worlds.templates import functions
+
+pytestmark = pytest.mark.laptop("all")
 
 
 def test_every_function_gets_what_its_template_refers_to(stack: Stack) -> None:
@@ -10,7 +13,7 @@ def test_every_function_gets_what_its_template_refers_to(stack: Stack) -> None:
     assert set(found) == {"/".join(function) for function in functions()}
     api, payments = found["Orders/ApiFunction"], found["Payments/PaymentsFunction"]
     assert api["ORDERS_TABLE"] == stack.outputs["OrdersTableName"]
-    assert api["ORDER_WORKFLOW_ARN"] == stack.outputs["OrderWorkflowArn"]
+    assert api["ORDER_WORKFLOW_ARN"] == f"{stack.outputs['OrderWorkflowArn']}:live"
     assert payments["PAYMENTS_TABLE"] == stack.outputs["PaymentsTableName"]
 
 

@@ -16,6 +16,8 @@ from operations.deployed import Deployed
 from worlds.estimates import hand_made, model
 from worlds.polling import eventually
 
+pytestmark = pytest.mark.laptop("all")
+
 LATER = 40
 """Minutes by which one model differs from another."""
 

@@ -18,6 +18,8 @@ from worlds.polling import eventually
 from worlds.stack import names_on_bus
 from worlds.written import accounts, everything, found, tables
 
+pytestmark = pytest.mark.laptop("inside")
+
 # Nobody else's, and no former run's, whose files may still lie about.
 MARK = uuid.uuid4().hex[:10]
 CUSTOMER = f"thaddeus-{MARK}"

@@ -1,9 +1,12 @@
 """All that listens is broken, in each way: every order is delivered, and they catch up with it."""
 
+import pytest
 from lab import isolating
 from laptop import Stack
 from laptop.emulator.launcher import free_port
 from rich.console import Console
+
+pytestmark = pytest.mark.laptop("own")
 
 ORDERS = 8
 

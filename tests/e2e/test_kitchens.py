@@ -23,6 +23,8 @@ from worlds import feed
 from worlds.polling import eventually
 from worlds.promotions import order
 
+pytestmark = pytest.mark.laptop("all")
+
 SUSHI, BOMBAY, TACOS, SEOUL, CEDAR, WOK, BOWL = (
     ("r-sakura-sushi", "salmon-nigiri"),
     ("r-bombay-tiffin", "butter-chicken"),

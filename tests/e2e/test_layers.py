@@ -8,8 +8,11 @@ import re
 import zipfile
 from functools import cache
 
+import pytest
 from laptop import Stack
 from laptop.deployment import ARTIFACTS
+
+pytestmark = pytest.mark.laptop("inside")
 
 
 def test_each_function_ships_what_its_layers_bill_lists_and_payments_alone_stripe(stack: Stack) -> None:

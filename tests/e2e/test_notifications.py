@@ -7,6 +7,8 @@ from laptop.mailbox import mails, verify
 from worlds.polling import eventually
 from worlds.stack import SENDER
 
+pytestmark = pytest.mark.laptop("inside")
+
 INSUFFICIENT = "pm_card_mastercard_chargeDeclinedInsufficientFunds"
 
 

@@ -10,6 +10,8 @@ from laptop.client import Client
 from worlds import ROOT
 from worlds.polling import eventually
 
+pytestmark = pytest.mark.laptop("all")
+
 
 @pytest.fixture(scope="module")
 def alarms(stack: Stack) -> list[dict[str, Any]]:

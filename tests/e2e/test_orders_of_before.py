@@ -25,6 +25,8 @@ from worlds.polling import eventually
 from worlds.stack import balance, execution_arn, row
 from worlds.written import found, tables
 
+pytestmark = pytest.mark.laptop("own")
+
 BEFORE = "6c1b461"
 """The last commit whose APIs ask nobody who they are: the customer says who it is, and nobody else is asked."""
 CUSTOMER = "cust-of-before"

@@ -7,6 +7,8 @@ import pytest
 from lab.permissions import World, pieces, story_of
 from laptop import Stack
 
+pytestmark = pytest.mark.laptop("fault")
+
 KINDS = {
     "what a function reads": "Orders/ApiFunctionRole/ReadMenus/dynamodb:GetItem",
     "what a function sends": "Notifications/ConsumerFunctionRole/SendMail/ses:SendEmail",

@@ -22,6 +22,8 @@ from worlds.polling import eventually
 from worlds.stack import execution_arn, names_on_bus, row
 from worlds.written import found, histories, log_lines, segments
 
+pytestmark = pytest.mark.laptop("inside")
+
 NAME, ADDRESS, NOTE = "Zephyrine Quixwood", "77 Xylophone Passage", "strike the obsidian gong"
 WORDS = ("Zephyrine", "Quixwood", "Xylophone", "obsidian")
 INSUFFICIENT = "pm_card_mastercard_chargeDeclinedInsufficientFunds"

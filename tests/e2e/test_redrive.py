@@ -14,6 +14,8 @@ from operations.deployed import Deployed
 from worlds import feed
 from worlds.polling import eventually
 
+pytestmark = pytest.mark.laptop("fault")
+
 
 @pytest.fixture
 def deployed(stack: Stack) -> Deployed:
@@ -133,9 +135,8 @@ def test_sending_back_stream_positions_is_refused(deployed: Deployed) -> None:
         dead_letters.redrive(deployed, "payments-outbox", send=True)
 
 
-def test_every_dead_letter_queue_of_the_stack_can_be_looked_into(stack: Stack) -> None:
-    queues = {name for name in stack.outputs if name.endswith("DeadLetterQueueUrl")}
-    assert queues == {source for source, _ in dead_letters.QUEUES.values()} & stack.outputs.keys()
+def test_every_dead_letter_queue_of_the_stack_can_be_looked_into(deployed: Deployed) -> None:
     runbook = Path("docs/runbooks/redrive.md").read_text("utf-8")
-    for name in dead_letters.QUEUES:
-        assert f"`{name}`" in runbook, name
+    for whose, _ in dead_letters.counts(deployed):
+        assert dead_letters.redrive(deployed, whose.name) is not None
+        assert f"`{whose.name}`" in runbook, whose.name

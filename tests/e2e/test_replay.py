@@ -13,6 +13,8 @@ from operations.replaying import CannotReplay, Replayer
 from worlds.polling import eventually
 from worlds.stack import names_on_bus
 
+pytestmark = pytest.mark.laptop("fault")
+
 
 @pytest.fixture
 def replayer(stack: Stack) -> Replayer:

@@ -16,6 +16,8 @@ from tracing import html, story, timeline
 from tracing.sources import Live, Recorded, Source
 from worlds.polling import eventually
 
+pytestmark = pytest.mark.laptop("many")
+
 CROWD = int(os.environ.get("CROWD", "20"))
 # As many at the same moment; the rest of the burst waits for a connection. More cold starts at once than that are more
 # than two cores do within a function's time.

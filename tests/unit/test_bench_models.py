@@ -8,6 +8,7 @@ import bench_models
 import pytest
 import train_estimates
 from estimates.model_file import ModelFile
+from laptop import measured
 from learning import loading
 from learning.loading import NotCold, forget, in_memory
 from worlds import ROOT
@@ -70,7 +71,9 @@ class TestBench:
     def test_the_table_goes_between_the_marks_of_the_page(self, disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(bench_models.SIZES, "10MB", 3_000_000)
         page = disk / "page.md"
-        page.write_text("before\n" + bench_models.BEGIN + " -->\nOUTDATED\n" + bench_models.END + "\nbehind\n")
+        page.write_text(
+            "before\n" + measured.mark(bench_models.COMMAND) + " -->\nOUTDATED\n" + measured.END + "\nbehind\n"
+        )
         given = ["--sizes", "10MB", "--repeats", "1", "--folder", str(disk), "--write", str(page)]
         assert bench_models.main(given) == 0
         text = page.read_text()
@@ -81,4 +84,4 @@ class TestBench:
 
     def test_the_documentation_has_the_marks(self) -> None:
         text = (ROOT / "docs" / "large-files.md").read_text("utf-8")
-        assert text.count(bench_models.BEGIN) == text.count(bench_models.END) == 1
+        assert text.count(measured.mark(bench_models.COMMAND)) == text.count(measured.END) == 1

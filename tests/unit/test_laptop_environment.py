@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.exceptions import ProfileNotFound
 from laptop import NotLoopback, NotRunning, Stack, environment
-from laptop.emulator.launcher import Process, discard
+from laptop.emulator.launcher import Process
 from laptop.stack import reachable
 
 HERE = "http://127.0.0.1:4566"
@@ -172,11 +172,3 @@ class TestState:
         assert Process.load(tmp_path / "new" / "stack.json") == (process, {"ApiUrl": "x"})
         assert not process.running()
         assert process.access == ACCESS
-
-    def test_a_directory_that_belongs_to_something_else_is_kept(self, tmp_path: Path) -> None:
-        for name in ("precious", "tiffin-precious"):
-            (tmp_path / name).mkdir()
-
-            discard(Process(123, 4566, str(tmp_path / name), "emulator.log", "TIFFINKEY", "secret"))
-
-            assert (tmp_path / name).is_dir()

@@ -15,7 +15,7 @@ from promotions.store import PromotionsStore
 from worlds import feed
 from worlds.feed import dead_letter_queue, failures, raw
 from worlds.logs import captured
-from worlds.promotions import ANNA, TRACE, announced, order
+from worlds.promotions import ANNA, FIVE, TRACE, announced, order
 from worlds.runtime import context
 from worlds.templates import create_table, resources
 
@@ -48,6 +48,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     with mock_aws():
         table = create_table("promotions", "PromotionsTable")
         monkeypatch.setenv("PROMOTIONS_TABLE", table.name)
+        monkeypatch.setattr(consumer, "RULES", FIVE)
         connected.cache_clear()
         yield World(table, dead_letter_queue(monkeypatch))
     connected.cache_clear()

@@ -15,12 +15,12 @@ from promotions.ledger import MAX_CODES, News
 from promotions.model import Budget, Grant, History, Terms, code_for, euros
 from promotions.operations import TooMuchContention
 from promotions.redemption import State, Use
-from promotions.rules import RULES
 from tiffin.discounts import FixedAmount
 from tiffin.events import event_id
 from worlds.promotions import (
     ANNA,
     BORIS,
+    FIVE,
     NOON,
     TRACE,
     UNCAPPED,
@@ -254,7 +254,7 @@ def test_a_new_rule_gives_what_is_owed_for_a_long_past_in_several_transactions(t
 
 
 def test_a_budget_is_spent_to_exactly_its_last_code(table: Any) -> None:
-    store = RecordingStore(table, [tiny(3), *RULES])
+    store = RecordingStore(table, [tiny(3), *FIVE])
     people = [f"customer-{n}" for n in range(5)]
     for person in people:
         store.record(delivered(1, customer=person), TRACE)

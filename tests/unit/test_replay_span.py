@@ -26,7 +26,13 @@ def test_the_first_event_is_in_the_span_though_the_apis_clock_was_ahead(monkeypa
         create_table("orders", "OrdersTable")
         item: dict[str, Any] = {"order_id": "ord_1", "placed_at": rfc3339(placed)}
         boto3.resource("dynamodb").Table("OrdersTable").put_item(Item=item)
-        names = ("EventBusName", "PromotionsRuleArn", "PromotionsQueueUrl", "OrdersTableName")
+        names = (
+            "EventBusName",
+            "PromotionsRuleArn",
+            "PromotionsQueueUrl",
+            "PromotionsDeadLetterQueueUrl",
+            "OrdersTableName",
+        )
         stack = SimpleNamespace(client=boto3.client, outputs=dict.fromkeys(names, "OrdersTable"), region=None)
         Replayer(cast(Deployed, stack)).order("promotions", "ord_1")
     [(since, until)] = spans
@@ -57,7 +63,14 @@ PLACED = rfc3339(datetime.now(UTC) - timedelta(minutes=5))
 
 
 def replayer(archive: Archive, region: str | None) -> Replayer:
-    names = ("EventBusName", "EventArchiveName", "PromotionsRuleArn", "PromotionsQueueUrl", "OrdersTableName")
+    names = (
+        "EventBusName",
+        "EventArchiveName",
+        "PromotionsRuleArn",
+        "PromotionsQueueUrl",
+        "PromotionsDeadLetterQueueUrl",
+        "OrdersTableName",
+    )
     stack = SimpleNamespace(client=lambda _: archive, outputs=dict.fromkeys(names, "a/name"), region=region)
     return Replayer(cast(Deployed, stack))
 

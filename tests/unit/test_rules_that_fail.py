@@ -16,13 +16,12 @@ from promotions import consumer
 from promotions.ledger import decide
 from promotions.model import Grant, History, Rule, Terms, euros
 from promotions.operations import Promotions, RulesFailed
-from promotions.rules import RULES
 from promotions.store import PromotionsStore
 from tiffin.discounts import FixedAmount
 from tiffin.telemetry import metrics
 from worlds.feed import batch
 from worlds.logs import captured
-from worlds.promotions import ANNA, NOON, TRACE, Ledger, RecordingStore, delivered, expired, order, said
+from worlds.promotions import ANNA, FIVE, NOON, TRACE, Ledger, RecordingStore, delivered, expired, order, said
 from worlds.runtime import context
 from worlds.templates import create_table, resources
 
@@ -100,11 +99,11 @@ def records(table: Any, kind: str) -> set[str]:
 
 
 @pytest.mark.parametrize("bad", [failing, not_at_all, naive])
-@pytest.mark.parametrize("place", [0, 2, len(RULES)])
+@pytest.mark.parametrize("place", [0, 2, len(FIVE)])
 def test_the_delivery_and_the_other_rules_codes_are_kept_and_the_event_is_set_aside_with_the_rules_name(
     table: Any, under: Callable[..., None], bad: Rule, place: int
 ) -> None:
-    under(*RULES[:place], bad, *RULES[place:])
+    under(*FIVE[:place], bad, *FIVE[place:])
 
     assert hear(delivery(1)) == []
 
@@ -121,12 +120,12 @@ def test_the_delivery_and_the_other_rules_codes_are_kept_and_the_event_is_set_as
 
 
 def test_redriven_once_the_rule_is_mended_the_event_gives_what_is_owed(table: Any, under: Callable[..., None]) -> None:
-    under(failing, *RULES)
+    under(failing, *FIVE)
     hear(delivery(1), delivery(2))
     dead = [json.loads(letter["Body"]) for letter in letters()]
     assert len(dead) == 2
 
-    under(mended, *RULES)
+    under(mended, *FIVE)
     assert hear(dead[0]) == []
 
     owed = {f"CODE#EACH#{order(1)}", f"CODE#EACH#{order(2)}"}
@@ -137,15 +136,15 @@ def test_redriven_once_the_rule_is_mended_the_event_gives_what_is_owed(table: An
 
 
 def test_the_next_event_of_the_customer_gives_what_is_owed_too(table: Any, under: Callable[..., None]) -> None:
-    under(failing, *RULES)
+    under(failing, *FIVE)
     hear(delivery(1))
-    under(mended, *RULES)
+    under(mended, *FIVE)
     hear(delivery(2))
     assert f"CODE#EACH#{order(1)}" in records(table, "CODE#")
 
 
 def test_the_other_events_of_the_batch_are_taken(table: Any, under: Callable[..., None]) -> None:
-    under(failing, *RULES)
+    under(failing, *FIVE)
     placed = example("OrderPlaced")
     placed["detail"]["data"]["promo_code"] = None
     assert hear(delivery(1), placed, delivery(2)) == []
@@ -157,7 +156,7 @@ def test_it_is_counted_and_logged_without_what_it_said(
 ) -> None:
     monkeypatch.setenv("POWERTOOLS_METRICS_DISABLED", "false")
     log = captured(monkeypatch)
-    under(failing, not_at_all, *RULES)
+    under(failing, not_at_all, *FIVE)
     metrics.clear_metrics()
     hear(delivery(1))
     [counted] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"RulesFailed"' in line]
@@ -175,7 +174,7 @@ def test_somebody_is_told() -> None:
 
 
 def test_what_was_written_is_told_by_the_error(table: Any) -> None:
-    store = RecordingStore(table, [failing, *RULES])
+    store = RecordingStore(table, [failing, *FIVE])
     with pytest.raises(RulesFailed) as failure:
         store.record(delivered(1), TRACE)
     assert [a.issued.reason for a in failure.value.announced if a.issued] == ["welcome_back"]
@@ -203,9 +202,9 @@ def test_whatever_fails_on_the_way_the_codes_are_the_same_in_the_end(story: list
             raise OverflowError
         yield from mended(history)
 
-    calm = Ledger([mended, *RULES]).take(*story)
-    troubled = Ledger([at_times, *RULES]).take(*story)
-    troubled.rules = [mended, *RULES]
+    calm = Ledger([mended, *FIVE]).take(*story)
+    troubled = Ledger([at_times, *FIVE]).take(*story)
+    troubled.rules = [mended, *FIVE]
     again = story * 2
     chance.shuffle(again)
     troubled.take(*again)
@@ -214,7 +213,7 @@ def test_whatever_fails_on_the_way_the_codes_are_the_same_in_the_end(story: list
 
 
 def test_the_sample_invocations_fail_no_rule(table: Any, under: Callable[..., None]) -> None:
-    under(*RULES)
+    under(*FIVE)
     for path in sorted((EVENTS / "invocations").glob("PromotionsConsumerFunction-*ed.json")):
         assert consumer.handler(json.loads(path.read_text()), context()) == {"batchItemFailures": []}
     assert letters() == []

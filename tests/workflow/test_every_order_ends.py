@@ -25,6 +25,7 @@ def unwinds(stack: Stack, order_id: str) -> list[dict[str, Any]]:
     return [e for e in described if json.loads(e["input"])["detail"]["name"] == order_id]
 
 
+@pytest.mark.laptop("clock")
 class TestThreeHours:
     def test_an_undelivered_order_expires_is_refunded_and_apologised_for(
         self, fast_stack: Stack, fast_tap: BusTap, fast: Client, customer: str
@@ -78,36 +79,7 @@ class TestThreeHours:
         assert prepared["payment"]["status"] == "AUTHORIZED"
 
 
-class TestCancel:
-    def test_a_cancelled_order_is_unwound_once(self, stack: Stack, tap: BusTap, client: Client, customer: str) -> None:
-        order_id = client.place(customer=customer)["order_id"]
-        client.until(order_id, "AWAITING_RESTAURANT")
-        client.move(order_id, "cancel")
-        cancelled = client.until(order_id, "CANCELLED")
-        assert cancelled["reason"]["summary"] == "cancelled_by_customer"
-        assert balance(stack, order_id) == GIVEN_BACK
-        assert names_on_bus(tap, order_id, "OrderCancelled", "PaymentReleased") == {
-            "OrderPlaced",
-            "PaymentAuthorized",
-            "PaymentReleased",
-            "OrderCancelled",
-        }
-
-    def test_an_order_may_be_cancelled_in_the_middle_of_its_payment(
-        self, stack: Stack, tap: BusTap, client: Client, customer: str
-    ) -> None:
-        order_id = client.place(customer=customer, payment_method="pm_card_visa_gatewaySlow")["order_id"]
-        client.move(order_id, "cancel")
-        client.until(order_id, "CANCELLED")
-
-        # Whether release or authorization came first, nothing is held in the end.
-        def settled() -> bool:
-            return balance(stack, order_id).open == 0 and len(names_on_bus(tap, order_id, "OrderCancelled")) >= 2
-
-        assert eventually(settled, what="giving the money back")
-        assert balance(stack, order_id).captured == 0
-
-
+@pytest.mark.laptop("fault")
 class TestUnwinding:
     def test_the_same_status_event_ten_times_has_one_effect(
         self, stack: Stack, tap: BusTap, client: Client, customer: str
@@ -216,6 +188,7 @@ class TestUnwinding:
             assert event["detail"]["data"] == first["detail"]["data"]
 
 
+@pytest.mark.laptop("fault")
 class TestReconciling:
     def test_a_placed_order_without_an_execution_is_started(self, stack: Stack, client: Client, customer: str) -> None:
         # A row as the API leaves it if it dies before StartExecution.

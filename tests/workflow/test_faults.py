@@ -10,6 +10,8 @@ from lab.invariants import Facts, settle
 from lab.lab import Lab
 from payments.sandbox import Balance
 
+pytestmark = pytest.mark.laptop("fault")
+
 CLOCK = 360
 SEED = 7
 TAKEN, GIVEN_BACK, NEVER_HELD = Balance(2150, 2150, 0), Balance(2150, 0, 2150), Balance(0, 0, 0)

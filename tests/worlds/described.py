@@ -2,11 +2,13 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+import httpx
 from jsonschema import Draft202012Validator
+from laptop.pace import patience
 
 from worlds.gateway import Handler, ask, event
 
@@ -78,6 +80,29 @@ class Described:
         schema = content[content_type]["schema"] | {"components": self.document["components"]}
         validator = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
         assert [error.message for error in validator.iter_errors(json.loads(text))] == [], said
+
+
+def served(outputs: Mapping[str, str]) -> dict[str, Described]:
+    """What each API of a running stack says of itself, by its URL."""
+    urls = [outputs[name] for name in ("ApiUrl", "PromotionsApiUrl", "EstimatesApiUrl") if name in outputs]
+    return {url: Described(httpx.get(f"{url}/openapi.json", timeout=patience(30)).json()) for url in urls}
+
+
+def look(documents: Mapping[str, Described]) -> Callable[[httpx.Response], None]:
+    """What holds every answer to a client against the document of the API that gave it.
+
+    Args:
+        documents: see `served`.
+    """
+
+    def known(answer: httpx.Response) -> None:
+        (url,) = (url for url in documents if str(answer.url).startswith(url + "/"))
+        path = answer.url.path.removeprefix(httpx.URL(url).path)
+        documents[url].must_know(
+            answer.request.method, path, answer.status_code, answer.headers["content-type"], answer.text
+        )
+
+    return known
 
 
 @cache

@@ -5,8 +5,9 @@ Step Functions implements JSONata 2.0.6 (developer guide, "Transforming data wit
 """
 
 import json
-import shutil
 import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,16 +17,8 @@ from ministack.services import stepfunctions
 from worlds import ROOT
 
 REFERENCE = ROOT / "scripts" / "jsonata-js"
+NODE = Path(sys.executable).with_name("node")
 NOW = 1777919400000
-
-
-def missing() -> str:
-    """Why the reference cannot be asked here; empty if it can."""
-    if not shutil.which("node"):
-        return "Node is not installed"
-    if not (REFERENCE / "node_modules" / "jsonata").is_dir():
-        return f"npm ci --prefix {REFERENCE.relative_to(ROOT)} was not run; `make unit` and `make lint` do"
-    return ""
 
 
 class Recorder:
@@ -71,8 +64,9 @@ class Recorder:
 
 def reference(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What the reference implementation makes of the same cases, all in one process."""
+    assert (REFERENCE / "node_modules" / "jsonata").is_dir(), "it is not installed here: `make unit` does it"
     done = subprocess.run(
-        ["node", "evaluate.mjs"], cwd=REFERENCE, input=json.dumps(cases), capture_output=True, text=True, check=False
+        [NODE, "evaluate.mjs"], cwd=REFERENCE, input=json.dumps(cases), capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     return list(json.loads(done.stdout))

@@ -45,6 +45,12 @@ def a_menu(price: int = 950, **changes: Any) -> dict[str, Any]:
     return MENU | {"dishes": [MENU["dishes"][0] | {"price": price}]} | changes
 
 
+def dishes(count: int, price: int) -> list[dict[str, Any]]:
+    """So many dishes at one price: a mixture of two menus would have two."""
+    [dish] = a_menu(price)["dishes"]
+    return [dish | {"dish_id": f"dish-{number}"} for number in range(count)]
+
+
 def a_file(menu: Any) -> bytes:
     """A menu as a file, a member a line."""
     return json.dumps(menu, indent=2).encode()

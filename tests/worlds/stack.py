@@ -1,27 +1,28 @@
-"""What workflow and end-to-end tests ask of the deployed stack."""
+"""What tests ask of a deployed stack, on the laptop or on AWS."""
 
 from typing import Any
 
-from laptop import BusTap, Stack
+from laptop import BusTap
+from laptop.menus import DeployedStack
 from payments.sandbox import Balance, SandboxGateway
 
 SENDER = "orders@tiffin.example"
 """Address that the deployed stack's mails come from. Whoever awaits mail has it verified first."""
 
 
-def row(stack: Stack, order_id: str, table: str = "OrdersTableName") -> dict[str, Any]:
+def row(stack: DeployedStack, order_id: str, table: str = "OrdersTableName") -> dict[str, Any]:
     """An order's row, as DynamoDB writes it down, in the table of an output of the stack."""
     key = {"order_id": {"S": order_id}}
-    found = stack.client("dynamodb").get_item(TableName=stack.outputs[table], Key=key)
+    found = stack.client("dynamodb").get_item(TableName=stack.outputs[table], Key=key, ConsistentRead=True)
     return dict(found["Item"])
 
 
-def balance(stack: Stack, order_id: str) -> Balance:
+def balance(stack: DeployedStack, order_id: str) -> Balance:
     """What the sandbox gateway's own ledger says of an order's money."""
     return SandboxGateway(stack.client("dynamodb"), stack.outputs["SandboxLedgerTableName"]).balance(order_id)
 
 
-def execution_arn(stack: Stack, order_id: str) -> str:
+def execution_arn(stack: DeployedStack, order_id: str) -> str:
     """ARN of the order workflow's execution, which is named by the order."""
     return f"{stack.outputs['OrderWorkflowArn'].replace(':stateMachine:', ':execution:')}:{order_id}"
 

@@ -2,12 +2,10 @@
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from collections import deque
@@ -20,11 +18,10 @@ from ..clock import Clock, paced
 from ..environment import HOST, REGION, STATE_DIR, Access, environment
 from ..errors import StartFailed
 from ..record import store
-from . import server
+from . import scratch, server
 
 PREFERRED_PORT = 4566
 _START_SECONDS = 60.0
-_SCRATCH = "tiffin-"
 _POLITE_SECONDS = 5.0
 _DEATH_SECONDS = 5.0
 
@@ -143,30 +140,35 @@ class Emulator:
     def _start(self, port: int) -> Process:
         private.folder(self._state_dir)
         access = Access.new(port)
-        scratch = tempfile.mkdtemp(prefix=_SCRATCH)
+        scratch.sweep()
+        folder, held = scratch.make()
         try:
             # A new file: another emulator may still write to the old one.
             self._log.unlink(missing_ok=True)
-            paced(self._rate, pace.measure()).write(Path(scratch))
+            paced(self._rate, pace.measure()).write(folder)
             with private.file(self._log).open("wb") as log:
                 self._popen = subprocess.Popen(
                     # Its directory tells its command line apart from every other's.
-                    [sys.executable, server.__file__, scratch],
-                    cwd=scratch,
-                    env=self._environment(access, port, scratch),
+                    [sys.executable, server.__file__, str(folder)],
+                    cwd=folder,
+                    env=self._environment(access, port, folder),
+                    # It holds its directory as long as it lives.
+                    pass_fds=[held],
                     stdin=subprocess.PIPE,
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                 )
             self.process = Process(
-                self._popen.pid, port, scratch, str(self._log), access.access_key_id, access.secret_access_key
+                self._popen.pid, port, str(folder), str(self._log), access.access_key_id, access.secret_access_key
             )
             self._wait_until_up(self.process)
         except BaseException:
             self.stop()
-            shutil.rmtree(scratch, ignore_errors=True)
+            scratch.remove(folder)
             raise
+        finally:
+            os.close(held)
         return self.process
 
     def let_stay(self) -> None:
@@ -184,13 +186,13 @@ class Emulator:
             self._popen.stdin.close()
         self._popen = None
 
-    def _environment(self, access: Access, port: int, scratch: str) -> dict[str, str]:
+    def _environment(self, access: Access, port: int, folder: Path) -> dict[str, str]:
         return {
             **environment(access, self._state_dir),
             "PYTHONUNBUFFERED": "1",
-            "TMPDIR": scratch,
+            "TMPDIR": str(folder),
             # Where MiniStack keeps the keys that sign tokens; else in a folder of /tmp, for all to read and for good.
-            "STATE_DIR": str(Path(scratch, "state")),
+            "STATE_DIR": str(folder / "state"),
             "BIND_HOST": HOST,
             "MINISTACK_HOST": HOST,
             "GATEWAY_PORT": str(port),
@@ -240,14 +242,7 @@ def stop(process: Process, popen: "subprocess.Popen[bytes] | None" = None) -> No
     deadline = pace.Deadline(_DEATH_SECONDS)
     while _group_exists(process.pid) and not deadline.passed():
         time.sleep(0.02)
-    discard(process)
-
-
-def discard(process: Process) -> None:
-    """Remove the temporary directory of an emulator that is gone; nothing else, whatever a file says its path is."""
-    scratch = Path(process.scratch)
-    if scratch.name.startswith(_SCRATCH) and (scratch / server.LISTENING).exists():
-        shutil.rmtree(scratch, ignore_errors=True)
+    scratch.discard(Path(process.scratch))
 
 
 def free_port(preferred: int = 0) -> int:

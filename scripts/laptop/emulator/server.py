@@ -9,7 +9,6 @@ file means that it is gone, unless it said `stay` before. The whole process grou
 
 import os
 import runpy
-import shutil
 import signal
 import sys
 import threading
@@ -29,10 +28,12 @@ STOP = signal.SIGUSR1
 
 def end() -> None:
     """Keep what is to be remembered, remove the temporary directory, and end the process group, this one included."""
+    from laptop.emulator import scratch
     from laptop.record import hooks
 
     hooks.close()
-    shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
+    # A function that works may still write there. Whoever started this removes the rest, or the next start.
+    scratch.remove(Path(os.environ["TMPDIR"]), tries=10)
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 

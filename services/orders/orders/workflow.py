@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
 
+# arn:aws:states:eu-central-1:123456789012:stateMachine:name, and then the alias.
+_PARTS = 7
+
+
 class CallbackRefused(Exception):
     """The workflow no longer waits for this callback: it timed out, ended, or heard it already."""
 
@@ -44,15 +48,16 @@ class OrderWorkflow:
 
     Args:
         client: a Step Functions client.
-        arn: the state machine.
+        arn: the state machine, or its alias: what begins is then of the version that the alias points to.
     """
 
     def __init__(self, client: "SFNClient", arn: str) -> None:
         self._client, self._arn = client, arn
 
     def execution_arn(self, order_id: str) -> str:
-        """The ARN of the order's execution, whether or not there is one yet."""
-        return f"{self._arn.replace(':stateMachine:', ':execution:')}:{order_id}"
+        """The ARN of the order's execution, whether or not there is one yet: of whatever version it is."""
+        machine = ":".join(self._arn.split(":")[:_PARTS])
+        return f"{machine.replace(':stateMachine:', ':execution:')}:{order_id}"
 
     def start(self, order_id: str, workflow_input: dict[str, Any]) -> Literal["started", "running", "ended"]:
         """Start the order's execution.

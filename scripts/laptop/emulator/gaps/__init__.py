@@ -23,6 +23,7 @@ from . import (
     mail_conditions,
     method_settings,
     mock_integrations,
+    nested_retention,
     nested_sam,
     nested_updates,
     object_events,
@@ -41,6 +42,7 @@ from . import (
     trace_segments,
     user_pools,
     workflow_permissions,
+    workflow_versions,
     xray_api,
 )
 
@@ -49,6 +51,7 @@ ALL = (
     nested_sam,
     nested_updates,
     api_updates,
+    nested_retention,
     secure_transport,
     lambda_errors,
     execution_ends,
@@ -56,6 +59,7 @@ ALL = (
     task_tokens,
     callback_permissions,
     start_execution,
+    workflow_versions,
     put_events,
     retry_delays,
     bus_policies,

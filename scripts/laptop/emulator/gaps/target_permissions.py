@@ -15,6 +15,7 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.services import eventbridge, lambda_svc, sqs
 
 from .workflow_permissions import role_allows
+from .workflow_versions import unqualified
 
 _EVENTS = "events.amazonaws.com"
 
@@ -36,7 +37,7 @@ def fill() -> None:
 def _may_reach(target: dict[str, Any], rule: dict[str, Any]) -> bool:
     arn = str(target.get("Arn", ""))
     if arn.startswith("arn:aws:states:"):
-        return role_allows(str(target.get("RoleArn", "")), "states:StartExecution", arn)
+        return role_allows(str(target.get("RoleArn", "")), "states:StartExecution", unqualified(arn))
     if arn.startswith("arn:aws:kinesis:"):
         return role_allows(str(target.get("RoleArn", "")), "kinesis:PutRecord", arn)
     if arn.startswith("arn:aws:sqs:"):

@@ -4,8 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from laptop import BusTap, Stack
+from laptop import BusTap
 from laptop.client import Client, Refused
+from operations.deployed import Deployed
 from payments.sandbox import Balance
 from worlds.polling import eventually
 from worlds.stack import balance
@@ -13,28 +14,28 @@ from worlds.stack import balance
 FEAST = {"margherita": 3}
 
 
-def earn(stack: Stack, client: Client, customer: str) -> str:
+def earn(deployed: Deployed, client: Client, customer: str) -> str:
     """Have an order delivered; the welcome code, once orders know of it."""
     client.deliver(client.place(customer=customer)["order_id"])
-    eventually(lambda: known(stack, customer), what="orders hearing of the code")
+    eventually(lambda: known(deployed, client, customer), what="orders hearing of the code")
     [code] = client.promo_codes(customer)
     assert code["reason"] == "welcome_back"
     return str(code["code"])
 
 
-def known(stack: Stack, customer: str) -> list[Any]:
+def known(deployed: Deployed, client: Client, customer: str) -> list[Any]:
     """The codes that orders know of a customer."""
-    answer = stack.client("dynamodb").query(
-        TableName=stack.outputs["PromoCodesTableName"],
+    answer = deployed.client("dynamodb").query(
+        TableName=deployed.outputs["PromoCodesTableName"],
         KeyConditionExpression="customer_id = :c",
-        ExpressionAttributeValues={":c": {"S": stack.people.subject(customer)}},
+        ExpressionAttributeValues={":c": {"S": client.people.subject(customer)}},
     )
     return list(answer["Items"])
 
 
-def free(stack: Stack, customer: str) -> bool:
+def free(deployed: Deployed, client: Client, customer: str) -> bool:
     """Whether no order has the customer's only code."""
-    [code] = known(stack, customer)
+    [code] = known(deployed, client, customer)
     return "reserved_by" not in code
 
 
@@ -45,9 +46,9 @@ def refusal(client: Client, customer: str, code: str, **more: Any) -> tuple[int,
 
 
 def test_a_code_discounts_one_order_and_comes_back_from_one_that_died(
-    stack: Stack, tap: BusTap, client: Client, customer: str
+    deployed: Deployed, tap: BusTap, client: Client, customer: str
 ) -> None:
-    code = earn(stack, client, customer)
+    code = earn(deployed, client, customer)
     key = "the-first-with-a-code"
     order = client.place(customer=customer, promo_code=code.lower(), lines=FEAST, key=key)
     assert order["discount"]["amount"] == 500  # a fifth of 28.50, at most 5
@@ -59,15 +60,15 @@ def test_a_code_discounts_one_order_and_comes_back_from_one_that_died(
     assert refusal(client, customer, code) == (409, "promo-code-already-used")
 
     client.until(order["order_id"], "AWAITING_RESTAURANT")
-    assert balance(stack, order["order_id"]).held == order["total"]["amount"]
+    assert balance(deployed, order["order_id"]).held == order["total"]["amount"]
     client.move(order["order_id"], "reject", {"reason": "out_of_stock"})
     client.until(order["order_id"], "REJECTED")
-    eventually(lambda: free(stack, customer), what="the code coming back")
+    eventually(lambda: free(deployed, client, customer), what="the code coming back")
 
     second = client.place(customer=customer, promo_code=code, lines=FEAST)
     client.deliver(second["order_id"])
     paid = second["total"]["amount"]
-    assert balance(stack, second["order_id"]) == Balance(held=paid, captured=paid, voided=0)
+    assert balance(deployed, second["order_id"]) == Balance(held=paid, captured=paid, voided=0)
     assert refusal(client, customer, code) == (409, "promo-code-already-used")
 
     def told(name: str, order_id: str) -> int:
@@ -82,16 +83,16 @@ def test_a_code_discounts_one_order_and_comes_back_from_one_that_died(
     assert told("PromoCodeRestored", second["order_id"]) == 0
 
 
-def test_a_cancelled_order_gives_its_code_back(stack: Stack, client: Client, customer: str) -> None:
-    code = earn(stack, client, customer)
+def test_a_cancelled_order_gives_its_code_back(deployed: Deployed, client: Client, customer: str) -> None:
+    code = earn(deployed, client, customer)
     order = client.place(customer=customer, promo_code=code, lines=FEAST)
     client.move(order["order_id"], "cancel")
     client.until(order["order_id"], "CANCELLED")
-    eventually(lambda: free(stack, customer), what="the code coming back")
+    eventually(lambda: free(deployed, client, customer), what="the code coming back")
 
 
-def test_of_ten_orders_at_once_one_gets_the_code(stack: Stack, client: Client, customer: str) -> None:
-    code = earn(stack, client, customer)
+def test_of_ten_orders_at_once_one_gets_the_code(deployed: Deployed, client: Client, customer: str) -> None:
+    code = earn(deployed, client, customer)
 
     def attempt(_: int) -> str:
         try:
@@ -103,15 +104,15 @@ def test_of_ten_orders_at_once_one_gets_the_code(stack: Stack, client: Client, c
     with ThreadPoolExecutor(10) as pool:
         winners = [order_id for order_id in pool.map(attempt, range(10)) if order_id]
     assert len(winners) == 1
-    [row] = known(stack, customer)
+    [row] = known(deployed, client, customer)
     assert row["reserved_by"] == {"S": winners[0]}
     placed = [client.order(order["order_id"]) for order in client.orders(customer)]
     assert sum(order["promo_code"] == code for order in placed) == 1
 
 
-def test_an_unusable_code_is_refused_with_the_reason(stack: Stack, client: Client, customer: str) -> None:
-    code = earn(stack, client, customer)
+def test_an_unusable_code_is_refused_with_the_reason(deployed: Deployed, client: Client, customer: str) -> None:
+    code = earn(deployed, client, customer)
     assert refusal(client, customer, "WELCOME-00000000") == (422, "unknown-promo-code")
     assert refusal(client, f"{customer}-2"[-64:], code) == (422, "unknown-promo-code")
     assert refusal(client, customer, code, lines={"margherita": 1}) == (422, "promo-code-minimum-not-met")
-    assert free(stack, customer)
+    assert free(deployed, client, customer)
