@@ -89,7 +89,7 @@ def tell_kitchens(options: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def read(options: argparse.Namespace) -> list[timeline.Timeline]:
+def read(options: argparse.Namespace) -> list[Timeline]:
     """The orders of the last hours."""
     # On the laptop the record has everything, of running stacks too.
     asked = sources.source(options) if deployed.on_aws(options) else sources.Recorded(STATE_DIR / FILE)

@@ -2,21 +2,9 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from cfnlint.decode.cfn_yaml import loads  # the short forms (!Ref, !Sub) need a reader that knows them
-
-
-class _Has(NamedTuple):
-    """A resource as it is deployed.
-
-    Attributes:
-        kind: CloudFormation's or SAM's type of it.
-        said: its definition in the template, as text: names of packages in it follow from their content.
-    """
-
-    kind: str
-    said: str
 
 
 class Deployment:
@@ -45,13 +33,16 @@ class Deployment:
                 told.append(f"{path}: removed")
             elif then is None and now is not None:
                 told.append(f"{path}: new")
-            elif now is not None and then is not None and now.said != then.said:
-                told.append(f"{path}: {', '.join(_differing(then.said, now.said)) or 'definition'}")
+            elif now is not None and then is not None and now != then:
+                told.append(f"{path}: {', '.join(_differing(then, now)) or 'definition'}")
         return told
 
 
-def _resources(cloudformation: Any, stack: str, path: str) -> Iterator[tuple[str, _Has]]:
-    """The resources of a stack's own template that are there, and those of stacks nested in it, by their path."""
+def _resources(cloudformation: Any, stack: str, path: str) -> Iterator[tuple[str, str]]:
+    """The resources of a stack's own template that are there, and those of stacks nested in it, by their path.
+
+    Each as its definition in the template, as text: names of packages in it follow from their content.
+    """
     template = _parsed(cloudformation.get_template(StackName=stack)["TemplateBody"])
     pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
     there = {found["LogicalResourceId"]: found for page in pages for found in page["StackResourceSummaries"]}
@@ -61,7 +52,7 @@ def _resources(cloudformation: Any, stack: str, path: str) -> Iterator[tuple[str
         if there[name]["ResourceType"] == "AWS::CloudFormation::Stack":
             yield from _resources(cloudformation, there[name]["PhysicalResourceId"], f"{path}{name}/")
         else:
-            yield path + name, _Has(definition["Type"], json.dumps(definition, sort_keys=True, default=str))
+            yield path + name, json.dumps(definition, sort_keys=True, default=str)
 
 
 def _parsed(body: Any) -> Mapping[str, Any]:

@@ -22,7 +22,7 @@ from operations.deployed import Deployed
 from operations.personal import METHOD, Personal
 from payments.sandbox import Balance
 from worlds.polling import eventually
-from worlds.stack import balance, execution_arn, row
+from worlds.stack import balance, execution_arn, let_time_pass, row, sweep
 from worlds.written import found, tables
 
 pytestmark = pytest.mark.laptop("own")
@@ -203,14 +203,8 @@ def test_an_order_of_before_that_is_past_its_time_is_given_up(
     updated: Stack, heard: BusTap, staff: Client, orders: dict[str, str]
 ) -> None:
     order_id = orders["is past its time"]
-    updated.client("dynamodb").update_item(
-        TableName=updated.outputs["OrdersTableName"],
-        Key={"order_id": {"S": order_id}},
-        UpdateExpression="SET check_at = :past, deadline_at = :past",
-        ExpressionAttributeValues={":past": {"S": "2026-01-01T00:00:00.000Z"}},
-    )
-    answer = updated.client("lambda").invoke(FunctionName=updated.outputs["ReconcilerFunctionName"], Payload=b"{}")
-    assert "FunctionError" not in answer, answer["Payload"].read()
+    let_time_pass(updated, order_id)
+    sweep(updated)
     staff.until(order_id, "EXPIRED")
     said(heard, order_id, "OrderExpired", "PaymentReleased")
     assert balance(updated, order_id) == GIVEN_BACK

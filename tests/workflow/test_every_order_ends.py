@@ -10,7 +10,7 @@ from laptop import BusTap, Stack
 from laptop.client import Client, NotThere, Refused
 from payments.sandbox import Balance
 from worlds.polling import eventually
-from worlds.stack import balance, execution_arn, names_on_bus, row
+from worlds.stack import balance, execution_arn, let_time_pass, names_on_bus, row, sweep
 
 GIVEN_BACK = Balance(held=2150, captured=0, voided=2150)
 # By the clock of the workflows, in seconds: what an order has until it is delivered, and a restaurant to answer.
@@ -218,13 +218,7 @@ class TestReconciling:
             stack.client("stepfunctions").stop_execution(executionArn=execution_arn(stack, order_id))
         with pytest.raises(NotThere):
             client.until(order_id, "FAILED", seconds=1.0)
-        database = stack.client("dynamodb")
-        database.update_item(
-            TableName=stack.outputs["OrdersTableName"],
-            Key={"order_id": {"S": order_id}},
-            UpdateExpression="SET check_at = :past, deadline_at = :past",
-            ExpressionAttributeValues={":past": {"S": "2026-01-01T00:00:00.000Z"}},
-        )
+        let_time_pass(stack, order_id)
         sweep(stack)
         client.until(order_id, "EXPIRED")
         assert balance(stack, order_id) == GIVEN_BACK
@@ -241,12 +235,6 @@ def reopen(stack: Stack, order_id: str) -> None:
         UpdateExpression="SET open_shard = :shard, check_at = :past",
         ExpressionAttributeValues={":shard": {"S": "open-0"}, ":past": {"S": "2026-01-01T00:00:00.000Z"}},
     )
-
-
-def sweep(stack: Stack) -> None:
-    """Run the reconciler now rather than within the minute; its schedule may have been faster, so ask for effects."""
-    answer = stack.client("lambda").invoke(FunctionName=stack.outputs["ReconcilerFunctionName"], Payload=b"{}")
-    assert "FunctionError" not in answer, answer["Payload"].read()
 
 
 class muted_deaths:  # noqa: N801 - read as a statement: with muted_deaths(stack)

@@ -39,3 +39,19 @@ def names_on_bus(tap: BusTap, order_id: str, *awaited: str) -> set[str]:
         tap.wait_for_event(name, order_id)
     names = {e["detail-type"] for e in tap.events if e["detail"]["metadata"]["order_id"] == order_id}
     return names - {"PromoCodeIssued"}
+
+
+def let_time_pass(stack: DeployedStack, order_id: str) -> None:
+    """An order's deadline is over, and so is the grace after it: the reconciler finds it due."""
+    stack.client("dynamodb").update_item(
+        TableName=stack.outputs["OrdersTableName"],
+        Key={"order_id": {"S": order_id}},
+        UpdateExpression="SET check_at = :past, deadline_at = :past",
+        ExpressionAttributeValues={":past": {"S": "2026-01-01T00:00:00.000Z"}},
+    )
+
+
+def sweep(stack: DeployedStack) -> None:
+    """Run the reconciler now rather than within the minute; its schedule may have been faster, so ask for effects."""
+    answer = stack.client("lambda").invoke(FunctionName=stack.outputs["ReconcilerFunctionName"], Payload=b"{}")
+    assert "FunctionError" not in answer, answer["Payload"].read()
