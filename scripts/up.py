@@ -76,9 +76,14 @@ def _optional_requests(stack: Stack) -> str:
 
 
 def _something_to_eat(stack: Stack) -> tuple[str, str]:
-    """A restaurant of the menus table and a dish of it."""
+    """A restaurant of the menus table, one with a known person if there is one, and a dish of it."""
     items = stack.client("dynamodb").scan(TableName=stack.outputs["MenusTableName"])["Items"]
-    item: dict[str, Any] = min(items, key=lambda each: str(each["restaurant_id"]["S"]))
+
+    def order(item: dict[str, Any]) -> tuple[bool, str]:
+        restaurant: str = item["restaurant_id"]["S"]
+        return answering_for(restaurant) not in KNOWN.values(), restaurant
+
+    item: dict[str, Any] = min(items, key=order)
     return item["restaurant_id"]["S"], item["dishes"]["L"][0]["M"]["dish_id"]["S"]
 
 

@@ -8,6 +8,7 @@ import pytest
 import up
 from cfnlint.decode.cfn_yaml import load
 from laptop import AlreadyRunning
+from laptop.people import RESTAURANT
 from orders.commands import PlaceOrder
 from worlds import ROOT
 
@@ -15,9 +16,13 @@ from worlds import ROOT
 class Table:
     """The menus table."""
 
+    def __init__(self, *more: str) -> None:
+        """With more restaurants than r-zaika, which cooks nothing, and r-annapurna."""
+        self.more = more
+
     def scan(self, TableName: str) -> dict[str, Any]:  # noqa: N803 - boto3's name
         dish = {"M": {"dish_id": {"S": "dal-tadka"}}}
-        restaurants = [("r-zaika", []), ("r-annapurna", [dish])]
+        restaurants = [("r-zaika", []), ("r-annapurna", [dish]), *((name, [dish]) for name in self.more)]
         return {"Items": [{"restaurant_id": {"S": name}, "dishes": {"L": dishes}} for name, dishes in restaurants]}
 
 
@@ -39,6 +44,17 @@ def test_the_order_to_try_is_a_valid_one_from_the_menu() -> None:
     # Whoever is no restaurant's person by name is made one.
     assert "make -s token USER=r-annapurna ROLE=restaurant RESTAURANT=r-annapurna" in text
     assert "date +%s" not in text
+
+
+def test_a_restaurant_whose_person_is_known_is_tried_before_one_of_a_smaller_name() -> None:
+    outputs = {
+        "ApiUrl": "http://127.0.0.1:1/v1",
+        "PromotionsApiUrl": "http://127.0.0.1:1/v2",
+        "MenusTableName": "menus",
+    }
+    stack: Any = SimpleNamespace(outputs=outputs, client=lambda _: Table(RESTAURANT))
+
+    assert "make -s token USER=bella)" in up.requests_to_try(stack)
 
 
 class Running:
