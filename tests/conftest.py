@@ -14,11 +14,13 @@ os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "Tiffin/test"
 from laptop import BusTap, Stack
 from laptop.client import Client
 from worlds import any_stack
+from worlds.boto import boto3_asks
 from worlds.described import Described, look, served
 from worlds.quick import quick_moto
 from worlds.stack import SENDER
 
 quick_moto()
+boto3_asks()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

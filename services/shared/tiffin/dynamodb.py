@@ -1,11 +1,12 @@
-"""What every store must know of DynamoDB: why a write was refused, and that its numbers are no integers."""
+"""What every store must know of DynamoDB: how it writes values, why a write was refused, and its numbers' type."""
 
+from decimal import Clamped, Context, Decimal, Inexact, Overflow, Rounded, Underflow
 from typing import Any
 
-from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError
 
-_deserialize = TypeDeserializer().deserialize
+# What DynamoDB keeps of a number, no more (DynamoDB API reference, AttributeValue). What does not fit is an error.
+_EXACT = Context(prec=38, Emin=-128, Emax=126, traps=[Clamped, Overflow, Inexact, Rounded, Underflow])
 
 CONDITION_FAILED = "ConditionalCheckFailed"
 """The item is not as the write's condition wants it."""
@@ -13,6 +14,57 @@ CONFLICT = "TransactionConflict"
 """Another transaction is at the item just now."""
 NOT_AT_FAULT = "None"
 """Of an item whose transaction was refused over another item."""
+
+
+def serialize(value: Any) -> dict[str, Any]:
+    """A value of Python as DynamoDB writes it, as boto3's TypeSerializer does: `{"N": "950"}`.
+
+    Raises:
+        TypeError: it has no such value: a float, or bytes, which no table of these has.
+        ArithmeticError: a number has more digits than DynamoDB keeps.
+        ValueError: a number is none.
+    """
+    if value is None:
+        return {"NULL": True}
+    if isinstance(value, bool):
+        return {"BOOL": value}
+    if isinstance(value, str):
+        return {"S": value}
+    if isinstance(value, int | Decimal):
+        number = str(_EXACT.create_decimal(value))
+        if number in {"NaN", "Infinity", "-Infinity"}:
+            raise ValueError("not a number that DynamoDB has")
+        return {"N": number}
+    if isinstance(value, dict):
+        return {"M": {name: serialize(member) for name, member in value.items()}}
+    if isinstance(value, list | tuple):
+        return {"L": [serialize(member) for member in value]}
+    if isinstance(value, set | frozenset) and value:
+        [kind, *others] = {next(iter(serialize(member))) for member in value}
+        if not others and kind in {"S", "N"}:
+            return {f"{kind}S": [serialize(member)[kind] for member in value]}
+    raise TypeError(f"DynamoDB has no such value here: {type(value).__name__}")
+
+
+def deserialize(value: Any) -> Any:
+    """A value as DynamoDB writes it, as one of Python, as boto3's TypeDeserializer does: numbers are Decimals."""
+    [(kind, written)] = value.items()
+    match kind:
+        case "S" | "BOOL":
+            return written
+        case "N":
+            return _EXACT.create_decimal(written)
+        case "M":
+            return {name: deserialize(member) for name, member in written.items()}
+        case "L":
+            return [deserialize(member) for member in written]
+        case "NULL":
+            return None
+        case "SS":
+            return set(written)
+        case "NS":
+            return {_EXACT.create_decimal(member) for member in written}
+    raise TypeError(f"DynamoDB's type {kind} is not read here")
 
 
 def refusals(error: ClientError) -> list[str]:
@@ -33,7 +85,7 @@ def refused_items(error: ClientError) -> list[tuple[str, dict[str, Any]]]:
     reasons: Any = error.response.get("CancellationReasons", [])
     items: list[dict[str, Any]] = [reason.get("Item") or {} for reason in reasons] or [{}]
     return [
-        (why, {name: _deserialize(value) for name, value in item.items()})
+        (why, {name: deserialize(value) for name, value in item.items()})
         for why, item in zip(refusals(error), items, strict=True)
     ]
 
