@@ -1,9 +1,16 @@
-"""What every store must know of DynamoDB: how it writes values, why a write was refused, and its numbers' type."""
+"""What every store must know of DynamoDB: how it writes values, reading rows together, why a write was refused."""
 
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from decimal import Clamped, Context, Decimal, Inexact, Overflow, Rounded, Underflow
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 # What DynamoDB keeps of a number, no more (DynamoDB API reference, AttributeValue). What does not fit is an error.
 _EXACT = Context(prec=38, Emin=-128, Emax=126, traps=[Clamped, Overflow, Inexact, Rounded, Underflow])
@@ -14,6 +21,62 @@ CONFLICT = "TransactionConflict"
 """Another transaction is at the item just now."""
 NOT_AT_FAULT = "None"
 """Of an item whose transaction was refused over another item."""
+# How often rows are asked for that DynamoDB left out, and seconds of the first pause at most.
+_ATTEMPTS, _PAUSE = 5, 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row to be read.
+
+    Attributes:
+        table: its table's name.
+        key: its whole key.
+    """
+
+    table: str
+    key: dict[str, str]
+
+
+class RowsLeftOut(Exception):
+    """DynamoDB leaves rows out of its answers, again and again: more is asked of it than it gives."""
+
+
+def read_rows(
+    client: "DynamoDBClient", rows: Sequence[Row], pause: Callable[[float], None] = time.sleep
+) -> list[dict[str, Any] | None]:
+    """Read rows of any tables in one call, each as it is now.
+
+    Each by itself: of a transaction that is being written one row may be seen already, and another one not yet.
+
+    Args:
+        client: that of a table which takes plain Python values.
+        rows: at most 100, all different.
+        pause: called with seconds to wait before what was left out is asked for again.
+
+    Returns:
+        The rows, in the order in which they were asked for; None for one that there is not.
+
+    Raises:
+        RowsLeftOut: some did not come. DynamoDB leaves out what it is too busy for (DynamoDB API reference,
+            BatchGetItem).
+    """
+    left: dict[str, Any] = {row.table: {"Keys": [], "ConsistentRead": True} for row in rows}
+    found: dict[str, list[dict[str, Any]]] = {table: [] for table in left}
+    for row in rows:
+        left[row.table]["Keys"].append(row.key)
+    for attempt in range(_ATTEMPTS):
+        if not left:
+            break
+        if attempt:
+            pause(random.uniform(0, _PAUSE * 2**attempt))  # noqa: S311 - jitter
+        answer: Any = client.batch_get_item(RequestItems=left)
+        for table, items in answer["Responses"].items():
+            found[table] += items
+        left = answer.get("UnprocessedKeys") or {}
+    if left:
+        raise RowsLeftOut(", ".join(left))
+    return [next((item for item in found[row.table] if row.key.items() <= item.items()), None) for row in rows]
 
 
 def serialize(value: Any) -> dict[str, Any]:
