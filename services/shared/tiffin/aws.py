@@ -219,7 +219,7 @@ class Client:
         for part in (*scope.split("/"), to_sign):
             key = hmac.digest(key, part.encode(), "sha256")
         authorization = f"AWS4-HMAC-SHA256 Credential={keys.id}/{scope}, SignedHeaders={names}, Signature={key.hex()}"
-        return path, {**traced, **signed, "authorization": authorization}, body
+        return path, {**traced, **signed, "authorization": authorization, "user-agent": "tiffin"}, body
 
 
 class Table:

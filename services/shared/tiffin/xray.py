@@ -115,7 +115,12 @@ class Subsegment(BaseSegment):
 
 
 class XRay(BaseProvider):
-    """Makes subsegments below the segment of the invocation that `_X_AMZN_TRACE_ID` names, and sends them."""
+    """Makes subsegments below the segment of the invocation that `_X_AMZN_TRACE_ID` names, and sends them.
+
+    Environment:
+        AWS_XRAY_DAEMON_ADDRESS: where the daemon listens; Lambda sets it.
+        POWERTOOLS_TRACE_DISABLED: whether nothing is sent.
+    """
 
     def __init__(self) -> None:
         self._open = list[Subsegment]()
@@ -126,6 +131,7 @@ class XRay(BaseProvider):
             next((each for each in told if each.startswith("udp:")), told[0]).removeprefix("udp:").rpartition(":")
         )
         self._daemon = (host, int(port))
+        self._disabled = os.environ.get("POWERTOOLS_TRACE_DISABLED", "").lower() in {"1", "true", "yes", "on"}
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
 
@@ -137,7 +143,7 @@ class XRay(BaseProvider):
             name: what is done.
             kwargs: `namespace`: `aws` for a call of AWS, `remote` for one of others.
         """
-        header = os.environ.get("_X_AMZN_TRACE_ID", "")
+        header = "" if self._disabled else os.environ.get("_X_AMZN_TRACE_ID", "")
         if header != self._invocation:
             # Of an invocation that was ended in the middle, something may be open still.
             self._invocation = header
