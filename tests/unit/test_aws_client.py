@@ -634,6 +634,17 @@ def test_what_is_not_sampled_is_not_told_and_says_so_to_whom_it_calls(
     assert "x-amzn-trace-id" not in outside
 
 
+def test_where_tracing_is_switched_off_nothing_is_told(
+    host: Answers, daemon: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_TRACE_DISABLED", "true")
+    monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", "{}:{}".format(*telemetry.XRAY._daemon))
+    monkeypatch.setattr(telemetry, "XRAY", xray.XRay())
+    client("dynamodb").get_item(TableName="orders", Key={})
+    assert daemon() == []
+    telemetry.XRAY._socket.close()
+
+
 def test_what_an_invocation_left_open_is_no_part_of_the_next(daemon: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lambda ends a function that takes too long in the middle of whatever it does."""
     telemetry.XRAY.in_subsegment("cut off").__enter__()
