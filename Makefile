@@ -31,7 +31,7 @@ export __SAM_CLI_APP_DIR := $(or $(__SAM_CLI_APP_DIR),$(XDG_CACHE_HOME)/sam)
 endif
 KEPT := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tiffin
 
-.PHONY: help demo up down token bench-tracing bench-laptop model bench-models isolation faults permissions fuzz redrive replay reread trace stats export forget smoke test-stack doctor undeploy sam-local test emulated containers packages audit check unit style lint format lock clean
+.PHONY: help demo up down token bench-tracing bench-laptop cost model bench-models isolation faults permissions fuzz redrive replay reread trace stats export forget smoke test-stack doctor undeploy sam-local test emulated containers packages audit check unit style lint format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -54,6 +54,9 @@ bench-tracing: $(VENV)/ready ## what tracing and metrics cost a warm request
 
 bench-laptop: $(VENV)/ready ## how long one waits for the laptop, and what is left of it when it is stopped: PAGE=docs/laptop.md
 	@$(BIN)/python scripts/bench_laptop.py $(if $(PAGE),--write $(PAGE))
+
+cost: $(VENV)/ready ## what an order costs on AWS by its end, counted from real ones on the laptop: ORDERS=10, PAGE=docs/cost.md
+	@$(BIN)/python scripts/cost.py $(if $(ORDERS),--orders $(ORDERS)) $(if $(PAGE),--write $(PAGE))
 
 model: $(VENV)/ready ## train a model for estimates, and write build/estimates.safetensors: SIZE=100MB, SEED=1
 	@$(BIN)/python scripts/train_estimates.py $(if $(SIZE),--size $(SIZE)) $(if $(SEED),--seed $(SEED))
