@@ -1,9 +1,9 @@
 """What a warm request to the orders API costs by itself: the time of our code and our libraries, without AWS's.
 
 Time is the processor's: what else runs on the machine counts little. The real handler answers in a process of its own,
-as Lambda has set it up. Only the network is left out: what our client of AWS would send is answered on the spot, with rows that
-the handler itself has written, so that the clients' whole path runs, signing and parsing too. Requests take turns, so
-that a noisy machine is noisy for all.
+as Lambda has set it up. Only the network is left out: what our client of AWS would send is answered on the spot, with
+rows that the handler itself has written, so that the clients' whole path runs, signing and parsing too. Requests take
+turns, so that a noisy machine is noisy for all.
 """
 
 import json
