@@ -31,7 +31,7 @@ export __SAM_CLI_APP_DIR := $(or $(__SAM_CLI_APP_DIR),$(XDG_CACHE_HOME)/sam)
 endif
 KEPT := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tiffin
 
-.PHONY: help demo up down token bench-tracing bench-laptop cost capacity load soak model bench-models isolation faults permissions fuzz redrive replay reread trace stats export forget smoke test-stack doctor undeploy sam-local test emulated containers packages audit check unit style lint format lock clean
+.PHONY: help demo up down token bench bench-tracing bench-laptop cost capacity load soak model bench-models isolation faults permissions fuzz redrive replay reread trace stats export forget smoke test-stack doctor undeploy sam-local test emulated containers packages audit check unit style lint format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -48,6 +48,9 @@ down: $(VENV)/ready ## stop what `make up` started
 token: $(VENV)/ready ## an ID token, to send as Authorization: Bearer: USER=ada, or a new name and ROLE=courier; on AWS REGION=, PROFILE=, STACK=
 	@$(BIN)/python scripts/sign_in.py $(if $(call typed,USER),--user $(call typed,USER)) $(if $(ROLE),--role $(ROLE)) \
 	  $(if $(RESTAURANT),--restaurant $(RESTAURANT)) $(ON_AWS)
+
+bench: $(VENV)/ready ## what a cold start costs, of every function, beside an empty handler: PAGE=docs/benchmarks.md, PROFILE=Orders/ApiFunction
+	@$(BIN)/python scripts/bench.py $(if $(PROFILE),--profile $(PROFILE)) $(if $(ONLY),--only $(ONLY)) $(if $(PAGE),--write $(PAGE))
 
 bench-tracing: $(VENV)/ready ## what tracing and metrics cost a warm request
 	@$(BIN)/python scripts/bench_tracing.py
