@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tiffin.aws import APIS, Client, Table
+from tiffin.snapshots import closed_before_snapshots
 
 if TYPE_CHECKING:
     from functools import _lru_cache_wrapper
@@ -48,13 +49,15 @@ def client(service: str, *, read_timeout: float = 3, attempts: int = 2) -> Any:
         attempts: how often one call is tried in all.
     """
     if service in APIS:
-        return Client(service, connect_timeout=CONNECT_TIMEOUT, read_timeout=read_timeout, attempts=attempts)
+        return _ours(service, read_timeout=read_timeout, attempts=attempts)
     import boto3
     from botocore.config import Config
 
     retries: Any = {"mode": "standard", "total_max_attempts": attempts}
     make: Any = boto3.client
-    return make(service, config=Config(connect_timeout=CONNECT_TIMEOUT, read_timeout=read_timeout, retries=retries))
+    made = make(service, config=Config(connect_timeout=CONNECT_TIMEOUT, read_timeout=read_timeout, retries=retries))
+    closed_before_snapshots(made.close)
+    return made
 
 
 def table(name: str) -> "DynamoTable":
@@ -69,4 +72,10 @@ def table(name: str) -> "DynamoTable":
 
 @cache
 def _plain() -> Client:
-    return Client("dynamodb", connect_timeout=CONNECT_TIMEOUT, read_timeout=3, attempts=2, plain=True)
+    return _ours("dynamodb", plain=True)
+
+
+def _ours(service: str, *, read_timeout: float = 3, attempts: int = 2, plain: bool = False) -> Client:
+    made = Client(service, connect_timeout=CONNECT_TIMEOUT, read_timeout=read_timeout, attempts=attempts, plain=plain)
+    closed_before_snapshots(made.hang_up)
+    return made
