@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
                     console.print(f"{took:8.1f} ms  {module}", markup=False)
                 return 0
             counts = found.runtime.counts and not options.no_counts
-            found.follow(options.repeats, status.update)
+            found.follow(min(options.repeats, 3), status.update)
             if counts:
                 found.count(status.update)
             found.measure(options.repeats, status.update)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from laptop import Stack, functions
 from laptop.client import Client
+from laptop.pace import eventually
 
 from .coldstart import children
 
@@ -69,10 +70,20 @@ def measure(stack: Stack, repeats: int, tell: Callable[[str], None]) -> dict[str
 
 def _stop_environments(stack: Stack) -> None:
     """End every environment: the next call of each function starts one, as on AWS after a while without calls."""
+    for environment in _environments(stack):
+        with suppress(ProcessLookupError):
+            os.kill(environment, signal.SIGKILL)
+    eventually(lambda: not _environments(stack), 10, "the end of all environments")
+
+
+def _environments(stack: Stack) -> list[int]:
+    """Processes of functions that run; of one that has ended nothing is left to read."""
+    found = []
     for child in children(stack._process.pid):
         with suppress(OSError):
             if b"_worker.py" in Path(f"/proc/{child}/cmdline").read_bytes():
-                os.kill(child, signal.SIGKILL)
+                found.append(child)
+    return found
 
 
 def table(found: dict[str, Chain]) -> list[str]:
