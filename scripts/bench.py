@@ -8,6 +8,7 @@ the marks of the page are replaced. The second form says what a function's INIT 
 """
 
 import argparse
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -30,6 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--write", type=Path, help="the page whose tables are replaced")
     options = parser.parse_args(arguments)
     console = Console(soft_wrap=True, highlight=False)
+    # Whoever ends it so leaves no process behind either.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     only = options.profile or options.only
     try:
         with (

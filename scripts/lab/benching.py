@@ -228,7 +228,7 @@ def bench(folder: Path, tell: Callable[[str], None], only: str = "") -> Iterator
         kept.enter_context(stack)
         # Estimates are made with what the copy leaves.
         wanted = ("Estimates", only) if "Estimates" in only else (only,)
-        cases = [case for case in CASES if any(part in case.function for part in wanted)]
+        cases = [case for case in CASES if any(_spoken(part) in _spoken(case.function) for part in wanted)]
         runtime = kept.enter_context(Runtime(_made(folder / "run"), stack.access.variables()))
         packages = _packages(stack, "tiffin", _made(folder / "now"))
         models = folder / "models"

@@ -76,9 +76,9 @@ class Door(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         self.rfile.read(int(self.headers["Content-Length"]))
         self.send_response(200)
-        self.send_header("Content-Length", "17")
+        self.send_header("Content-Length", "2")
         self.end_headers()
-        self.wfile.write(b'{"TableNames":[]}')
+        self.wfile.write(b"{}")
     def log_message(self, *said):
         pass
 
@@ -87,9 +87,10 @@ threading.Thread(target=door.serve_forever, daemon=True).start()
 os.environ["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{door.server_port}"
 importlib.import_module(sys.argv[1])
 from tiffin.clients import client
-dynamodb = client("dynamodb")
-dynamodb.list_tables()
-dynamodb.list_tables()
+def call():
+    client("dynamodb").get_item(TableName="orders", Key={"order_id": {"S": "ord_1"}})
+call()
+call()
 before, one = len(opened), random.getstate()
 
 class Lambda:
@@ -102,7 +103,7 @@ restored = []
 for _ in range(2):
     bootstrap.on_init_complete(Lambda(), None)
     restored.append([random.random(), str(uuid.uuid4()), os.urandom(4).hex()])
-dynamodb.list_tables()
+call()
 print(json.dumps({"before": before, "after": len(opened), "restored": restored}))
 """
 
