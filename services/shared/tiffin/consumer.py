@@ -311,8 +311,8 @@ class Consumer:
         return sqs
 
 
-# What SQS takes in a message (API reference, SendMessage), one character at least.
-_SENDABLE = re.compile(r"[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+")
+# What SQS does not take in a message (API reference, SendMessage); it takes one character at least.
+_NOT_SENDABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def _opened(record: dict[str, Any]) -> tuple[str, str]:
@@ -325,4 +325,4 @@ def _opened(record: dict[str, Any]) -> tuple[str, str]:
     except ValueError:
         text = ""
     # Bytes that are no text are no event either: they stay as Lambda hands them over, in Base64.
-    return (text if _SENDABLE.fullmatch(text) else f"Base64: {data}"), record["eventID"]
+    return (text if text and not _NOT_SENDABLE.search(text) else f"Base64: {data}"), record["eventID"]
