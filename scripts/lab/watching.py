@@ -98,8 +98,8 @@ class Watch:
                 worked += sum(worker.cpu_times()[:2])
             except psutil.NoSuchProcess:
                 continue
-        own = sum(self._emulator.cpu_times()[:2])
-        return self._emulator.memory_info().rss / MB, memory, (own, worked, worked_here, worked_all)
+        own, ended = self._emulator.cpu_times()[:2], self._emulator.cpu_times()[2:4]
+        return self._emulator.memory_info().rss / MB, memory, (sum(own), worked + sum(ended), worked_here, worked_all)
 
 
 def busy(samples: Sequence[Sample]) -> tuple[float, float, float, float]:

@@ -1,6 +1,7 @@
 """No table is read from end to end by what is deployed: neither may it be, nor does any code of a service's ask for it.
 
-What was really asked for in a whole day is in tests/unit/test_a_day_of_all_services.py.
+What was really asked for in a whole day is in tests/unit/test_a_day_of_all_services.py, and of a running stack in
+tests/e2e/test_metered.py.
 """
 
 import json
