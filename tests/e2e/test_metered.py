@@ -12,6 +12,8 @@ from lab.metered import Counts, parse
 from laptop import Stack
 from laptop.client import Client
 
+pytestmark = pytest.mark.laptop("inside")
+
 DELIVERED = next(end for end in costing.ENDS if end.name == "delivered")
 CANCELLED = next(end for end in costing.ENDS if end.name == "cancelled")
 
