@@ -505,7 +505,7 @@ def page(found: Bench, repeats: int, *, counts: bool) -> str:
             "KB, but for what Stripe's library weighs:",
             "",
             *(f"| {' | '.join(line)} |" for line in ratios),
-            *(["", "### Cold starts that wait for each other", "", *chains.table(found.chain)] if found.chain else []),
+            *(["", "### An order, cold and warm", "", *chains.table(found.chain)] if found.chain else []),
             *_standby(found),
         ]
     )
@@ -521,7 +521,7 @@ def _standby(found: Bench) -> list[str]:
         return []
     lines = [
         "",
-        "### What it costs that an environment is there",
+        "### By the list of prices",
         "",
         "| US dollars, arm64 | a million cold starts | a snapshot, a month | a million restores "
         "| one kept started, a month | pays from | cheaper than a snapshot from |",

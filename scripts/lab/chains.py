@@ -70,20 +70,24 @@ def measure(stack: Stack, repeats: int, tell: Callable[[str], None]) -> dict[str
 
 def _stop_environments(stack: Stack) -> None:
     """End every environment: the next call of each function starts one, as on AWS after a while without calls."""
-    for environment in _environments(stack):
+    environments = [child for child in children(stack._process.pid) if b"_worker.py" in _read(child, "cmdline")]
+    for environment in environments:
         with suppress(ProcessLookupError):
             os.kill(environment, signal.SIGKILL)
-    eventually(lambda: not _environments(stack), 10, "the end of all environments")
+    eventually(lambda: all(map(_has_ended, environments)), 10, "the end of all environments")
 
 
-def _environments(stack: Stack) -> list[int]:
-    """Processes of functions that run; of one that has ended nothing is left to read."""
-    found = []
-    for child in children(stack._process.pid):
-        with suppress(OSError):
-            if b"_worker.py" in Path(f"/proc/{child}/cmdline").read_bytes():
-                found.append(child)
-    return found
+def _has_ended(process: int) -> bool:
+    """Whether its parent would be told so (proc_pid_stat(5): its state stands behind its name)."""
+    return _read(process, "stat").rpartition(b") ")[2][:1] in (b"", b"Z", b"X")
+
+
+def _read(process: int, file: str) -> bytes:
+    """A file of /proc about a process; empty, if there is no such process any more."""
+    try:
+        return Path(f"/proc/{process}/{file}").read_bytes()
+    except OSError:
+        return b""
 
 
 def table(found: dict[str, Chain]) -> list[str]:
