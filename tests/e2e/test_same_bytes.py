@@ -96,7 +96,6 @@ def functions(template: Path) -> Iterator[tuple[str, Path]]:
             yield str(name), (template.parent / str(resource["Properties"]["CodeUri"])).resolve()
 
 
-@pytest.mark.xfail(strict=True, reason="a function's code is its source folder, and has what lies there")
 def test_functions_are_the_same_from_another_folder_and_from_a_tree_in_which_somebody_works(tmp_path: Path) -> None:
     made = []
     for folder, dirty in (("clean", False), ("some/where/else/and/dirty", True)):
