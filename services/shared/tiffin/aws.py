@@ -327,7 +327,9 @@ class _Host:
         while self._idle:
             connection = self._idle.pop()
             # An environment is frozen between its calls for as long as nobody calls; meanwhile the other side hangs up.
-            if not select.select([connection.sock], [], [], 0)[0]:
+            waits = select.poll()
+            waits.register(connection.sock, select.POLLIN)
+            if not waits.poll(0):
                 return connection
             connection.close()
         connection = self._connection()

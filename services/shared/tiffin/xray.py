@@ -22,7 +22,7 @@ from aws_lambda_powertools.tracing.base import BaseProvider, BaseSegment
 _HEADER = b'{"format":"json","version":1}\n'
 _LONGEST = 64 * 1024
 """Bytes of a document that the daemon takes."""
-_NAMED_BY = str.maketrans(
+_NOT_IN_NAMES = str.maketrans(
     "", "", "".join(c for c in map(chr, range(128)) if not (c.isalnum() or c in "_.:/%&#=+\\-@ "))
 )
 """Takes away what the name of a subsegment may not have in it."""
@@ -40,7 +40,7 @@ class Subsegment(BaseSegment):
     def __init__(self, name: str, trace_id: str, parent_id: str, *, sampled: bool, namespace: str | None) -> None:
         self.id, self.trace_id, self.sampled = os.urandom(8).hex(), trace_id, sampled
         self._document: dict[str, Any] = {
-            "name": name.translate(_NAMED_BY)[:200],
+            "name": name.translate(_NOT_IN_NAMES)[:200],
             "id": self.id,
             "trace_id": trace_id,
             "parent_id": parent_id,
