@@ -31,7 +31,7 @@ export __SAM_CLI_APP_DIR := $(or $(__SAM_CLI_APP_DIR),$(XDG_CACHE_HOME)/sam)
 endif
 KEPT := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tiffin
 
-.PHONY: help demo up down token bench-tracing bench-laptop model bench-models isolation faults permissions fuzz redrive replay reread trace stats export forget smoke test-stack doctor undeploy sam-local test emulated containers packages audit check unit style lint format lock clean
+.PHONY: help demo up down token bench bench-tracing bench-laptop cost capacity load soak model bench-models isolation faults permissions fuzz redrive replay reread trace stats export forget smoke test-stack doctor undeploy sam-local test emulated containers packages audit check unit style lint format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -49,11 +49,27 @@ token: $(VENV)/ready ## an ID token, to send as Authorization: Bearer: USER=ada,
 	@$(BIN)/python scripts/sign_in.py $(if $(call typed,USER),--user $(call typed,USER)) $(if $(ROLE),--role $(ROLE)) \
 	  $(if $(RESTAURANT),--restaurant $(RESTAURANT)) $(ON_AWS)
 
+bench: $(VENV)/ready ## what a cold start costs, of every function, beside an empty handler: PAGE=docs/benchmarks.md, PROFILE=Orders/ApiFunction
+	@$(BIN)/python scripts/bench.py $(if $(PROFILE),--profile $(PROFILE)) $(if $(ONLY),--only $(ONLY)) $(if $(PAGE),--write $(PAGE))
+
 bench-tracing: $(VENV)/ready ## what tracing and metrics cost a warm request
 	@$(BIN)/python scripts/bench_tracing.py
 
 bench-laptop: $(VENV)/ready ## how long one waits for the laptop, and what is left of it when it is stopped: PAGE=docs/laptop.md
 	@$(BIN)/python scripts/bench_laptop.py $(if $(PAGE),--write $(PAGE))
+
+cost: $(VENV)/ready ## what an order costs on AWS by its end, counted from real ones on the laptop: ORDERS=10, PAGE=docs/cost.md
+	@$(BIN)/python scripts/cost.py $(if $(ORDERS),--orders $(ORDERS)) $(if $(PAGE),--write $(PAGE))
+
+capacity: $(VENV)/ready ## how full AWS's quotas are, and what breaks first: ORDERS_PER_SECOND=300, MIX=delivered=0.9,declined=0.1, PAGE=docs/capacity.md
+	@$(BIN)/python scripts/capacity.py $(if $(ORDERS_PER_SECOND),--rate $(ORDERS_PER_SECOND)) $(if $(MIX),--mix "$(MIX)") \
+	  $(if $(PAGE),--write $(PAGE))
+
+load: $(VENV)/ready ## orders at a rate by people who sign in, and what must hold of each: RATE=3, DURATION=2m, PAGE=docs/load.md; on AWS STACK=, REGION=, PROFILE=
+	@$(BIN)/python scripts/load.py $(if $(RATE),--rate $(RATE)) $(if $(DURATION),--duration $(DURATION)) $(if $(PAGE),--write $(PAGE)) $(ON_AWS)
+
+soak: $(VENV)/ready ## the same for half an hour, and what grows meanwhile: RATE=2, DURATION=30m, PAGE=docs/load.md
+	@$(BIN)/python scripts/load.py --soak --rate $(or $(RATE),2) --duration $(or $(DURATION),30m) $(if $(PAGE),--write $(PAGE)) $(ON_AWS)
 
 model: $(VENV)/ready ## train a model for estimates, and write build/estimates.safetensors: SIZE=100MB, SEED=1
 	@$(BIN)/python scripts/train_estimates.py $(if $(SIZE),--size $(SIZE)) $(if $(SEED),--seed $(SEED))

@@ -20,8 +20,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-# Three hours pass in 20 seconds on a quiet machine, so that one of the stories can be about them.
-CLOCK = 540
+# Three hours pass in 10 seconds on a quiet machine, so that one of the stories can be about them.
+CLOCK = 1080
 
 
 def summary(stories: list[Story]) -> Table:

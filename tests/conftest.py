@@ -5,20 +5,24 @@ import random
 import re
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 # As each template sets it. Powertools reads it when the services are imported: before any fixture, and just below.
 os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "Tiffin/test"
 
+from lab.costing import METER
 from laptop import BusTap, Stack
 from laptop.client import Client
 from worlds import any_stack
+from worlds.boto import boto3_asks
 from worlds.described import Described, look, served
 from worlds.quick import quick_moto
 from worlds.stack import SENDER
 
 quick_moto()
+boto3_asks()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -48,11 +52,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
+def meter_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the stack's emulator counts into: each call to DynamoDB, each invocation, each event."""
+    return tmp_path_factory.mktemp("meter") / "meter.jsonl"
+
+
+@pytest.fixture(scope="session")
+def stack(meter_file: Path) -> Iterator[Stack]:
     """The real template on the emulator, with all that may be asked for, on a clock that runs true."""
     asked = {"NotificationsSender": SENDER, "Kitchens": "true", "Estimates": "true"}
     # The console has no origin yet; a browser of its pages would say this one.
-    with Stack.up(parameters=asked, lets_in=["https://console.invalid"]) as running:
+    counted = {METER: str(meter_file)}
+    with Stack.up(env=counted, parameters=asked, lets_in=["https://console.invalid"]) as running:
         yield running
 
 

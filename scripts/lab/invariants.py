@@ -8,9 +8,10 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 from contracts import schemas
+from laptop import BusTap
 from laptop.pace import Deadline
 from orders.model import ENDS
 from payments.sandbox import Balance
@@ -34,6 +35,15 @@ _ANNOUNCED = {"PLACED": "OrderPlaced", "PREPARING": "OrderAccepted", "OUT_FOR_DE
 _END_EVENTS = {f"Order{end.capitalize()}" for end in ENDS}
 
 
+class Source(Protocol):
+    """Who knows what is in the tables, and what the bus has carried."""
+
+    tap: BusTap
+
+    def rows(self, output: str, key: str) -> dict[str, list[Row]]:
+        """Everything in a table, by one attribute."""
+
+
 class IssuedTwice(str):
     """What is wrong: a promo code exists twice, or was announced as two events."""
 
@@ -52,7 +62,7 @@ class Facts:
     events: dict[str, list[dict[str, Any]]]
 
     @classmethod
-    def read(cls, lab: Lab) -> "Facts":
+    def read(cls, lab: Source) -> "Facts":
         """Read all tables, and what the bus has carried so far."""
         events: dict[str, list[dict[str, Any]]] = {}
         for event in list(lab.tap.events):

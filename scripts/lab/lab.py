@@ -167,7 +167,7 @@ class Lab:
         found = self._dynamodb.get_item(
             TableName=self.stack.outputs["OrdersTableName"], Key={"order_id": {"S": order_id}}, ConsistentRead=True
         )
-        return _plain(found.get("Item", {}))
+        return plain(found.get("Item", {}))
 
     def write_order(self, order_id: str, **values: str) -> None:
         """Overwrite attributes of an order's row, behind the services' backs."""
@@ -189,7 +189,7 @@ class Lab:
         found: dict[str, list[Row]] = {}
         for page in self._dynamodb.get_paginator("scan").paginate(TableName=self.stack.outputs[output]):
             for item in page["Items"]:
-                row = _plain(item)
+                row = plain(item)
                 if key in row:
                     found.setdefault(row[key], []).append(row)
         return found
@@ -264,7 +264,7 @@ class Lab:
         )
         with suppress(ClientError, BotoCoreError):
             for page in pages:
-                rows |= {item["order_id"]["S"]: _plain(item) for item in page["Items"]}
+                rows |= {item["order_id"]["S"]: plain(item) for item in page["Items"]}
         return rows
 
     # --- Time ---
@@ -317,7 +317,8 @@ class Lab:
             return json.load(answer)
 
 
-def _plain(item: Mapping[str, Any]) -> Row:
+def plain(item: Mapping[str, Any]) -> Row:
+    """An item as it was written, of DynamoDB's typed one."""
     return {name: _deserialize(value) for name, value in item.items()}
 
 

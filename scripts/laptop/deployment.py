@@ -4,12 +4,14 @@ import fcntl
 import hashlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,9 @@ ARTIFACTS = "tiffin-artifacts"
 """Name of the bucket that `sam deploy` uploads to."""
 # An environment that samconfig.toml does not have: what is in the file is meant for a real deployment.
 NO_CONFIGURATION = ("--config-env", "laptop")
+# Folders that the application is built of, besides its template; and a built template's name, as it was built.
+_BUILT_OF = ("services", "statemachines")
+_AS_BUILT = "template.built.yaml"
 
 
 def deploy(
@@ -68,7 +73,7 @@ def deploy(
     step = progress or _silent
     with _one_at_a_time(state_dir):
         with step("Building the packages (sam build)"):
-            _build(template, folder / "build", given, environment, state_dir / "sam-build.log")
+            _build_what_changed(template, folder / "build", given, environment, state_dir / "sam-build.log")
         with step("Deploying the stack (sam deploy)"):
             _make_bucket(access)
             upload_layers_once(access, folder)
@@ -178,6 +183,42 @@ def _quoted(value: str) -> str:
     """A parameter's value as sam takes it with spaces and quotes in it."""
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
+
+
+def _build_what_changed(
+    template: Path, folder: Path, given: list[str], environment: Mapping[str, str], log: Path
+) -> None:
+    """Build the application, unless what lies there was built of the very same files, by the same tools.
+
+    `sam build --cached` looks at each function and layer by itself, and takes seconds to find that nothing changed.
+    """
+    built, digest = folder.parent / "built", _inputs(template, given, environment)
+    there = built.is_file() and (folder / _AS_BUILT).is_file()
+    if digest is None or not there or built.read_text() != digest:
+        built.unlink(missing_ok=True)
+        _build(template, folder, given, environment, log)
+        for made in folder.rglob("template.yaml"):
+            shutil.copyfile(made, made.with_name(_AS_BUILT))
+        if digest:
+            built.write_text(digest)
+    else:
+        # Where layers lie in a bucket is for one emulator.
+        for made in folder.rglob(_AS_BUILT):
+            shutil.copyfile(made, made.with_name("template.yaml"))
+
+
+def _inputs(template: Path, given: list[str], environment: Mapping[str, str]) -> str | None:
+    """All that a build of the application is made of; None for another template: nobody knows what that names."""
+    if template != ROOT / "template.yaml":
+        return None
+    digest = hashlib.sha256()
+    tools = {name: value for name, value in environment.items() if name.startswith("TIFFIN_")}
+    digest.update(repr((given, sorted(tools.items()), sys.version, version("aws-sam-cli"))).encode())
+    below = [path for folder in _BUILT_OF for path in sorted((ROOT / folder).rglob("*")) if path.is_file()]
+    for path in (template, *below):
+        if "__pycache__" not in path.parts:
+            digest.update(f"{path.relative_to(ROOT)}\0{path.stat().st_size}\0".encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def _build(template: Path, folder: Path, given: list[str], environment: Mapping[str, str], log: Path) -> None:

@@ -34,8 +34,6 @@ LIFE = (
     "PromoCodeRestored",
     "PromoCodeIssued",
 )
-# A subsegment may begin a little before its parent's clock says so.
-_SLACK = 0.05
 # A span's trace and its own id, by which other spans name it as their parent.
 _Key = tuple[str, str]
 
@@ -195,37 +193,14 @@ def trees(segments: Iterable[dict[str, Any]], order_id: str) -> list[Span]:
                 flat[key], parents[key] = node, parent
     children: dict[_Key, list[_Key]] = defaultdict(list)
     roots = []
-    functions = [k for k, n in flat.items() if n.get("origin") == "AWS::Lambda::Function"]
-    for key, node in flat.items():
+    for key in flat:
         above = (key[0], parents[key] or "")
         if above in flat and above != key:
-            children[_adopter(node, above, flat, functions)].append(key)
+            children[above].append(key)
         else:
             roots.append(key)
     built = [span for root in roots for span in _span(root, flat, children)]
     return sorted(_only(built, order_id), key=lambda s: s.start)
-
-
-def _adopter(
-    node: dict[str, Any],
-    above: _Key,
-    flat: dict[_Key, dict[str, Any]],
-    functions: list[_Key],
-) -> _Key:
-    """Which invocation a function's subsegment belongs to.
-
-    The X-Ray SDK keeps the parent of the first of several invocations that one execution environment serves within one
-    trace (aws_xray_sdk, `LambdaContext._refresh_context`): authorize and capture, here. The time tells them apart.
-    """
-    parent = flat[above]
-    if parent.get("origin") != "AWS::Lambda::Function" or node["start_time"] <= _end(parent) + _SLACK:
-        return above
-    for key in functions:
-        other = flat[key]
-        same = key[0] == above[0] and other["name"] == parent["name"]
-        if same and other["start_time"] - _SLACK <= node["start_time"] <= _end(other) + _SLACK:
-            return key
-    return above
 
 
 def _end(node: dict[str, Any]) -> float:

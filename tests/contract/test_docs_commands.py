@@ -18,7 +18,7 @@ EVERYWHERE = ("cat", "cut", "date", "git", "grep", "rm", "sed", "sort", "tr", "x
 HERE = [*PAGES, *sorted((ROOT / "tests").rglob("README.md"))]
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
-VARIABLES = set(re.findall(r"\$\((?:call (?:on|typed),)?([A-Z]+)\)|^([A-Z]+) \?=", MAKEFILE, re.MULTILINE))
+VARIABLES = set(re.findall(r"\$\((?:call (?:on|typed),)?([A-Z_]+)\)|^([A-Z_]+) \?=", MAKEFILE, re.MULTILINE))
 KNOWN = {name for names in VARIABLES for name in names if name}
 # Installed with Python or by it: by their bare names they are another environment's, or nobody's.
 OURS = r"python3?|pip|pytest|ruff|mypy|pre-commit|cfn-lint|lint-imports|node|npm|npx|uv"

@@ -114,7 +114,7 @@ def test_without_its_table_an_order_is_delivered_and_gets_its_estimate_later(
         order_id = accepted()
         goes_on(client, order_id)
         letter = letter_of(deployed, order_id)
-        assert letter.reason == "NotTaken: ClientError: PutItem: AccessDenied"
+        assert letter.reason == "NotTaken: AccessDeniedException: PutItem: AccessDenied"
     finally:
         mend()
     dead_letters.redrive(deployed, "estimates", letter.message_id, send=True)

@@ -148,7 +148,7 @@ class TestBroken:
         dearer = a_file(a_menu(1500, restaurant_id=restaurant))
         stack.client("s3").put_object(Bucket=stack.outputs["MenusBucketName"], Key=key, Body=dearer)
         letter = self.letter(deployed, key)
-        assert (letter.name, letter.reason.partition(":")[0]) == ("Object Created", "ClientError")
+        assert (letter.name, letter.reason.partition(":")[0]) == ("Object Created", "AccessDeniedException")
         assert shown(stack, restaurant) == (old, {950}, 1)
         order = client.place(customer=customer, restaurant_id=restaurant, lines={"margherita": 1})
         assert client.order(order["order_id"])["menu_version"] == old

@@ -1,11 +1,13 @@
 """A day on which every function is called for everything that it does, and for some that it refuses.
 
-It is lived once, for three questions that concern all of them: what of a customer is in a log line, a metric or a
-trace; which metrics are counted, and how; and which reads of a table are consistent.
+It is lived once, for four questions that concern all of them: what of a customer is in a log line, a metric or a
+trace; which metrics are counted, and how; which reads of a table are consistent; and that none reads a table from end
+to end.
 """
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 from datetime import UTC, datetime
@@ -40,6 +42,7 @@ from kitchens.store import KitchenFigures
 from notifications.contacts import Contacts
 from notifications.mailer import Mailer
 from notifications.store import Sent
+from orders.store import OrderStore
 from promotions.model import code_for
 from promotions.operations import Promotions
 from promotions.rules import RULES
@@ -83,12 +86,14 @@ class Day:
         written: log lines and metrics.
         annotations: of traces.
         reads: function, operation, table, index, and whether the read was consistent.
+        operations: what each function asked AWS for.
     """
 
     def __init__(self) -> None:
         self.written: dict[str, StringIO] = {module.__name__: StringIO() for module in FUNCTIONS}
         self.annotations: dict[str, list[tuple[str, str]]] = {module.__name__: [] for module in FUNCTIONS}
         self.reads: set[tuple[str, str, str, str | None, bool]] = set()
+        self.operations: dict[str, set[str]] = defaultdict(set)
         self._now: str | None = None
 
     @contextmanager
@@ -110,10 +115,13 @@ class Day:
             self.annotations[self._now].append((key, value))
 
     def called(self, operation: str, parameters: dict[str, Any]) -> None:
-        if self._now and operation in ("GetItem", "Query", "BatchGetItem", "TransactGetItems"):
+        if not self._now:
+            return
+        self.operations[self._now].add(operation)
+        if operation in ("GetItem", "Query", "BatchGetItem", "TransactGetItems", "Scan"):
             index = parameters.get("IndexName")
-            consistent = bool(parameters.get("ConsistentRead"))
-            self.reads.add((self._now, operation, parameters["TableName"], index, consistent))
+            for table, asked in parameters.get("RequestItems", {parameters.get("TableName"): parameters}).items():
+                self.reads.add((self._now, operation, table, index, bool(asked.get("ConsistentRead"))))
 
     def counted(self, function: str) -> Iterator[tuple[str, str, frozenset[str]]]:
         """Name, unit and dimensions of each metric that a function counted, the service's own left out."""
@@ -167,7 +175,7 @@ class World:
         self.rules = [*RULES]
         for module, adapter, made in (
             (orders.consumer, "promo_codes", orders.api.promo_codes()),
-            (orders.reconciler, "store", orders.api.store()),
+            (orders.reconciler, "store", OrderStore(orders.api.store()._table)),
             (orders.reconciler, "workflow", doors.api.workflow),
             (orders.reconciler, "unwind", self.unwinds),
             (promotions.api, "store", store),
@@ -506,12 +514,13 @@ def test_each_metric_is_counted_by_the_service_in_the_unit_and_with_the_dimensio
 
 # Whoever decides by what was read must read what is so now (DynamoDB developer guide, "Read consistency"). The others:
 # an index is never consistent, and its readers read each order again before they act; a menu, an address and the list
-# of codes that somebody looks at may be a moment old, as may an estimate. The menu that an order is priced by may not.
+# of codes that somebody looks at may be a moment old, as may an estimate. The menu that an order is priced by is read
+# consistently, and then remembered for seconds (tests/unit/test_remembered_menus.py).
 READS = {
-    ("orders.api", "GetItem", "OrdersTable", None, True),
-    ("orders.api", "GetItem", "PromoCodesTable", None, True),
-    ("orders.api", "GetItem", "CustomersTable", None, True),
-    ("orders.api", "GetItem", "DeliveriesTable", None, True),
+    ("orders.api", "BatchGetItem", "OrdersTable", None, True),
+    ("orders.api", "BatchGetItem", "PromoCodesTable", None, True),
+    ("orders.api", "BatchGetItem", "CustomersTable", None, True),
+    ("orders.api", "BatchGetItem", "DeliveriesTable", None, True),
     ("orders.api", "GetItem", "MenusTable", None, True),
     ("orders.api", "GetItem", "MenusTable", None, False),
     ("orders.api", "Query", "MenusTable", "restaurants", False),
@@ -533,6 +542,17 @@ READS = {
 
 def test_what_decisions_follow_from_is_read_consistently(day: Day) -> None:
     assert day.reads == READS
+
+
+# PartiQL's statements too: one without a key is a scan.
+END_TO_END = {"Scan", "ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction"}
+
+
+def test_no_function_reads_a_table_from_end_to_end(day: Day) -> None:
+    """What that costs grows with the table, and it ends with the first table that is too large."""
+    assert {name: found for name, asked in day.operations.items() if (found := asked & END_TO_END)} == {}
+    # Whoever has a table at all was seen to ask for something.
+    assert {function for function, *_ in READS} <= set(day.operations)
 
 
 @pytest.mark.parametrize("workflow", ["order", "unwind"])

@@ -99,24 +99,28 @@ class TestRepeat:
         assert (status, again) == (200, order)
         assert len(api.rows()) == 1
 
-    def test_it_is_so_for_a_twin_that_read_before_the_first_one_wrote(
-        self, api: Api, monkeypatch: pytest.MonkeyPatch, change: Callable[[], object], says: bool
+    @pytest.mark.parametrize("before", [(MenuStore, "to_price_by"), (OrderStore, "add")], ids=["reading", "writing"])
+    def test_it_is_so_for_a_twin_that_was_under_way_when_the_first_one_wrote(
+        self,
+        api: Api,
+        monkeypatch: pytest.MonkeyPatch,
+        change: Callable[[], object],
+        says: bool,
+        before: tuple[type, str],
     ) -> None:
         request: dict[str, Any] = ORDER | ({"menu_version": shown(api)} if says else {})
-        find, placed = OrderStore.find_repeat, list[dict[str, Any]]()
+        store, step = before
+        goes_on, placed = getattr(store, step), list[dict[str, Any]]()
 
-        def interrupted(self: OrderStore, order_id: str, asked: Any) -> Any:
-            found = find(self, order_id, asked)
+        def interrupted(*asked: Any) -> Any:
             if not placed:
                 placed.append({})
                 placed[0] = api.place(**request)[1]
                 change()
-            return found
+            return goes_on(*asked)
 
-        monkeypatch.setattr(OrderStore, "find_repeat", interrupted)
-        status, again = api.place(**request)
-        assert status in (200, 201)
-        assert again == placed[0]
+        monkeypatch.setattr(store, step, interrupted)
+        assert api.place(**request) == (200, placed[0])
         assert len(api.rows()) == 1
 
 

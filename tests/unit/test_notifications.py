@@ -8,9 +8,6 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.awsrequest import AWSResponse
-from botocore.compat import HTTPHeaders
-from botocore.config import Config
 from botocore.exceptions import ClientError, ReadTimeoutError
 from contracts.schemas import EVENTS, current, example
 from hypothesis import HealthCheck, given, settings
@@ -19,7 +16,6 @@ from moto import mock_aws
 from notifications import consumer
 from notifications.contacts import Contacts
 from notifications.mailer import Mailer, MailRefused
-from notifications.mailer import ses as ses_client
 from notifications.messages import ANNOUNCED, SUBJECTS, Message, compose
 from notifications.model import ON_THE_WAY, Overtaken, Telling, ToldAlready
 from notifications.store import ATTEMPTS, LEASE, BeingSent, Sent
@@ -101,25 +97,6 @@ def about(name: str, order_id: str) -> dict[str, Any]:
 
 def run(*events: dict[str, Any]) -> list[str]:
     return failures(consumer.handler(batch(*events), context()))
-
-
-def test_an_error_from_ses_is_free_of_the_recipients_address() -> None:
-    """X-Ray writes down the message of a client's error, wherever it is caught afterwards."""
-    client: Any = ses_client(boto3.client("sesv2", config=Config(retries={"total_max_attempts": 1})))
-    sentence = f"Email address is not verified. The following identities failed the check: {ADA}"
-    headers = HTTPHeaders.from_dict({"x-amzn-errortype": "MessageRejected"})
-    refusal: Any = AWSResponse("https://ses.example", 400, headers, None)
-    refusal._content = json.dumps({"message": sentence}).encode()
-    client.meta.events.register("before-send.*", lambda **_: refusal)
-    destination, content = {"ToAddresses": [ADA]}, {"Simple": {"Subject": {"Data": "s"}, "Body": {}}}
-
-    with pytest.raises(ClientError) as refused:
-        client.send_email(FromEmailAddress=SENDER, Destination=destination, Content=content)
-    assert refused.value.response["Error"]["Code"] == "MessageRejected"
-    assert ADA not in str(refused.value)
-
-    with pytest.raises(MailRefused, match=r"^MessageRejected$"):
-        Mailer(client, SENDER).send(ADA, Message("subject", "text"))
 
 
 def test_mails_go_out_no_faster_than_the_account_may_send() -> None:

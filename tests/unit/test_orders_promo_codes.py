@@ -12,10 +12,9 @@ from contracts.schemas import EVENTS, current, example
 from orders import consumer
 from orders.commands import PlaceOrder
 from orders.limits import Limit, LimitReached
-from orders.model import PromoCodeAlreadyUsed, Restaurant, UnknownPromoCode, order_id_for
+from orders.model import PERSONAL, PromoCodeAlreadyUsed, Restaurant, UnknownPromoCode, order_id_for
 from orders.operations import place
 from orders.promo_codes import PromoCodeStore
-from orders.store import PERSONAL
 from orders.writes import Beside
 from tiffin.events import rfc3339
 from worlds.feed import batch, dead_letter_queue

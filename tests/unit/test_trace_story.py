@@ -221,11 +221,6 @@ class TestTrees:
         )
         assert [span.id for _, span in root.walk()] == ["f", "a", "b"]
 
-    def test_a_call_is_put_under_the_invocation_in_which_it_was_made(self) -> None:
-        segments = [function("first", 1.0), function("second", 5.0), sub("late", "first", 5.5, order_id="ord_1")]
-        roots = timeline.trees(segments, "ord_1")
-        assert [[span.id for _, span in root.walk()] for root in roots] == [["first"], ["second", "late"]]
-
 
 @pytest.mark.parametrize(
     ("made", "shown"),

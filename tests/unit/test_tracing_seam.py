@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 from worlds import ROOT
 
-SEAM = ROOT / "services" / "shared" / "tiffin" / "telemetry.py"
-MODULES = sorted(path for path in (ROOT / "services").rglob("*.py") if path != SEAM)
+SHARED = ROOT / "services" / "shared" / "tiffin"
+SEAM = SHARED / "telemetry.py"
+MODULES = sorted(path for path in (ROOT / "services").rglob("*.py") if path not in {SEAM, SHARED / "xray.py"})
 TRACING = ("aws_xray_sdk", "opentelemetry", "aws_lambda_powertools.tracing", "ddtrace")
 
 # In a process of its own, as modules make their tracer when they are imported. The SDK cannot be imported there.
 SWAPPED = """
-import contextlib, functools, io, json, sys
+import contextlib, io, json, sys
 sys.modules["aws_xray_sdk"] = None
-import aws_lambda_powertools
 from aws_lambda_powertools.tracing.base import BaseProvider, BaseSegment
 
 SPANS, OPEN = [], []
@@ -53,13 +53,16 @@ class Spans(BaseProvider):
     def patch(self, modules): self.patched += modules
     def patch_all(self): raise AssertionError("patches everything")
 
-# The one line that a move would change in tiffin.telemetry.
-aws_lambda_powertools.Tracer = functools.partial(aws_lambda_powertools.Tracer, provider=Spans())
 
 from moto import mock_aws
 from pydantic import BaseModel
 from worlds.runtime import context
 with mock_aws(), contextlib.redirect_stdout(io.StringIO()):
+    # The one line that a move would change in tiffin.telemetry.
+    import tiffin.xray
+    tiffin.xray.XRay = Spans
+    from worlds.boto import boto3_asks
+    boto3_asks()
     from payments import handler
     from worlds.payments import World, authorize
     import os

@@ -63,7 +63,7 @@ class TestWhatIsNotTheirs:
         make_call = client._make_api_call
 
         def noted(self: Any, operation: str, parameters: dict[str, Any]) -> Any:
-            made.append(f"{operation} {parameters.get('TableName')}")
+            made.append(" ".join((operation, *parameters.get("RequestItems", [str(parameters.get("TableName"))]))))
             return make_call(self, operation, parameters)
 
         monkeypatch.setattr(BaseClient, "_make_api_call", noted)
@@ -86,7 +86,7 @@ class TestWhatIsNotTheirs:
             there, not_there = answers
             assert (there.status, there.problem) == (404, "unknown-order")
             assert there == not_there
-            assert asked_for == [["GetItem OrdersTable"]] * 2
+            assert asked_for == [["BatchGetItem OrdersTable DeliveriesTable"]] * 2
         assert api.rows() == before
 
     @pytest.mark.parametrize("field", ["total", "status", "timeline", "claims"])

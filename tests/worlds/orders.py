@@ -124,11 +124,12 @@ def orders_world(monkeypatch: pytest.MonkeyPatch, limits: Limits = ENOUGH) -> It
         menus.put_item(Item=MENU_ITEM)
         module = importlib.import_module("orders.api")
         workflow = FakeOrderWorkflow()
+        of_deliveries = DeliveryStore(deliveries, timedelta(days=30))
         for name, adapter in {
-            "store": OrderStore(orders, pause=lambda _: None),
+            "store": OrderStore(orders, of_deliveries.row, pause=lambda _: None),
             "menus": MenuStore(menus),
             "promo_codes": PromoCodeStore(codes),
-            "deliveries": DeliveryStore(deliveries, timedelta(days=30)),
+            "deliveries": of_deliveries,
             "customers": CustomerStore(customers, limits),
             "workflow": workflow,
         }.items():

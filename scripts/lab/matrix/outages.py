@@ -68,7 +68,7 @@ class _Outage:
     def __call__(self, lab: Lab, case: Case) -> None:
         if not self._begun and time.monotonic() >= case.began + patience(self._at):
             self._begun = True
-            operations = ("PutItem", "GetItem", "UpdateItem", "TransactWriteItems", "Query")
+            operations = ("PutItem", "GetItem", "BatchGetItem", "UpdateItem", "TransactWriteItems", "Query")
             lab.inject([Fault("api", "refuse", {"operation": o}, times=100_000) for o in operations], self._name)
             time.sleep(self._seconds / lab.clock)
             self.end()

@@ -163,7 +163,7 @@ book = Book()
 
 def fill() -> None:
     """Wrap the points, and open the port."""
-    for operation in ("PutItem", "GetItem", "UpdateItem", "Query", "TransactWriteItems"):
+    for operation in ("PutItem", "GetItem", "BatchGetItem", "UpdateItem", "Query", "TransactWriteItems"):
         _wrap(dynamodb, "_" + re.sub(r"(?<=[a-z])(?=[A-Z])", "_", operation).lower(), operation)
     for operation in ("StartExecution", "StopExecution", "SendTaskSuccess"):
         _wrap(stepfunctions, "_" + re.sub(r"(?<=[a-z])(?=[A-Z])", "_", operation).lower(), operation)
@@ -229,7 +229,7 @@ def _table(data: dict[str, Any]) -> str:
     if "TableName" in data:
         return str(data["TableName"])
     actions = [next(iter(item.values())) for item in data.get("TransactItems", [])]
-    return str(actions[0]["TableName"]) if actions else ""
+    return str(actions[0]["TableName"]) if actions else next(iter(data.get("RequestItems", {})), "")
 
 
 def _refusal(rule: Rule) -> Any:

@@ -76,6 +76,10 @@ def main() -> None:
             from laptop.emulator import fault_points
 
             fault_points.fill()
+        if os.environ.get("TIFFIN_METER"):
+            from laptop.emulator import meter
+
+            meter.fill()
         # The last: whatever the others wrap lies behind it, and it takes names that they change.
         from laptop.emulator import door
 

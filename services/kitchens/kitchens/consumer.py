@@ -8,11 +8,10 @@ import os
 from datetime import UTC, datetime
 from typing import Any
 
-from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import ConfigDict
 from tiffin.clients import client, once
-from tiffin.consumer import Consumer, Event
+from tiffin.consumer import BatchFailures, Consumer, Event
 from tiffin.ids import Slug
 from tiffin.models import BaseModel
 from tiffin.telemetry import logger, metrics, tracer
@@ -48,7 +47,7 @@ def happened(event: Event[OrderEvent]) -> None:
 @logger.inject_lambda_context(clear_state=True)
 @tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics
-def handler(batch: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+def handler(batch: dict[str, Any], context: LambdaContext) -> BatchFailures:
     """Take a batch of order events from the stream."""
     return consumer(batch, context)
 

@@ -11,9 +11,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
-from tiffin.dynamodb import CONDITION_FAILED, CONFLICT, plain, refusals
+from tiffin.dynamodb import CONDITION_FAILED, CONFLICT, deserialize, plain, refusals, serialize
 from tiffin.events import rfc3339
 from tiffin.models import BaseModel
 from tiffin.moments import Moment, later
@@ -28,7 +27,6 @@ BY_HOUR = "by-hour"
 ATTEMPTS = 6
 _LONGEST_PAUSE = 0.4
 _MINUTE, _ORDER = "MINUTE#", "ORDER#"
-_serialize, _deserialize = TypeSerializer().serialize, TypeDeserializer().deserialize
 _OVERTAKEN = {CONDITION_FAILED, CONFLICT}
 
 
@@ -237,8 +235,8 @@ def _figures(row: Mapping[str, Any]) -> Figures:
 
 
 def _typed(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _serialize(value) for name, value in row.items()}
+    return {name: serialize(value) for name, value in row.items()}
 
 
 def _untyped(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: plain(_deserialize(value)) for name, value in item.items()}
+    return {name: plain(deserialize(value)) for name, value in item.items()}

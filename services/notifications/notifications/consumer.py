@@ -8,11 +8,10 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import AfterValidator, ConfigDict, Field
 from tiffin.clients import client, once, table
-from tiffin.consumer import Consumer, Event
+from tiffin.consumer import BatchFailures, Consumer, Event
 from tiffin.events import ORDER_ENDS
 from tiffin.ids import CustomerId, NetworkName
 from tiffin.models import BaseModel
@@ -21,7 +20,7 @@ from tiffin.telemetry import logger, metrics, tracer
 from tiffin.text import is_sentence
 
 from notifications.contacts import Contacts
-from notifications.mailer import Mailer, ses
+from notifications.mailer import Mailer
 from notifications.messages import compose
 from notifications.model import Overtaken, ToldAlready
 from notifications.store import Sent
@@ -135,7 +134,7 @@ def tell(event: Event[Any], total: Money, reason: str | None = None, network: st
 @logger.inject_lambda_context(clear_state=True)
 @tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics
-def handler(batch: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+def handler(batch: dict[str, Any], context: LambdaContext) -> BatchFailures:
     """Take a batch of order events from the queue."""
     return consumer(batch, context)
 
@@ -156,4 +155,4 @@ def sent() -> Sent:
 def mailer() -> Mailer:
     """The way out. One attempt each: SES knows no idempotency, and a repeated request would be a second mail."""
     interval = AT_ONCE / float(os.environ["MAILS_PER_SECOND"])
-    return Mailer(ses(client("sesv2", read_timeout=4, attempts=1)), os.environ["SENDER"], interval)
+    return Mailer(client("sesv2", read_timeout=4, attempts=1), os.environ["SENDER"], interval)

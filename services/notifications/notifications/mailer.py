@@ -18,21 +18,6 @@ class Ses(Protocol):
         """Send one mail (Amazon SES API v2 reference, SendEmail)."""
 
 
-def ses(client: Any) -> Ses:
-    """A client of SES, made such that its errors have a code and no sentence.
-
-    SES names the recipient in it ("Email address is not verified"), and X-Ray writes down what a client's error says
-    before anybody could catch it.
-    """
-    client.meta.events.register("after-call.sesv2.SendEmail", _without_sentence)
-    return client  # type: ignore[no-any-return]
-
-
-def _without_sentence(parsed: dict[str, Any], **_: Any) -> None:
-    if "Error" in parsed:
-        parsed["Error"]["Message"] = "see the error code"
-
-
 class MailRefused(Exception):
     """SES did not take the mail; the message is its error code."""
 

@@ -11,10 +11,9 @@ by the rule. The metrics, with their dimensions, are described in `docs/operatin
 from typing import Annotated, Any
 
 from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import ConfigDict, Field
-from tiffin.consumer import Consumer, Event
+from tiffin.consumer import BatchFailures, Consumer, Event
 from tiffin.discounts import REASON
 from tiffin.events import ORDER_ENDS
 from tiffin.models import BaseModel
@@ -89,6 +88,6 @@ def _ended(event: Event[Any]) -> None:
 @logger.inject_lambda_context(clear_state=True)
 @tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics
-def handler(batch: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+def handler(batch: dict[str, Any], context: LambdaContext) -> BatchFailures:
     """Count a batch of events from the queue."""
     return consumer(batch, context)

@@ -245,7 +245,7 @@ def get_order(order_id: OrderId) -> OrderView:
     stored = store().get_for(caller(app), order_id)
     if caller(app).role is Role.SUPPORT:
         _read_by_support(order_id=order_id)
-    return _shown(orders().with_delivery(stored))
+    return _shown(stored)
 
 
 # Lists of those whose work orders are. What is not theirs is not in them, and their tokens lead nowhere else.
@@ -336,10 +336,11 @@ def list_restaurants(limit: PageSize = 50, next_page: PageToken = None) -> Resta
 
 @app.get("/restaurants/<restaurant_id>/menu", summary="A restaurant's menu", tags=["Menus"], responses=A_MENU)
 def get_menu(restaurant_id: RestaurantId) -> Restaurant:
-    restaurant = menus().get(restaurant_id)
-    if restaurant is None:
-        raise Problem(HTTPStatus.NOT_FOUND, "unknown-restaurant", "There is no such restaurant.")
-    return restaurant
+    try:
+        return menus().get(restaurant_id)
+    except UnknownRestaurant as error:
+        # Here it is what was asked for, and not what an order names.
+        raise Problem(HTTPStatus.NOT_FOUND, "unknown-restaurant", "There is no such restaurant.") from error
 
 
 @app.exception_handler(UnknownOrder)
@@ -454,9 +455,7 @@ def _move(order_id: str, move: Move, reason: str | None = None) -> Response[Any]
     stored = orders().move(order_id, move, caller(app), datetime.now(UTC), reason)
     came_to(stored.order.pending_move or stored.order.status)
     logger.info("Move made: %s", stored.order.pending_move)
-    return Response(
-        status_code=HTTPStatus.ACCEPTED, content_type="application/json", body=_shown(orders().with_delivery(stored))
-    )
+    return Response(status_code=HTTPStatus.ACCEPTED, content_type="application/json", body=_shown(stored))
 
 
 def _shown(stored: StoredOrder) -> OrderView:
@@ -526,12 +525,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 @once
-def store() -> OrderStore:
-    """The orders table."""
-    return OrderStore(table(os.environ["ORDERS_TABLE"]))
-
-
-@once
 def menus() -> MenuStore:
     """The menus table."""
     return MenuStore(table(os.environ["MENUS_TABLE"]))
@@ -548,6 +541,12 @@ def deliveries() -> DeliveryStore:
     """The deliveries table."""
     keep = timedelta(days=int(os.environ["KEEP_DELIVERIES_DAYS"]))
     return DeliveryStore(table(os.environ["DELIVERIES_TABLE"]), keep)
+
+
+@once
+def store() -> OrderStore:
+    """The orders table, and what is personal of orders."""
+    return OrderStore(table(os.environ["ORDERS_TABLE"]), deliveries().row)
 
 
 @once

@@ -9,11 +9,10 @@ import os
 from typing import Annotated, Any, Self
 
 from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import ConfigDict, Field, model_validator
 from tiffin.clients import once, table
-from tiffin.consumer import Consumer, Event
+from tiffin.consumer import BatchFailures, Consumer, Event
 from tiffin.discounts import REASON, Discount, Offer, is_within_reason
 from tiffin.ids import CustomerId, PromoCodeId
 from tiffin.models import BaseModel
@@ -69,7 +68,7 @@ def restored(event: Event[CodeEvent]) -> None:
 @logger.inject_lambda_context(clear_state=True)
 @tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics
-def handler(batch: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+def handler(batch: dict[str, Any], context: LambdaContext) -> BatchFailures:
     """Take a batch of promo code events from the queue."""
     return consumer(batch, context)
 

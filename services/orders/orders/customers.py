@@ -10,7 +10,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
-from tiffin.dynamodb import condition_failed
+from tiffin.dynamodb import Row, condition_failed
 
 from orders.limits import Limit, LimitReached, Limits
 from orders.writes import Beside
@@ -39,18 +39,23 @@ class CustomerStore:
     def __init__(self, table: "Table", limits: Limits) -> None:
         self._table, self._limits = table, limits
 
-    def must_allow(self, customer_id: str, now: datetime) -> None:
+    def rows(self, customer_id: str, now: datetime) -> list[Row]:
+        """The rows of what a customer has open, and did in this hour, to be read together with others."""
+        return [Row(self._table.name, key) for key in (_open(customer_id), _hour(customer_id, now))]
+
+    def must_allow(self, has_open: Mapping[str, Any] | None, hour: Mapping[str, Any] | None, now: datetime) -> None:
         """Refuse to look at a promo code once a limit is reached; the order's own transaction judges again.
+
+        Args:
+            has_open: what `rows` are, the first; None if there is none.
+            hour: the second, likewise.
+            now: the moment, aware.
 
         Raises:
             LimitReached: one is.
         """
-        for key, refused in (
-            (_open(customer_id), self._too_many_open),
-            (_hour(customer_id, now), lambda row: self._too_much_in_hour(row, now, with_code=True)),
-        ):
-            if reached := refused(self._table.get_item(Key=key, ConsistentRead=True).get("Item", {})):
-                raise reached
+        if reached := self._too_many_open(has_open or {}) or self._too_much_in_hour(hour or {}, now, with_code=True):
+            raise reached
 
     def places(self, customer_id: str, order_id: str, now: datetime, *, with_code: bool) -> list[Beside]:
         """The writes that take a place for an order and count it, to be made in one transaction with it.

@@ -7,21 +7,13 @@ delete; and it is forgotten by itself (docs/decisions/deliveries-by-themselves.m
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from tiffin.models import BaseModel
-from tiffin.stored import read
+from tiffin.dynamodb import Row
 
-from orders.model import Delivery, Order
+from orders.model import PERSONAL, Order
 from orders.writes import Beside
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
-
-
-class StoredDelivery(BaseModel):
-    """What is known of where an order goes: nothing, once it is forgotten."""
-
-    delivery: Delivery | None = None
-    note: str | None = None
 
 
 class DeliveryStore:
@@ -37,19 +29,14 @@ class DeliveryStore:
 
     def addition(self, order: Order) -> Beside:
         """The write that keeps a new order's delivery and note, to be made in one transaction with the order."""
-        item = order.model_dump(mode="json", include={"order_id", *StoredDelivery.model_fields})
+        item = order.model_dump(mode="json", include={"order_id", *PERSONAL})
         # The table's TTL attribute: seconds since 1970.
         item["expires_at"] = int((order.placed_at + self._keep).timestamp())
         return Beside({"Put": {"TableName": self._table.name, "Item": item}}, _never)
 
-    def get(self, order_id: str) -> StoredDelivery:
-        """What is known of where an order goes, read consistently.
-
-        Raises:
-            UnreadableRow: it cannot be read.
-        """
-        item = self._table.get_item(Key={"order_id": order_id}, ConsistentRead=True).get("Item", {})
-        return read(StoredDelivery, item, kind="delivery", row_id=order_id)
+    def row(self, order_id: str) -> Row:
+        """The row of an order's delivery and note, to be read together with the order."""
+        return Row(self._table.name, {"order_id": order_id})
 
 
 def _never(_: object) -> Exception:

@@ -380,6 +380,10 @@ class Delivery(BaseModel):
     address: str
 
 
+# What an order has that is personal. It lies elsewhere (`orders.deliveries`); older rows have it.
+PERSONAL = frozenset({"delivery", "note"})
+
+
 class Order(BaseModel):
     """An order as its customer sees it: a new one, and one read back, so no request's rules are in here.
 

@@ -5,6 +5,7 @@ is written stands, and the reconciler tells it again.
 """
 
 from datetime import datetime
+from functools import partial
 
 from botocore.exceptions import BotoCoreError, ClientError
 from tiffin.discounts import NotApplicable
@@ -18,6 +19,7 @@ from orders.deliveries import DeliveryStore
 from orders.limits import LimitReached
 from orders.menus import MenuStore
 from orders.model import (
+    PERSONAL,
     Delivery,
     MenuChanged,
     Move,
@@ -32,19 +34,18 @@ from orders.model import (
     UnknownRestaurant,
 )
 from orders.promo_codes import PromoCodeStore
-from orders.store import PERSONAL, OrderStore, StoredOrder
+from orders.store import OrderStore, StoredOrder
 from orders.workflow import CallbackRefused, OrderWorkflow, workflow_input
 
+# What an order is refused for by a menu. The menu that is remembered here may be seconds old, and another one by now.
+REFUSED_BY_MENU = (MenuChanged, UnknownDish, OrderNotPayable, NotApplicable)
 # What an order is refused for by a menu, a promo code or its customer's other orders as they are now: a moment ago they
 # may have been others.
 REFUSED_BY_NOW = (
+    *REFUSED_BY_MENU,
     UnknownRestaurant,
-    MenuChanged,
-    UnknownDish,
-    OrderNotPayable,
     UnknownPromoCode,
     PromoCodeAlreadyUsed,
-    NotApplicable,
     UnreadableRow,
     LimitReached,
 )
@@ -135,30 +136,19 @@ class Orders:
                 OrderNotPayable: see `place`.
             LimitReached: the customer asked for as much as anybody may.
         """
-        stored = self._orders.find_repeat(order_id, request)
-        created = stored is None
-        if stored is None:
-            try:
-                stored = self._add_if_there_is_room(request, customer_id, order_id, now, trace_header)
-            except REFUSED_BY_NOW:
-                # A twin of this request may have been placed meanwhile, by the menu of before: then it is that order.
-                stored, created = self._orders.find_repeat(order_id, request), False
-                if stored is None:
-                    raise
+        try:
+            stored = self._add_if_there_is_room(request, customer_id, order_id, now, trace_header)
+        except REFUSED_BY_NOW as refused:
+            # The request may have been placed before, by the menu, the code and the limits of then: it is that order.
+            repeat = self._orders.find_repeat(order_id, request)
+            if repeat is None:
+                if isinstance(refused, UnknownPromoCode):
+                    self._customers.count_refused_code(customer_id, now)
+                raise
+            stored = repeat
         if stored.order.status == OrderStatus.PLACED:
             self._start(stored)
-        return self.with_delivery(stored), created
-
-    def with_delivery(self, stored: StoredOrder) -> StoredOrder:
-        """An order with its delivery and note, as far as they are not forgotten. Older orders have them by themselves.
-
-        Raises:
-            UnreadableRow: they cannot be read.
-        """
-        if missing := [name for name in PERSONAL if getattr(stored.order, name) is None]:
-            found = self._deliveries.get(stored.order.order_id)
-            stored.order = stored.order.model_copy(update={name: getattr(found, name) for name in missing})
-        return stored
+        return stored, stored.new
 
     def move(self, order_id: str, move: Move, caller: Caller, now: datetime, reason: str | None = None) -> StoredOrder:
         """Claim a move for whoever makes it, and tell the workflow.
@@ -208,29 +198,42 @@ class Orders:
     def _add(
         self, request: PlaceOrder, customer_id: str, order_id: str, now: datetime, trace_header: str
     ) -> StoredOrder:
-        restaurant = self._menus.get(request.restaurant_id, latest=True)
-        if restaurant is None:
-            raise UnknownRestaurant(request.restaurant_id)
+        restaurant, just_read = self._menus.to_price_by(request.restaurant_id, now)
         code = self._code(request, customer_id, now)
-        order = place(request, restaurant, customer_id=customer_id, order_id=order_id, now=now, promo_code=code)
+        asked = partial(place, request, customer_id=customer_id, order_id=order_id, now=now, promo_code=code)
+        try:
+            order = asked(restaurant)
+        except REFUSED_BY_MENU:
+            if just_read:
+                raise
+            order = asked(self._menus.as_it_is(request.restaurant_id, now))
         beside = [
             *self._customers.places(customer_id, order_id, now, with_code=code is not None),
             *([self._promo_codes.reservation(code, order_id)] if code else []),
             self._deliveries.addition(order),
         ]
-        return self._orders.add(order, request, trace_header, beside)
+        stored = self._orders.add(order, request, trace_header, beside)
+        if stored.new:
+            return stored
+        if stored.order.status == OrderStatus.PLACED:
+            # A moment ago, of this very body: where to and which note is what it says.
+            said = {name: getattr(order, name) for name in PERSONAL}
+            stored.order = stored.order.model_copy(update=said)
+            return stored
+        # By now they may be forgotten.
+        return self._orders.find_repeat(order_id, request) or stored
 
     def _code(self, request: PlaceOrder, customer_id: str, now: datetime) -> PromoCode | None:
         """The code that a request names. What promotions announced of it is known here: nobody is asked."""
         if request.promo_code is None:
             return None
-        # Whoever tried too many learns of no further one whether it is right.
-        self._customers.must_allow(customer_id, now)
-        try:
-            return self._promo_codes.get(customer_id, request.promo_code)
-        except UnknownPromoCode:
-            self._customers.count_refused_code(customer_id, now)
-            raise
+        return self._promo_codes.get(
+            customer_id,
+            request.promo_code,
+            self._customers.rows(customer_id, now),
+            # Whoever tried too many learns of no further one whether it is right: by no answer, and by no other call.
+            lambda has_open, hour: self._customers.must_allow(has_open, hour, now),
+        )
 
     def _start(self, stored: StoredOrder) -> None:
         try:

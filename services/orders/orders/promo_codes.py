@@ -1,13 +1,14 @@
 """The table of promo codes. Nothing else knows its keys."""
 
 import json
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 from pydantic import ConfigDict, TypeAdapter
 from tiffin.discounts import Discount, Offer
-from tiffin.dynamodb import condition_failed
+from tiffin.dynamodb import Row, condition_failed, read_rows
 from tiffin.events import rfc3339
 from tiffin.money import Money
 from tiffin.stored import reading
@@ -33,15 +34,26 @@ class PromoCodeStore:
     def __init__(self, table: "Table") -> None:
         self._table = table
 
-    def get(self, customer_id: str, code: str) -> PromoCode:
-        """A customer's code, read consistently.
+    def get(
+        self, customer_id: str, code: str, beside: Sequence[Row] = (), judge: Callable[..., None] = lambda: None
+    ) -> PromoCode:
+        """A customer's code, read consistently, in one call with what it takes to judge whether it may be looked at.
+
+        Args:
+            customer_id: the customer.
+            code: the code.
+            beside: rows to be read together with it.
+            judge: gets them, None for one that there is not, before anything of the code is looked at; raises if it
+                may not be.
 
         Raises:
             UnknownPromoCode: the customer has no such code, as far as is known here.
             UnreadableRow: there is one, and what it is worth cannot be read.
+            Exception: what `judge` raises.
         """
-        key = {"customer_id": customer_id, "code": code}
-        item: dict[str, Any] | None = self._table.get_item(Key=key, ConsistentRead=True).get("Item")
+        row = Row(self._table.name, {"customer_id": customer_id, "code": code})
+        item, *others = read_rows(self._table.meta.client, [row, *beside])
+        judge(*others)
         if item is None:
             raise UnknownPromoCode(code)
         with reading("promo code", code):

@@ -11,7 +11,16 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 
 from botocore.exceptions import ClientError
-from tiffin.dynamodb import CONDITION_FAILED, CONFLICT, NOT_AT_FAULT, condition_failed, plain, refused_items
+from tiffin.dynamodb import (
+    CONDITION_FAILED,
+    CONFLICT,
+    NOT_AT_FAULT,
+    Row,
+    condition_failed,
+    plain,
+    read_rows,
+    refused_items,
+)
 from tiffin.events import MOMENT, rfc3339
 from tiffin.ids import CUSTOMER_ID, ORDER_ID, SLUG
 from tiffin.models import BaseModel
@@ -26,6 +35,7 @@ from orders.model import (
     ENDS,
     GRACE,
     OPEN,
+    PERSONAL,
     Claim,
     IllegalMove,
     Move,
@@ -53,9 +63,6 @@ OPEN_PERHAPS = "placed_at > :since"
 # of twenty orders that one customer places at the same moment all are placed (docs/decisions/limits-by-numbers.md).
 ATTEMPTS = 10
 LONGEST_PAUSE = 1.0
-# What an order has that is personal. It lies elsewhere (`orders.deliveries`); older rows have it.
-PERSONAL = {"delivery", "note"}
-
 
 S = TypeVar("S", bound=BaseModel)
 Position = dict[str, str]
@@ -96,10 +103,11 @@ class StoredOrder:
         open: whether anything is still owed to it: an end, or the announcement of its end.
         check_at: when the reconciler should look at it, if it is open.
         repairs: how often the reconciler had to do something for it.
+        new: whether the call that gave it has just placed it.
     """
 
-    def __init__(self, item: dict[str, Any]) -> None:
-        self.order = _order(item)
+    def __init__(self, item: dict[str, Any], *, new: bool = False) -> None:
+        self.order, self.new = _order(item), new
         self.task_token: str | None = item.get("task_token")
         self.trace_header = usable(item.get("trace_header")) or root_of_order(self.order.order_id, self.order.placed_at)
         self.claims: dict[str, dict[str, Any]] = item.get("claims", {})
@@ -137,6 +145,7 @@ class OrderStore:
 
     Args:
         table: the orders table.
+        personal: which row holds what is personal of an order, for whoever shows it. Without, orders are read without.
         pause: called with seconds to wait before another attempt.
     """
 
@@ -146,8 +155,13 @@ class OrderStore:
     BY_STATUS: ClassVar = {"status": "^[A-Z_]{1,32}$"} | _PLACED
     """What a position in a list consists of: the keys of its index, and the table's."""
 
-    def __init__(self, table: "Table", pause: Callable[[float], None] = time.sleep) -> None:
-        self._table, self._pause = table, pause
+    def __init__(
+        self,
+        table: "Table",
+        personal: Callable[[str], Row] | None = None,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._table, self._personal, self._pause = table, personal, pause
 
     def get(self, order_id: str) -> StoredOrder:
         """Read an order, consistently, for nobody: whoever shows it to somebody takes `get_for`.
@@ -177,7 +191,16 @@ class OrderStore:
         return StoredOrder(item)
 
     def _find(self, order_id: str) -> dict[str, Any] | None:
-        return self._table.get_item(Key={"order_id": order_id}, ConsistentRead=True).get("Item")
+        """An order's row, with what is personal of it. That is in the same call: whoever's the order is, it is one."""
+        key = {"order_id": order_id}
+        if self._personal is None:
+            return self._table.get_item(Key=key, ConsistentRead=True).get("Item")
+        item, delivery = self._rows([Row(self._table.name, key), self._personal(order_id)])
+        # Once it is forgotten there is none. Older orders have it by themselves.
+        return item and _personal(delivery or {}) | item
+
+    def _rows(self, rows: Sequence[Row]) -> list[dict[str, Any] | None]:
+        return read_rows(self._table.meta.client, rows, self._pause)
 
     def find_repeat(self, order_id: str, request: PlaceOrder) -> StoredOrder | None:
         """The order that this very request made before, if it did.
@@ -186,14 +209,10 @@ class OrderStore:
             KeyReused: the key made an order, but from another body.
         """
         item = self._find(order_id)
-        if item is None:
-            return None
-        if item.get("request_fingerprint") != request.fingerprint():
-            raise KeyReused(order_id)
-        return StoredOrder(item)
+        return None if item is None else _repeat(item, request)
 
     def add(self, order: Order, request: PlaceOrder, trace_header: str, beside: Sequence[Beside] = ()) -> StoredOrder:
-        """Write a new order, or find that a concurrent twin of this request wrote it first.
+        """Write a new order, or find by this very write that the request, or a twin of it, made it before.
 
         Args:
             order: the order.
@@ -201,8 +220,11 @@ class OrderStore:
             trace_header: of the request.
             beside: what else is written: all, or nothing. Of several that are refused the first decides.
 
+        Returns:
+            The order: `new`; or as it is by now, without what lies elsewhere of it.
+
         Raises:
-            KeyReused: the twin had another body.
+            KeyReused: the key made an order, but from another body.
             LimitReached: the customer places so much at the same moment that it never came through.
             Exception: what a write beside it says of its refusal. Nothing is written.
         """
@@ -217,12 +239,13 @@ class OrderStore:
             "TableName": self._table.name,
             "Item": item,
             "ConditionExpression": "attribute_not_exists(order_id)",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
         writes: list[Any] = [{"Put": put}, *(one.write for one in beside)]
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 self._table.meta.client.transact_write_items(TransactItems=writes)
-                return StoredOrder(item | order.model_dump(mode="json", include=PERSONAL))
+                return StoredOrder(item | order.model_dump(mode="json", include=set(PERSONAL)), new=True)
             except ClientError as error:
                 # The order first: who repeats a request gets its order, though a limit is reached by that very order.
                 refused = refused_items(error)
@@ -232,23 +255,17 @@ class OrderStore:
                 why, as_it_is = refused[at_fault]
                 if why == CONDITION_FAILED and at_fault > 0:
                     raise beside[at_fault - 1].refused(as_it_is) from error
-                if why == CONDITION_FAILED and (repeat := self.find_repeat(order.order_id, request)):
-                    return repeat
+                if why == CONDITION_FAILED and as_it_is:
+                    return _repeat(as_it_is, request)
                 if why != CONFLICT:
                     raise
             self._pause(random.uniform(0, min(LONGEST_PAUSE, 0.02 * 2**attempt)))  # noqa: S311 - jitter
         raise LimitReached(Limit.AT_ONCE, retry_after=1)
 
     def ended(self, order_ids: Iterable[str]) -> list[str]:
-        """Those of some orders to which nothing is owed any more. An order that is not there is none of them."""
-        found = []
-        for order_id in order_ids:
-            answer = self._table.get_item(
-                Key={"order_id": order_id}, ConsistentRead=True, ProjectionExpression="order_id, open_shard"
-            )
-            if "open_shard" not in answer.get("Item", {"open_shard": None}):
-                found.append(order_id)
-        return found
+        """Those of at most 100 orders to which nothing is owed any more. One that is not there is none of them."""
+        rows = [Row(self._table.name, {"order_id": order_id}) for order_id in order_ids]
+        return [str(item["order_id"]) for item in self._rows(rows) if item and "open_shard" not in item]
 
     def claim(self, order_id: str, move: Move, caller: Caller, now: datetime, reason: str | None = None) -> StoredOrder:
         """Claim a move: of all that race to make one, exactly one may.
@@ -269,10 +286,10 @@ class OrderStore:
         """
         # Between reading and claiming the workflow may have gone one status further, where the move may still be legal.
         for _ in OrderStatus:
-            item = self._find(order_id)
-            if item is None or not _ownership(item).lets_move(caller, move):
+            found = self._find(order_id)
+            if found is None or not _ownership(found).lets_move(caller, move):
                 raise UnknownOrder(order_id)
-            order = StoredOrder(item).order
+            order = StoredOrder(found).order
             order.must_allow(move, now)
             status = order.status.value
             owned, owner = _owned_by(caller)
@@ -294,7 +311,7 @@ class OrderStore:
                     },
                     ReturnValues="ALL_NEW",
                 )["Attributes"]
-                return StoredOrder(item)
+                return StoredOrder(_personal(found) | item)
             except ClientError as error:
                 if not condition_failed(error):
                     raise
@@ -412,6 +429,21 @@ class OrderStore:
                 raise
             return 0
         return int(str(item["repairs"]))
+
+
+def _repeat(item: dict[str, Any], request: PlaceOrder) -> StoredOrder:
+    """The order that a request made before.
+
+    Raises:
+        KeyReused: the key made it, but from another body.
+    """
+    if item.get("request_fingerprint") != request.fingerprint():
+        raise KeyReused(item["order_id"])
+    return StoredOrder(item)
+
+
+def _personal(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: item[name] for name in PERSONAL if name in item}
 
 
 def _ownership(item: Mapping[str, Any]) -> Ownership:

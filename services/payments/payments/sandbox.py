@@ -19,10 +19,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from tiffin import events
 from tiffin.charges import NotChargeable, chargeable
-from tiffin.dynamodb import CONDITION_FAILED, refusals
+from tiffin.dynamodb import CONDITION_FAILED, deserialize, refusals, serialize
 from tiffin.money import Money
 from tiffin.telemetry import traced_call
 
@@ -41,8 +40,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
-_serialize = TypeSerializer().serialize
-_deserialize = TypeDeserializer().deserialize
 
 # Stripe forgets a key after a day at the earliest.
 KEY_RETENTION_SECONDS = 24 * 3600
@@ -258,7 +255,7 @@ class SandboxGateway:
                 "UpdateExpression": "SET #status = :to",
                 "ConditionExpression": "#status = :from",
                 "ExpressionAttributeNames": {"#status": "status"},
-                "ExpressionAttributeValues": {":to": _serialize(status), ":from": _serialize(intent["status"])},
+                "ExpressionAttributeValues": {":to": serialize(status), ":from": serialize(intent["status"])},
             }
         }
         if movement is None:
@@ -281,7 +278,7 @@ class SandboxGateway:
         found = self._client.get_item(TableName=self._table, Key=_key(reference, entry), ConsistentRead=True)
         if "Item" not in found:
             raise GatewayRefused("there is no such payment")
-        return {name: _deserialize(value) for name, value in found["Item"].items()}
+        return {name: deserialize(value) for name, value in found["Item"].items()}
 
 
 def _reference(order_id: str) -> str:
@@ -293,6 +290,6 @@ def _key(reference: str, entry: str) -> dict[str, Any]:
 
 
 def _put(table: str, item: dict[str, Any], *, new: bool = False) -> "TransactWriteItemTypeDef":
-    typed = {name: _serialize(value) for name, value in item.items()}
+    typed = {name: serialize(value) for name, value in item.items()}
     condition = {"ConditionExpression": "attribute_not_exists(intent_id)"} if new else {}
     return {"Put": {"TableName": table, "Item": typed, **condition}}  # type: ignore[typeddict-item]

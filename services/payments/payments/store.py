@@ -2,10 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 from tiffin import events, outbox
-from tiffin.dynamodb import CONDITION_FAILED, CONFLICT, refusals
+from tiffin.dynamodb import CONDITION_FAILED, CONFLICT, deserialize, refusals, serialize
 from tiffin.money import Money
 
 from payments.model import Decline, Payment, Status, announcement
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import PutTypeDef, TransactWriteItemTypeDef
 
 SOURCE = "tiffin.payments"
-_serialize = TypeSerializer().serialize
-_deserialize = TypeDeserializer().deserialize
 
 
 class Overtaken(Exception):
@@ -62,7 +59,7 @@ class PaymentStore:
         }
         if payment.version:
             put["ConditionExpression"] = "version = :read"
-            put["ExpressionAttributeValues"] = {":read": _serialize(payment.version)}
+            put["ExpressionAttributeValues"] = {":read": serialize(payment.version)}
         writes: list[TransactWriteItemTypeDef] = [{"Put": put}]
         if told := announcement(payment):
             name, data = told
@@ -106,7 +103,7 @@ def _row(payment: Payment, now: str) -> dict[str, Any]:
 
 
 def _payment(item: dict[str, Any]) -> Payment:
-    row = {name: _deserialize(value) for name, value in item.items()}
+    row = {name: deserialize(value) for name, value in item.items()}
     amount = row.get("amount")
     return Payment(
         order_id=row["order_id"],
@@ -128,4 +125,4 @@ def _decline(found: dict[str, Any]) -> Decline:
 
 
 def _typed(item: dict[str, Any]) -> dict[str, Any]:
-    return {name: _serialize(value) for name, value in item.items()}
+    return {name: serialize(value) for name, value in item.items()}

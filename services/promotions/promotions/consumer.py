@@ -9,11 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import ConfigDict
 from tiffin.clients import once, table
-from tiffin.consumer import Consumer, Event
+from tiffin.consumer import BatchFailures, Consumer, Event
 from tiffin.events import ORDER_ENDS
 from tiffin.ids import CustomerId, PromoCodeId
 from tiffin.models import BaseModel
@@ -104,7 +103,7 @@ def _say(announced: list[Announcement]) -> None:
 @logger.inject_lambda_context(clear_state=True)
 @tracer.capture_lambda_handler(capture_response=False)
 @metrics.log_metrics
-def handler(batch: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+def handler(batch: dict[str, Any], context: LambdaContext) -> BatchFailures:
     """Take a batch of order events from the queue."""
     return consumer(batch, context)
 

@@ -1,8 +1,8 @@
 """AWS clients and what is made of them: made one way, once per execution environment, in INIT.
 
-By itself boto3 waits a minute for a connection and another one for an answer, several times over (boto3 guide,
-"Configuration"): Lambda would have killed the function by then, and nobody would learn what it was waiting for. Here a
-call ends within nine seconds, answered or not. Every function in the templates may run for longer.
+A client that waits as long as boto3 does by itself, a minute for a connection and another one for an answer, several
+times over (boto3 guide, "Configuration"), waits until Lambda kills the function, and nobody learns what it was waiting
+for. Here a call ends within nine seconds, answered or not. Every function in the templates may run for longer.
 """
 
 import os
@@ -10,15 +10,18 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import boto3
-from botocore.config import Config
+from tiffin.aws import APIS, Client, Table
+from tiffin.snapshots import closed_before_snapshots
 
 if TYPE_CHECKING:
     from functools import _lru_cache_wrapper
 
-    from mypy_boto3_dynamodb.service_resource import DynamoDBServiceResource, Table
+    from mypy_boto3_dynamodb.service_resource import Table as DynamoTable
 
 T = TypeVar("T")
+
+CONNECT_TIMEOUT = 1.0
+"""Seconds to wait for a connection."""
 
 
 def once(make: Callable[[], T]) -> "_lru_cache_wrapper[T]":
@@ -41,28 +44,38 @@ def client(service: str, *, read_timeout: float = 3, attempts: int = 2) -> Any:
     """The client of an AWS service, shared by all that ask for it alike.
 
     Args:
-        service: boto3's name of it.
+        service: boto3's name of it. boto3 itself is imported for one that `tiffin.aws` does not speak to.
         read_timeout: seconds to wait for an answer.
         attempts: how often one call is tried in all.
     """
+    if service in APIS:
+        return _ours(service, read_timeout=read_timeout, attempts=attempts)
+    import boto3
+    from botocore.config import Config
+
+    retries: Any = {"mode": "standard", "total_max_attempts": attempts}
     make: Any = boto3.client
-    return make(service, config=_patience(read_timeout, attempts))
+    made = make(service, config=Config(connect_timeout=CONNECT_TIMEOUT, read_timeout=read_timeout, retries=retries))
+    closed_before_snapshots(made.close)
+    return made
 
 
-def table(name: str) -> "Table":
+def table(name: str) -> "DynamoTable":
     """A DynamoDB table, for those who read and write plain Python values.
 
     Args:
         name: of the table.
     """
-    return _dynamodb().Table(name)
+    made: Any = Table(name, _plain())
+    return made  # type: ignore[no-any-return]
 
 
 @cache
-def _dynamodb() -> "DynamoDBServiceResource":
-    return boto3.resource("dynamodb", config=_patience(3, 2))
+def _plain() -> Client:
+    return _ours("dynamodb", plain=True)
 
 
-def _patience(read_timeout: float, attempts: int) -> Config:
-    retries: Any = {"mode": "standard", "total_max_attempts": attempts}
-    return Config(connect_timeout=1, read_timeout=read_timeout, retries=retries)
+def _ours(service: str, *, read_timeout: float = 3, attempts: int = 2, plain: bool = False) -> Client:
+    made = Client(service, connect_timeout=CONNECT_TIMEOUT, read_timeout=read_timeout, attempts=attempts, plain=plain)
+    closed_before_snapshots(made.hang_up)
+    return made

@@ -16,6 +16,7 @@ consumer must get right stands here:
   starts a new trace, and Kinesis carries none, so the join is by annotation.
 """
 
+import base64
 import json
 import re
 import traceback
@@ -23,13 +24,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar
 
 from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
-from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
-from aws_lambda_powertools.utilities.data_classes.kinesis_stream_event import KinesisStreamRecord
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import ConfigDict, Field, ValidationError
 
@@ -91,6 +88,16 @@ def saying_why() -> Iterator[None]:
         if isinstance(error, Unmendable):
             raise
         raise (Unmendable if hopeless else NotTaken)(f"{kind}: {said}") from None
+
+
+class _Failure(TypedDict):
+    itemIdentifier: str
+
+
+class BatchFailures(TypedDict):
+    """What a function answers to Lambda about a batch: the records that are to come again."""
+
+    batchItemFailures: list[_Failure]
 
 
 @dataclass(frozen=True)
@@ -197,7 +204,7 @@ class Consumer:
 
         return subscribe
 
-    def __call__(self, batch: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    def __call__(self, batch: dict[str, Any], context: LambdaContext) -> BatchFailures:
         """Take a batch of a queue or of a stream.
 
         Args:
@@ -208,11 +215,14 @@ class Consumer:
             The messages that SQS must hand out again, and all others count as done; or the records of which the first
             is where the stream is to be read from again.
         """
-        streamed = any(record.get("eventSource") == "aws:kinesis" for record in batch["Records"])
-        kind = EventType.KinesisDataStreams if streamed else EventType.SQS
-        # Raising when all records fail would add nothing: the same ones are then retried.
-        processor = BatchProcessor(event_type=kind, raise_on_entire_batch_failure=False)
-        return process_partial_response(event=batch, record_handler=self._take, processor=processor, context=context)
+        failures = list[_Failure]()
+        for record in batch["Records"]:
+            try:
+                self._take(record)
+            except Exception:
+                position = record["kinesis"]["sequenceNumber"] if "kinesis" in record else record["messageId"]
+                failures.append({"itemIdentifier": position})
+        return {"batchItemFailures": failures}
 
     def invoked(self, event: dict[str, Any]) -> None:
         """Take one event that EventBridge invokes the function with, where no queue lies between.
@@ -227,7 +237,7 @@ class Consumer:
             self._act(json.dumps(event))
 
     @tracer.capture_method(capture_response=False)
-    def _take(self, record: SQSRecord | KinesisStreamRecord) -> None:
+    def _take(self, record: dict[str, Any]) -> None:
         known_keys = set(logger.get_current_keys())
         body, message_id = _opened(record)
         try:
@@ -301,17 +311,18 @@ class Consumer:
         return sqs
 
 
-# What SQS takes in a message (API reference, SendMessage), one character at least.
-_SENDABLE = re.compile(r"[\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+")
+# What SQS does not take in a message (API reference, SendMessage); it takes one character at least.
+_NOT_SENDABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
-def _opened(record: SQSRecord | KinesisStreamRecord) -> tuple[str, str]:
+def _opened(record: dict[str, Any]) -> tuple[str, str]:
     """What a record holds, as text that a dead-letter queue takes, and by what it is found in the logs."""
-    if isinstance(record, SQSRecord):
-        return record.body, record.message_id
+    if "kinesis" not in record:
+        return record["body"], record["messageId"]
+    data = record["kinesis"]["data"]
     try:
-        text = record.kinesis.data_as_text()
+        text = base64.b64decode(data).decode()
     except ValueError:
         text = ""
     # Bytes that are no text are no event either: they stay as Lambda hands them over, in Base64.
-    return (text if _SENDABLE.fullmatch(text) else f"Base64: {record.kinesis.data}"), record.event_id
+    return (text if text and not _NOT_SENDABLE.search(text) else f"Base64: {data}"), record["eventID"]

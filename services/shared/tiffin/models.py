@@ -7,10 +7,16 @@ nothing of the input: no value, no name of a member that the sender thought of, 
 Source: pydantic documentation, "Configuration", `hide_input_in_errors`, and "Error handling".
 """
 
+import sys
 from collections.abc import Iterable, Mapping
+from types import SimpleNamespace
 from typing import Any, Literal, get_args, get_origin
 
 import pydantic
+
+# Before it makes its first model, pydantic looks for plugins of its own in the metadata of all that is installed. There
+# are none, and whoever has one takes this line out.
+sys.modules.setdefault("pydantic.plugin._loader", SimpleNamespace(get_plugins=tuple))  # type: ignore[arg-type]
 
 # What a location may be told by: names of fields, and the tags by which unions tell their members apart. Everything
 # else in one is the sender's, such as the name of a member that nobody knows.

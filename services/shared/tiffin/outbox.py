@@ -19,15 +19,14 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import boto3
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from boto3.dynamodb.types import TypeDeserializer
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tiffin import events
+from tiffin.clients import client, once
 from tiffin.dead_letters import set_aside
+from tiffin.dynamodb import deserialize
 from tiffin.telemetry import logger, metrics, tracer
 from tiffin.unmendable import Unmendable, no_retry_mends
 
@@ -46,12 +45,8 @@ MAX_REQUEST_BYTES = 256 * 1024
 # The others say who may send what, which a person mends while the relay goes on trying.
 REFUSED_FOR_GOOD = {"InvalidArgument", "MalformedDetail", "RedactionFailure"}
 
-# The stream retries for hours; a short wait here keeps one slow call from eating the function's time.
-_CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 3})
-
 Record = dict[str, Any]
 _Ready: TypeAlias = "tuple[Record, PutEventsRequestEntryTypeDef]"
-_deserialize = TypeDeserializer().deserialize
 
 
 class NotAnEvent(Unmendable):
@@ -159,7 +154,7 @@ def _is_outbox_insert(record: Record) -> bool:
 
 
 def _entry(record: Record, bus_name: str) -> "PutEventsRequestEntryTypeDef":
-    image = {name: _deserialize(value) for name, value in record["dynamodb"].get("NewImage", {}).items()}
+    image = {name: deserialize(value) for name, value in record["dynamodb"].get("NewImage", {}).items()}
     try:
         detail = json.loads(image["detail"])
         metadata = events.EventMetadata.model_validate(detail["metadata"])
@@ -248,10 +243,12 @@ def _bury(record: Record, error: NotAnEvent) -> str | None:
 
 @cache
 def _sqs() -> "SQSClient":
-    # Made when first needed, which should be never: a client costs every cold start.
-    return boto3.client("sqs", config=_CONFIG)
+    letters: SQSClient = client("sqs")
+    return letters
 
 
-@cache
+@once
 def _bus() -> "EventBridgeClient":
-    return boto3.client("events", config=_CONFIG)
+    # The stream retries for hours; a short wait keeps one slow call from eating the function's time.
+    bus: EventBridgeClient = client("events", read_timeout=5, attempts=3)
+    return bus

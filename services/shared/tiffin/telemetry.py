@@ -9,15 +9,17 @@ Nothing personal passes through here: order ids, event names and codes do; a cus
 import hashlib
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
+from botocore.exceptions import ClientError
 
 from tiffin.trace_headers import new_root, usable
+from tiffin.xray import Subsegment, XRay
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -27,8 +29,9 @@ _OLDEST_DATA_POINT = timedelta(days=13)
 
 # Powertools reads POWERTOOLS_SERVICE_NAME and POWERTOOLS_METRICS_NAMESPACE, which each template sets.
 logger = Logger(use_rfc3339=True, utc=True)
-# Only boto3 calls are worth a subsegment; patching every library that the SDK knows costs cold start.
-tracer = Tracer(patch_modules=["botocore"])
+XRAY = XRay()
+# Never disabled: where nobody listens, such as in a test, what is sent is lost, and what is not sampled is not sent.
+tracer = Tracer(provider=XRAY, auto_patch=False, disabled=False)
 metrics = Metrics()
 # An invocation that has nothing to count is no reason for a line of plain text among the JSON.
 warnings.filterwarnings("ignore", "No application metrics to publish")
@@ -65,6 +68,52 @@ def traced_call(method: Callable[P, R]) -> Callable[P, R]:
     Arguments and answers are not written down: they may be personal.
     """
     return tracer.capture_method(capture_response=False)(method)
+
+
+class AwsCall:
+    """A call of AWS that is under way, as its trace sees it. Of what it asks and is answered only names are written.
+
+    Attributes:
+        headers: what the request carries for AWS to go on with the trace.
+    """
+
+    def __init__(self, subsegment: Subsegment, facts: dict[str, Any]) -> None:
+        self._subsegment, self._facts = subsegment, facts
+        self.headers: dict[str, str] = {}
+        if subsegment.trace_id:
+            goes_on = f"Root={subsegment.trace_id};Parent={subsegment.id};Sampled={int(subsegment.sampled)}"
+            self.headers["X-Amzn-Trace-Id"] = goes_on
+
+    def answered(self, metadata: Mapping[str, Any]) -> None:
+        """Note an answer: `ResponseMetadata`, as boto3 has it."""
+        self._facts |= {"request_id": metadata["RequestId"], "retries": metadata["RetryAttempts"]}
+        # Which also says whether it was a fault of AWS's, an error of ours, or too much.
+        self._subsegment.put_status(metadata["HTTPStatusCode"])
+
+    def refused(self, error: ClientError) -> None:
+        """Note a refusal by its code: the sentence beside it may repeat what was asked."""
+        said: Any = {"Error": {"Code": error.response["Error"]["Code"], "Message": "see the error code"}}
+        self._subsegment.add_exception(type(error)(said, error.operation_name), [], True)
+
+
+@contextmanager
+def aws_call(service: str, operation: str, region: str, request: Mapping[str, Any]) -> Iterator[AwsCall]:
+    """Give a call of AWS the subsegment that X-Ray draws as a service of its own (X-Ray developer guide, "Segment
+    documents", "AWS resource data").
+
+    Args:
+        service: as X-Ray knows it: the first label of the service's host.
+        operation: AWS's name of it.
+        region: where.
+        request: of it, the name of a table or a queue is written down.
+    """
+    named = {"table_name": request.get("TableName"), "queue_url": request.get("QueueUrl")}
+    facts = {"operation": operation, "region": region, **{name: value for name, value in named.items() if value}}
+    with XRAY.in_subsegment(service, namespace="aws") as subsegment:
+        try:
+            yield AwsCall(subsegment, facts)
+        finally:
+            subsegment.put_aws(facts)
 
 
 def about_order(

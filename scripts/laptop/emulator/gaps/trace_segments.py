@@ -6,6 +6,8 @@ Carried, and only where AWS carries it:
   trace, or goes on with the caller's, and leaves a segment of the type `AWS::ApiGateway::Stage`.
 - Lambda (Lambda developer guide, "Visualize Lambda function invocations using AWS X-Ray"): an invocation is a segment
   of `AWS::Lambda` and one of `AWS::Lambda::Function`; the handler finds the latter as the parent in `_X_AMZN_TRACE_ID`.
+  In the latter an invocation that an execution environment had to be started for has a subsegment `Initialization`, as
+  long as that took; one for which an environment was there, by provisioned concurrency, say, has none.
   A batch from a queue or a stream is a new trace; one from a queue links to the traces of its messages (X-Ray developer
   guide, "Tracing event-driven applications").
 - Step Functions (Step Functions developer guide, "Trace Step Functions request data in AWS X-Ray"): with tracing
@@ -26,6 +28,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+from ministack.core import lambda_runtime
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import apigateway_v1, eventbridge, lambda_svc, sqs, stepfunctions
 from ministack.services.cloudformation import provisioners
@@ -68,6 +71,7 @@ class Trace:
 
 _current: ContextVar[Trace | None] = ContextVar("trace", default=None)
 _invocation: ContextVar[str | None] = ContextVar("invocation", default=None)
+_initializations: ContextVar[list[_Document] | None] = ContextVar("initializations", default=None)
 _state: ContextVar[Trace | None] = ContextVar("state", default=None)
 _machine: ContextVar[Trace | None] = ContextVar("machine", default=None)
 _delivering: ContextVar[Trace | None] = ContextVar("delivering", default=None)
@@ -186,8 +190,9 @@ def _trace_functions() -> None:
         trace = caller or Trace.new()
         service, work, began = secrets.token_hex(8), secrets.token_hex(8), time.time()
         failed = True
+        cold: list[_Document] = []
         try:
-            with _here(_invocation, trace.under(work).header()):
+            with _here(_invocation, trace.under(work).header()), _here(_initializations, cold):
                 result = execute(function, event, request_id)
             failed = bool(result.get("error"))
             return result
@@ -209,8 +214,30 @@ def _trace_functions() -> None:
                     | parent
                     | linked
                 )
-                _send(common | {"id": work, "origin": "AWS::Lambda::Function", "aws": aws, "parent_id": service})
+                started = {"subsegments": cold} if cold else {}
+                _send(
+                    common | {"id": work, "origin": "AWS::Lambda::Function", "aws": aws, "parent_id": service} | started
+                )
 
+    spawn = lambda_runtime.Worker._spawn
+
+    def timed_spawn(worker: Any) -> None:
+        began = time.time()
+        try:
+            spawn(worker)
+        finally:
+            cold = _initializations.get()
+            if cold is not None:
+                cold.append(
+                    {
+                        "id": secrets.token_hex(8),
+                        "name": "Initialization",
+                        "start_time": began,
+                        "end_time": time.time(),
+                    }
+                )
+
+    lambda_runtime.Worker._spawn = timed_spawn
     lambda_svc._xray_trace_id_for_invocation = trace_id_for_invocation
     lambda_svc._execute_function_warm = execute_function_warm
 

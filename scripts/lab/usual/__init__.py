@@ -1,0 +1,1 @@
+"""What functions are compared with by `make bench`: not a part of Tiffin."""
