@@ -19,6 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import (
     ClientError,
     ConnectionClosedError,
+    CredentialRetrievalError,
     EndpointConnectionError,
     NoCredentialsError,
     NoRegionError,
@@ -485,7 +486,14 @@ def test_a_service_has_an_address_of_its_own_where_the_environment_says_so(
     assert len(host.asked) == 1
 
 
-@pytest.mark.parametrize(("service", "region"), [(s, r) for s in aws.APIS for r in (REGION, "us-east-1", "cn-north-1")])
+REGIONS = (
+    *(REGION, "us-east-1", "us-gov-west-1", "cn-north-1", "eusc-de-east-1"),
+    *("us-iso-east-1", "us-isob-east-1", "us-isof-south-1", "eu-isoe-west-1"),
+)
+"""One of each partition."""
+
+
+@pytest.mark.parametrize(("service", "region"), [(s, r) for s in aws.APIS for r in REGIONS])
 def test_its_hosts_are_those_that_boto3_asks(service: str, region: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", region)
     make: Any = boto3.client
@@ -500,6 +508,29 @@ def test_without_a_region_or_keys_that_is_said(host: Answers, monkeypatch: pytes
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     with pytest.raises(NoRegionError):
         client("events")
+
+
+@pytest.mark.parametrize("status", [500, None], ids=["refused", "nobody there"])
+def test_keys_that_are_not_handed_out_are_asked_for_again_and_used_while_they_last(
+    host: Answers, monkeypatch: pytest.MonkeyPatch, status: int | None
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    asked = list[str]()
+
+    def borrowed(url: str) -> Any:
+        asked.append(url)
+        raise ValueError(status) if status else ConnectionRefusedError
+
+    monkeypatch.setattr(aws, "_borrowed", borrowed)
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1/keys")
+    monkeypatch.setattr(aws, "_lent", [])
+    with pytest.raises(CredentialRetrievalError):
+        client("events").put_events(Entries=[])
+    assert len(asked) == aws._KEYS_ASKED_FOR
+
+    aws._lent.append(aws._Keys("AKID", "s", "t", datetime.now(UTC) + timedelta(minutes=1)))
+    client("events").put_events(Entries=[])
+    assert "Credential=AKID/" in host.asked[0][1]["authorization"]
 
 
 def test_a_function_restored_from_a_snapshot_asks_for_its_keys_and_keeps_them_while_they_are_good(
@@ -610,6 +641,24 @@ def test_a_refusal_is_told_by_its_code_and_not_by_its_words(host: Answers, daemo
         Mailer(asking, "kitchen@example.com").send(ADA, Message("subject", "text"))
 
 
+def test_a_call_that_was_answered_at_last_is_no_fault(host: Answers, daemon: Any) -> None:
+    host.next = [refusal("InternalFailure", 500), refusal("ThrottlingException")]
+    client("dynamodb", attempts=3).get_item(TableName="orders", Key={})
+    [told] = daemon()
+    assert (told["http"]["response"]["status"], told["aws"]["retries"]) == (200, 2)
+    assert not {"fault", "error", "throttle"} & told.keys()
+
+
+def test_functions_that_call_each_other_without_end_are_still_found(
+    host: Answers, daemon: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lambda counts them by `Lineage` (Lambda developer guide, "Recursive loop detection")."""
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", f"{TRACE};Lineage=25:d0a82a4e:0")
+    client("sqs").send_message(QueueUrl="q", MessageBody="m")
+    assert host.asked[0][1]["x-amzn-trace-id"].endswith(";Sampled=1;Lineage=25:d0a82a4e:0")
+    assert len(daemon()) == 1
+
+
 def test_what_is_raised_inside_is_told_once_where_it_began(daemon: Any) -> None:
     with suppress(ValueError), telemetry.XRAY.in_subsegment("outer"), telemetry.XRAY.in_subsegment("inner!"):
         raise ValueError("why")
@@ -655,13 +704,21 @@ def test_what_an_invocation_left_open_is_no_part_of_the_next(daemon: Any, monkey
     assert (told["name"], told["parent_id"]) == ("next", "53995c3f42cd8ad8")
 
 
-def test_too_much_to_show_is_left_out_rather_than_lost(daemon: Any) -> None:
+@pytest.mark.parametrize("size", [65_260, 65_507, 65_536, 70_000])
+def test_too_much_to_show_is_left_out_rather_than_lost(daemon: Any, size: int) -> None:
     with telemetry.XRAY.in_subsegment("large") as subsegment:
-        subsegment.put_metadata("all", "x" * 70_000)
+        subsegment.put_metadata("all", "x" * size)
         subsegment.put_annotation("order_id", "ord_x")
     [told] = daemon()
     assert told["annotations"] == {"order_id": "ord_x"}
     assert "metadata" not in told
+
+
+def test_as_much_as_a_datagram_takes_is_shown(daemon: Any) -> None:
+    with telemetry.XRAY.in_subsegment("large") as subsegment:
+        subsegment.put_metadata("all", "x" * 65_000)
+    [told] = daemon()
+    assert len(told["metadata"]["default"]["all"]) == 65_000
 
 
 def test_nobody_who_listens_is_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:

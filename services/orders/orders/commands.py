@@ -77,7 +77,8 @@ class PlaceOrder(_Request):
         delivery: where to.
         note: for the kitchen; any language, emoji included.
         promo_code: a code that promotions issued to this customer.
-        menu_version: of the menu that the customer saw. If the menu is another one by now, nothing is ordered.
+        menu_version: of the menu that the customer saw. If the menu is another one by now, which
+            is ten seconds wide, nothing is ordered.
     """
 
     restaurant_id: Slug

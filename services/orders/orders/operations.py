@@ -34,7 +34,7 @@ from orders.model import (
     UnknownRestaurant,
 )
 from orders.promo_codes import PromoCodeStore
-from orders.store import OrderStore, StoredOrder
+from orders.store import KeyReused, OrderStore, StoredOrder
 from orders.workflow import CallbackRefused, OrderWorkflow, workflow_input
 
 # What an order is refused for by a menu. The menu that is remembered here may be seconds old, and another one by now.
@@ -140,10 +140,14 @@ class Orders:
             stored = self._add_if_there_is_room(request, customer_id, order_id, now, trace_header)
         except REFUSED_BY_NOW as refused:
             # The request may have been placed before, by the menu, the code and the limits of then: it is that order.
-            repeat = self._orders.find_repeat(order_id, request)
+            try:
+                repeat = self._orders.find_repeat(order_id, request)
+            except KeyReused:
+                # A guess is one under a used key, too.
+                self._count_guess(refused, customer_id, now)
+                raise
             if repeat is None:
-                if isinstance(refused, UnknownPromoCode):
-                    self._customers.count_refused_code(customer_id, now)
+                self._count_guess(refused, customer_id, now)
                 raise
             stored = repeat
         if stored.order.status == OrderStatus.PLACED:
@@ -180,6 +184,10 @@ class Orders:
         except (ClientError, BotoCoreError):
             logger.exception("The workflow could not be told; the reconciler will tell it")
         return stored
+
+    def _count_guess(self, refused: Exception, customer_id: str, now: datetime) -> None:
+        if isinstance(refused, UnknownPromoCode):
+            self._customers.count_refused_code(customer_id, now)
 
     def _add_if_there_is_room(
         self, request: PlaceOrder, customer_id: str, order_id: str, now: datetime, trace_header: str

@@ -33,6 +33,7 @@ from botocore.exceptions import (
     ClientError,
     ConnectionClosedError,
     ConnectTimeoutError,
+    CredentialRetrievalError,
     EndpointConnectionError,
     NoCredentialsError,
     NoRegionError,
@@ -55,6 +56,7 @@ class _Api:
         version: of the JSON protocol.
         target: what stands before an operation's name in `X-Amz-Target`.
         paths: of a service that has a path for each operation instead, the paths of those that are used here.
+        headers: what it is sent besides.
     """
 
     host: str
@@ -63,6 +65,7 @@ class _Api:
     version: str = "1.1"
     target: str = ""
     paths: Mapping[str, str] | None = None
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 APIS = {
@@ -73,7 +76,8 @@ APIS = {
     "events": _Api("events", "events", "EVENTBRIDGE", target="AWSEvents."),
     "secretsmanager": _Api("secretsmanager", "secretsmanager", "SECRETS_MANAGER", target="secretsmanager."),
     "sesv2": _Api("email", "ses", "SESV2", paths={"SendEmail": "/v2/email/outbound-emails"}),
-    "sqs": _Api("sqs", "sqs", "SQS", "1.0", "AmazonSQS."),
+    # It once spoke another protocol: asked so, it says errors by the codes of then, as boto3 has them.
+    "sqs": _Api("sqs", "sqs", "SQS", "1.0", "AmazonSQS.", headers=(("x-amzn-query-mode", "true"),)),
     "stepfunctions": _Api("states", "states", "SFN", "1.0", "AWSStepFunctions."),
 }
 """The services that are spoken to, by boto3's names of them."""
@@ -102,6 +106,7 @@ _TRANSIENT = {
 _LONGEST_PAUSE = 20.0
 # Seconds before their end from which credentials are not used any more.
 _MARGIN = timedelta(minutes=5)
+_KEYS_ASKED_FOR = 3
 
 
 class Client:
@@ -219,7 +224,8 @@ class Client:
         for part in (*scope.split("/"), to_sign):
             key = hmac.digest(key, part.encode(), "sha256")
         authorization = f"AWS4-HMAC-SHA256 Credential={keys.id}/{scope}, SignedHeaders={names}, Signature={key.hex()}"
-        return path, {**traced, **signed, "authorization": authorization, "user-agent": "tiffin"}, body
+        unsigned = {**traced, **dict(self._api.headers), "user-agent": "tiffin"}
+        return path, {**unsigned, **signed, "authorization": authorization}, body
 
 
 class Table:
@@ -276,9 +282,21 @@ class _Errors:
 # --- Where a service is, and how it is reached ------------------------------------------------------------------------
 
 
+# Of the partitions that have another domain than all regions that most people know.
+_SUFFIXES = {
+    "cn-": "amazonaws.com.cn",
+    "eusc-": "amazonaws.eu",
+    "us-iso-": "c2s.ic.gov",
+    "us-isob-": "sc2s.sgov.gov",
+    "us-isof-": "csp.hci.ic.gov",
+    "eu-isoe-": "cloud.adc-e.uk",
+}
+
+
 def _endpoint(api: _Api, region: str) -> str:
     told = os.environ.get(f"AWS_ENDPOINT_URL_{api.setting}") or os.environ.get("AWS_ENDPOINT_URL")
-    return told or f"https://{api.host}.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
+    suffix = next((each for prefix, each in _SUFFIXES.items() if region.startswith(prefix)), "amazonaws.com")
+    return told or f"https://{api.host}.{region}.{suffix}"
 
 
 class _Host:
@@ -376,27 +394,45 @@ def _credentials() -> _Keys:
 
     Raises:
         NoCredentialsError: there are none.
+        CredentialRetrievalError: they were not handed out.
     """
     environment = os.environ
     if "AWS_ACCESS_KEY_ID" in environment:
         token = environment.get("AWS_SESSION_TOKEN")
         return _Keys(environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"], token)
-    if _lent and _lent[-1].until and datetime.now(UTC) < _lent[-1].until - _MARGIN:
-        return _lent[-1]
     url = environment.get("AWS_CONTAINER_CREDENTIALS_FULL_URI")
     if not url:
         raise NoCredentialsError
+    now, held = datetime.now(UTC), _lent[-1] if _lent else None
+    if held and held.until and now < held.until - _MARGIN:
+        return held
+    for _ in range(_KEYS_ASKED_FOR):
+        try:
+            _lent[:] = [_borrowed(url)]
+        except (OSError, http.client.HTTPException, KeyError, ValueError) as error:
+            trouble = type(error).__name__
+        else:
+            return _lent[-1]
+    if held and held.until and now < held.until:
+        return held
+    raise CredentialRetrievalError(provider="container-role", error_msg=trouble)
+
+
+def _borrowed(url: str) -> _Keys:
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=2)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=1)
     try:
-        said = {"Authorization": environment.get("AWS_CONTAINER_AUTHORIZATION_TOKEN", "")}
+        said = {"Authorization": os.environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN", "")}
         connection.request("GET", f"{parts.path}?{parts.query}" if parts.query else parts.path, headers=said)
-        told = json.loads(connection.getresponse().read())
+        answer = connection.getresponse()
+        told = json.loads(answer.read())
     finally:
         connection.close()
-    until = datetime.fromisoformat(told["Expiration"])
-    _lent[:] = [_Keys(told["AccessKeyId"], told["SecretAccessKey"], told["Token"], until)]
-    return _lent[-1]
+    if answer.status != http.HTTPStatus.OK:
+        raise ValueError("no keys")
+    return _Keys(
+        told["AccessKeyId"], told["SecretAccessKey"], told["Token"], datetime.fromisoformat(told["Expiration"])
+    )
 
 
 # --- What goes out, and what comes back -------------------------------------------------------------------------------
@@ -418,10 +454,7 @@ def _members(content: bytes) -> dict[str, Any]:
 
 
 def _why(status: int, headers: Mapping[str, str], members: dict[str, Any]) -> tuple[str, str]:
-    """Code and message of a refusal. Some name the error's namespace before it, some a URL behind it.
-
-    SQS, which once spoke another protocol, says by which code it was known there, and boto3 keeps to that.
-    """
+    """Code and message of a refusal. Some name the error's namespace before it, some a URL behind it."""
     known = headers.get("x-amzn-query-error", "").partition(";")[0]
     named = members.pop("__type", None) or headers.get("x-amzn-errortype") or members.get("code") or status
     message = members.get("message") or members.get("Message") or http.client.responses.get(status, "")

@@ -81,8 +81,7 @@ class AwsCall:
         self._subsegment, self._facts = subsegment, facts
         self.headers: dict[str, str] = {}
         if subsegment.trace_id:
-            goes_on = f"Root={subsegment.trace_id};Parent={subsegment.id};Sampled={int(subsegment.sampled)}"
-            self.headers["X-Amzn-Trace-Id"] = goes_on
+            self.headers["X-Amzn-Trace-Id"] = subsegment.header
 
     def answered(self, metadata: Mapping[str, Any]) -> None:
         """Note an answer: `ResponseMetadata`, as boto3 has it."""
@@ -93,7 +92,11 @@ class AwsCall:
     def refused(self, error: ClientError) -> None:
         """Note a refusal by its code: the sentence beside it may repeat what was asked."""
         said: Any = {"Error": {"Code": error.response["Error"]["Code"], "Message": "see the error code"}}
-        self._subsegment.add_exception(type(error)(said, error.operation_name), [], True)
+        told: Any = type(error)(said, error.operation_name)
+        self._subsegment.add_exception(told, [], True)
+        # Whoever it is raised through refers to what is told here, and does not tell it in the error's words.
+        raised: Any = error
+        raised._cause_id = told._cause_id
 
 
 @contextmanager

@@ -20,8 +20,8 @@ from typing import Any
 from aws_lambda_powertools.tracing.base import BaseProvider, BaseSegment
 
 _HEADER = b'{"format":"json","version":1}\n'
-_LONGEST = 64 * 1024
-"""Bytes of a document that the daemon takes."""
+_LONGEST = 65_507 - len(_HEADER)
+"""Bytes of a document that a datagram takes; the daemon would take a few more."""
 _NOT_IN_NAMES = str.maketrans(
     "", "", "".join(c for c in map(chr, range(128)) if not (c.isalnum() or c in "_.:/%&#=+\\-@ "))
 )
@@ -35,10 +35,23 @@ class Subsegment(BaseSegment):
         id: its own: 16 hexadecimal digits.
         trace_id: of the trace that it belongs to.
         sampled: whether the trace is kept.
+        header: by which the trace goes on in whatever is called. It keeps the invocation's `Lineage`, by which Lambda
+            finds functions that call each other without end.
     """
 
-    def __init__(self, name: str, trace_id: str, parent_id: str, *, sampled: bool, namespace: str | None) -> None:
+    def __init__(
+        self,
+        name: str,
+        trace_id: str,
+        parent_id: str,
+        *,
+        sampled: bool,
+        namespace: str | None,
+        lineage: str | None = None,
+    ) -> None:
         self.id, self.trace_id, self.sampled = os.urandom(8).hex(), trace_id, sampled
+        more = f";Lineage={lineage}" if lineage else ""
+        self.header = f"Root={trace_id};Parent={self.id};Sampled={int(sampled)}{more}"
         self._document: dict[str, Any] = {
             "name": name.translate(_NOT_IN_NAMES)[:200],
             "id": self.id,
@@ -70,7 +83,9 @@ class Subsegment(BaseSegment):
         self._document["aws"] = dict(facts)
 
     def put_status(self, status: int) -> None:
-        """Note which status was answered, and whose mistake it says that it was."""
+        """Note which status was answered at last, and whose mistake it says that it was."""
+        for former in ("fault", "error", "throttle"):
+            self._document.pop(former, None)
         self._document["http"] = {"response": {"status": status}}
         if status >= 500:
             self._document["fault"] = True
@@ -155,6 +170,7 @@ class XRay(BaseProvider):
             self._open[-1].id if self._open else parts.get("Parent", ""),
             sampled=parts.get("Sampled") == "1" and "Root" in parts and "Parent" in parts,
             namespace=kwargs.get("namespace"),
+            lineage=parts.get("Lineage"),
         )
         self._open.append(subsegment)
         try:
