@@ -96,4 +96,7 @@ def test_nothing_that_runs_reads_a_whole_table(
         "orders-of-restaurant",
         "orders-by-status",
     }
-    assert asked.keys() <= {"GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "TransactWriteItems"}
+    reads = {"GetItem", "BatchGetItem", "Query"}
+    assert asked.keys() <= reads | {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"}
+    # A row is charged for whichever way it is read.
+    assert {line["operation"] for line in parse(meter_file.read_text("utf-8")) if line["what"] == "read"} == reads

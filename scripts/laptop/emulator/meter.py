@@ -118,7 +118,11 @@ def _around(operation: str, name: str) -> None:
     def handler(data: _Document) -> Any:
         _add("call", operation=operation, table=_table(data), index=data.get("IndexName"))
         if operation == "GetItem":
-            _look_at(data)
+            _look_at(operation, data)
+        if operation == "BatchGetItem":  # charged for as so many reads (DynamoDB developer guide, "Read consumption")
+            for table, asked in data["RequestItems"].items():
+                for key in asked["Keys"]:
+                    _look_at(operation, {**asked, "TableName": table, "Key": key})
         call = _Call(operation, operation == "TransactWriteItems")
         scope = _call.set(call)
         try:
@@ -158,10 +162,10 @@ def _item(table: str, key: _Document) -> _Document | None:
     return None
 
 
-def _look_at(data: _Document) -> None:
+def _look_at(operation: str, data: _Document) -> None:
     size = dynamodb._item_size_bytes(_item(data["TableName"], data["Key"]))
     consistent = bool(data.get("ConsistentRead"))
-    _add("read", operation="GetItem", table=data["TableName"], index=None, bytes=size, consistent=consistent)
+    _add("read", operation=operation, table=data["TableName"], index=None, bytes=size, consistent=consistent)
 
 
 def _reads() -> None:
