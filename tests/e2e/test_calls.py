@@ -61,5 +61,5 @@ def test_orders_take_few_calls_and_nothing_scans(stack: Stack, client: Client, c
     moves = [operations for order_id, operations in found if order_id == orders[0] and "SendTaskSuccess" in operations]
     assert moves == [MOVED] * 3
     everything = {operation for _, operations in found for operation in operations}
-    assert {"TransactWriteItems", "BatchGetItem", "UpdateItem", "PutItem"} <= everything
+    assert {"TransactWriteItems", "BatchGetItem", "UpdateItem"} <= everything
     assert "Scan" not in everything
