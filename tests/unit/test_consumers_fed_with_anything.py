@@ -177,12 +177,22 @@ def repeatedly(examples: int) -> Callable[[Any], Any]:
     return settings(max_examples=examples, deadline=None, suppress_health_check=checks)
 
 
-def places(node: Any, at: Place = ()) -> Iterator[Place]:
-    """Every place of a document below its root."""
-    children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
-    for key, child in children:
-        yield (*at, key)
-        yield from places(child, (*at, key))
+def places(document: Any) -> Iterator[Place]:
+    """Every place of a document below its root, also of one that is deeper than Python calls."""
+    waiting: list[tuple[Place, Any]] = [((), document)]
+    while waiting:
+        at, node = waiting.pop()
+        if at:
+            yield at
+        children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+        waiting += [((*at, key), child) for key, child in reversed(list(children))]
+
+
+def test_places_are_found_in_what_is_deeper_than_python_calls() -> None:
+    deep: Any = {"last": 1}
+    for _ in range(3000):
+        deep = [deep]
+    assert len(list(places({"first": deep, "then": [2]}))) == 3004
 
 
 def mutated(document: dict[str, Any], mutations: list[Mutation]) -> dict[str, Any]:
