@@ -53,6 +53,9 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    for name in ("http_proxy", "https_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
     yield
     while MADE:
         MADE.pop().hang_up()
@@ -475,6 +478,39 @@ def test_where_nobody_is_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
     with pytest.raises(EndpointConnectionError):
         client("events").put_events(Entries=[])
+
+
+def test_a_proxy_is_asked_where_the_environment_names_one(host: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://events.invalid:1")
+    monkeypatch.setenv("http_proxy", host.url)
+    for spared in ("", "other.invalid"):
+        monkeypatch.setenv("no_proxy", spared)
+        client("events").put_events(Entries=[])
+    assert [path for path, _, _ in host.asked] == ["http://events.invalid:1/"] * 2
+    assert host.asked[0][1]["host"] == "events.invalid:1"
+
+    for spared in ("*", "events.invalid", "other.invalid, .invalid"):
+        monkeypatch.setenv("no_proxy", spared)
+        with pytest.raises(EndpointConnectionError):
+            client("events").put_events(Entries=[])
+    assert len(host.asked) == 2
+
+
+def test_a_secret_passes_a_proxy_through_a_tunnel(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        asked = list[bytes]()
+
+        def refuse() -> None:
+            made, _ = proxy.accept()
+            with made:
+                asked.append(made.recv(1000))
+                made.sendall(b"HTTP/1.1 403 Forbidden\r\n\r\n")
+
+        threading.Thread(target=refuse, daemon=True).start()
+        monkeypatch.setenv("HTTPS_PROXY", "127.0.0.1:{1}".format(*proxy.getsockname()))
+        with pytest.raises(EndpointConnectionError):
+            client("events").put_events(Entries=[])
+    assert asked[0].startswith(b"CONNECT events.eu-central-1.amazonaws.com:443 HTTP/1.")
 
 
 def test_a_service_has_an_address_of_its_own_where_the_environment_says_so(

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from uuid import uuid4
 
 from botocore.exceptions import (
@@ -307,10 +307,14 @@ class _Host:
         self.url, self.name = url, parts.netloc
         self._connect_timeout, self._read_timeout = connect_timeout, read_timeout
         self._idle = list[http.client.HTTPConnection]()
-        address: Any = {"host": parts.hostname, "port": parts.port, "timeout": connect_timeout}
+        by = _proxy(parts.scheme, parts.hostname or "") or parts
+        address: Any = {"host": by.hostname, "port": by.port, "timeout": connect_timeout}
+        self._secure, self._tunnel = parts.scheme == "https", (parts.hostname, parts.port) if by is not parts else None
+        # What a proxy is asked in the clear, it is asked by the whole URL.
+        self._before_path = f"{parts.scheme}://{parts.netloc}" if self._tunnel and not self._secure else ""
         self._connection: Callable[[], http.client.HTTPConnection] = (
             partial(http.client.HTTPSConnection, **address, context=_trusted())
-            if parts.scheme == "https"
+            if self._secure
             else partial(http.client.HTTPConnection, **address)
         )
 
@@ -323,7 +327,7 @@ class _Host:
         """
         connection = self._open()
         try:
-            connection.request("POST", path, body, dict(headers))
+            connection.request("POST", self._before_path + path, body, dict(headers))
             answer = connection.getresponse()
             content = answer.read()
         except TimeoutError as error:
@@ -351,6 +355,8 @@ class _Host:
                 return connection
             connection.close()
         connection = self._connection()
+        if self._secure and self._tunnel:
+            connection.set_tunnel(*self._tunnel)  # type: ignore[arg-type]
         try:
             connection.connect()
         except TimeoutError as error:
@@ -367,6 +373,16 @@ class _Host:
         """Close what is kept open."""
         while self._idle:
             self._idle.pop().close()
+
+
+def _proxy(scheme: str, host: str) -> SplitResult | None:
+    """The proxy on the way to a host, by the variables that most programs know (`https_proxy`, `no_proxy`)."""
+    told = {name.lower(): value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
+    spared = [name.strip().lstrip(".") for name in told.get("no_proxy", "").split(",") if name.strip()]
+    if "*" in spared or any(host == name or host.endswith(f".{name}") for name in spared):
+        return None
+    proxy = told.get(f"{scheme}_proxy")
+    return urlsplit(proxy if "://" in proxy else f"http://{proxy}") if proxy else None
 
 
 @cache
