@@ -372,7 +372,8 @@ def test_its_signature_is_the_one_that_boto3_makes(host: Answers, monkeypatch: p
         asking.put_events(Entries=[{"Source": "s", "DetailType": "d", "Detail": "{}"}])
         return host.asked[-1][1]
 
-    theirs = signed(boto3.client("events", config=Config(retries={"total_max_attempts": 1})))
+    # A session of its own: the one that all share may have found other keys before.
+    theirs = signed(boto3.session.Session().client("events", config=Config(retries={"total_max_attempts": 1})))
     moment = datetime.strptime(theirs["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     body = host.asked[-1][2]
 
@@ -385,11 +386,7 @@ def test_its_signature_is_the_one_that_boto3_makes(host: Answers, monkeypatch: p
     monkeypatch.setattr("tiffin.aws.json.dumps", lambda *_, **__: body.decode())
     ours = signed(client("events"))
 
-    # boto3 signs no content type for these; the signature over what both sign tells a wrong key from a right one.
-    assert (
-        ours["authorization"].split("Credential=")[1].split(",")[0]
-        == (theirs["authorization"].split("Credential=")[1].split(",")[0])
-    )
+    assert ours["authorization"] == theirs["authorization"]
     for name in ("content-type", "x-amz-target", "x-amz-security-token", "x-amz-date"):
         assert ours[name] == theirs[name]
 
