@@ -21,6 +21,8 @@ from socket import AF_INET, SOCK_DGRAM, socket
 from typing import Any
 from unittest.mock import patch
 
+from tiffin.dynamodb import serialize
+
 ROOT = Path(__file__).resolve().parents[2]
 LAMBDA = {
     "AWS_DEFAULT_REGION": "eu-central-1",
@@ -278,7 +280,7 @@ class _Aws:
 
 def _menu() -> dict[str, Any]:
     menu = json.loads((ROOT / "menus" / "r-bella-napoli.json").read_text("utf-8"))
-    return {name: _typed(value) for name, value in (menu | {"menu_version": "menu_bench"}).items()}
+    return {name: serialize(value) for name, value in (menu | {"menu_version": "menu_bench"}).items()}
 
 
 def _promo_code() -> dict[str, Any]:
@@ -289,17 +291,4 @@ def _promo_code() -> dict[str, Any]:
         "minimum_order": {"amount": 0, "currency": "EUR"},
         "valid_until": "2999-01-01T00:00:00.000Z",
     }
-    return {name: _typed(value) for name, value in row.items()}
-
-
-def _typed(value: Any) -> dict[str, Any]:
-    match value:
-        case bool():
-            return {"BOOL": value}
-        case int():
-            return {"N": str(value)}
-        case str():
-            return {"S": value}
-        case list():
-            return {"L": [_typed(member) for member in value]}
-    return {"M": {name: _typed(member) for name, member in value.items()}}
+    return {name: serialize(value) for name, value in row.items()}

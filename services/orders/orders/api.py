@@ -219,11 +219,11 @@ def place_order(
     customer_id = caller(app).subject
     order_id = order_id_for(customer_id, idempotency_key)
     about_order(order_id, customer_id=customer_id)
-    stored, created = orders().place(request, customer_id, order_id, datetime.now(UTC), trace_header())
-    came_to("placed" if created else "placed-before")
-    logger.info("Order placed" if created else "Order was placed before", restaurant_id=stored.order.restaurant_id)
+    stored = orders().place(request, customer_id, order_id, datetime.now(UTC), trace_header())
+    came_to("placed" if stored.new else "placed-before")
+    logger.info("Order placed" if stored.new else "Order was placed before", restaurant_id=stored.order.restaurant_id)
     return Response(
-        status_code=HTTPStatus.CREATED if created else HTTPStatus.OK,
+        status_code=HTTPStatus.CREATED if stored.new else HTTPStatus.OK,
         content_type="application/json",
         # Relative, so right below any stage and any base path.
         headers={"Location": order_id if app.current_event.path.endswith("/") else f"orders/{order_id}"},

@@ -116,7 +116,7 @@ class Orders:
 
     def place(
         self, request: PlaceOrder, customer_id: str, order_id: str, now: datetime, trace_header: str
-    ) -> tuple[StoredOrder, bool]:
+    ) -> StoredOrder:
         """Place an order and start its workflow, once, however often the request comes.
 
         Args:
@@ -127,7 +127,7 @@ class Orders:
             trace_header: of the request.
 
         Returns:
-            The order, and whether this call placed it.
+            The order: `new`, if this call placed it.
 
         Raises:
             KeyReused: another body made this order.
@@ -152,7 +152,7 @@ class Orders:
             stored = repeat
         if stored.order.status == OrderStatus.PLACED:
             self._start(stored)
-        return stored, stored.new
+        return stored
 
     def move(self, order_id: str, move: Move, caller: Caller, now: datetime, reason: str | None = None) -> StoredOrder:
         """Claim a move for whoever makes it, and tell the workflow.

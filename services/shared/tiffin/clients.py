@@ -50,6 +50,11 @@ def client(service: str, *, read_timeout: float = 3, attempts: int = 2) -> Any:
     """
     if service in APIS:
         return _ours(service, read_timeout=read_timeout, attempts=attempts)
+    return by_boto3(service, read_timeout=read_timeout, attempts=attempts)
+
+
+def by_boto3(service: str, *, read_timeout: float = 3, attempts: int = 2) -> Any:
+    """The same, by boto3; a new one each time."""
     import boto3
     from botocore.config import Config
 
