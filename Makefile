@@ -18,6 +18,8 @@ typed = $(if $(filter command,$(origin $(1))),$($(1)))
 ON_AWS = $(if $(PROFILE),--profile $(PROFILE)) $(if $(REGION),--region $(REGION)) $(if $(STACK),--stack $(STACK))
 # A process for each core; each takes half a gigabyte.
 ABREAST := -n auto --maxprocesses 4
+# Tests that wait for an emulator leave room for each other; each lane deploys a stack of its own, on its own emulator.
+LANES := -n 4 --dist loadfile --no-loadscope-reorder
 # What the tools that read the code need to find in it.
 PATHS := services/shared:services/orders:services/payments:services/promotions:services/notifications:services/observability:services/kitchens:services/estimates:scripts
 # The caller's AWS settings never reach these targets: what talks to AWS is `sam deploy`, typed by hand.
@@ -144,7 +146,7 @@ test: $(VENV)/ready ## all tests: without an emulator, side by side; those that 
 
 emulated: $(VENV)/ready $(JSONATA)/.package-lock.json ## the tests that need no Docker
 	$(BIN)/pytest $(ABREAST) tests/unit tests/contract
-	$(BIN)/pytest tests/emulator tests/browser tests/workflow tests/e2e tests/aws
+	$(BIN)/pytest $(LANES) tests/workflow tests/e2e tests/aws tests/emulator tests/browser
 
 containers: $(VENV)/ready ## the tests in Docker; skipped, with the reason, without it
 	$(BIN)/pytest -rs tests/sam_local

@@ -4,8 +4,6 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cfnlint.decode.cfn_yaml import loads  # the short forms (!Ref, !Sub) need a reader that knows them
-
 
 class Deployment:
     """What is deployed at one moment.
@@ -56,7 +54,14 @@ def _resources(cloudformation: Any, stack: str, path: str) -> Iterator[tuple[str
 
 
 def _parsed(body: Any) -> Mapping[str, Any]:
-    return body if isinstance(body, dict) else loads(body)
+    if isinstance(body, dict):
+        return body
+    # The short forms (!Ref, !Sub) need a reader that knows them. It takes half a second to import, which only an update
+    # waits for: every start of an emulator comes by here.
+    from cfnlint.decode.cfn_yaml import loads
+
+    parsed: Mapping[str, Any] = loads(body)
+    return parsed
 
 
 def _differing(before: str, after: str) -> list[str]:

@@ -57,7 +57,7 @@ class Client:
         outputs: the stack's outputs; `ApiUrl`, `PromotionsApiUrl` and, where it is, `EstimatesApiUrl` are read.
         people: who sign in.
         restaurant: whose orders are placed, unless another is said.
-        pause: seconds between two looks at an order that is waited for.
+        pause: seconds between two looks at an order that is waited for, at most; the first follow sooner.
         timeout: seconds for one call, on a quiet machine.
         look: called with every answer, and its body read.
         transport: what carries requests, instead of the network.
@@ -207,14 +207,14 @@ class Client:
         Raises:
             NotThere: it is not in time, or ended otherwise.
         """
-        deadline = pace.Deadline(seconds, besides)
+        deadline, often = pace.Deadline(seconds, besides), pace.pauses(self._pause)
         while True:
             order = self.order(order_id)
             if order["status"] in statuses:
                 return order
             if order["status"] in ENDS or deadline.passed():
                 raise NotThere(order, statuses, seconds)
-            time.sleep(self._pause)
+            time.sleep(next(often))
 
     def deliver(self, order_id: str, seconds: float = 30.0) -> dict[str, Any]:
         """Take an order that was placed through every move to the customer's door, each within the seconds."""

@@ -2,6 +2,7 @@
 
 import fcntl
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -15,6 +16,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from samcli.yamlhelper import yaml_parse
+
 from . import private
 from .emulator.launcher import tail
 from .environment import REGION, ROOT, STATE_DIR, Access, architecture, client, runtime, sam_environment
@@ -27,6 +30,8 @@ NO_CONFIGURATION = ("--config-env", "laptop")
 # Folders that the application is built of, besides its template; and a built template's name, as it was built.
 _BUILT_OF = ("services", "statemachines")
 _AS_BUILT = "template.built.yaml"
+# Where a built layer lies, in YAML and in JSON.
+_CONTENT = re.compile(r'(?m)^(?P<key> +"?ContentUri"?: "?)(?P<path>[^\s"]+)(?P<end>"?,?)$')
 
 
 def deploy(
@@ -56,9 +61,8 @@ def deploy(
     """
     environment = sam_environment(access, state_dir)
     # What a template does not declare is not passed on by sam.
-    laptop = {
-        "Runtime": runtime(),
-        "Architecture": architecture(),
+    machine = {"Runtime": runtime(), "Architecture": architecture()}
+    laptop = machine | {
         "FullObservability": "false",
         # Nothing costs anything here, and a crowd of orders is placed by one machine.
         "RequestsPerSecond": "1000",
@@ -67,13 +71,14 @@ def deploy(
         "OrdersBurst": "2000",
         "MailsPerSecond": "1000",
     }
-    overrides = laptop | dict(parameters or {})
-    given = overriding(overrides)
+    asked = laptop | dict(parameters or {})
     folder = state_dir / "sam" / stack_name
     step = progress or _silent
     with _one_at_a_time(state_dir):
         with step("Building the packages (sam build)"):
-            _build_what_changed(template, folder / "build", given, environment, state_dir / "sam-build.log")
+            # Of the parameters, only the machine's say what is built.
+            built_for = overriding({name: asked[name] for name in machine})
+            _build_what_changed(template, folder / "build", built_for, environment, state_dir / "sam-build.log")
         with step("Deploying the stack (sam deploy)"):
             _make_bucket(access)
             upload_layers_once(access, folder)
@@ -82,7 +87,7 @@ def deploy(
                  *NO_CONFIGURATION, "--s3-bucket", ARTIFACTS, "--region", environment["AWS_REGION"],
                  "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND",
                  "--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar",
-                 "--parameter-overrides", *given],
+                 "--parameter-overrides", *overriding(asked)],
                 template.parent, environment, state_dir / "sam-deploy.log", DeployFailed,
             )  # fmt: skip
     return outputs(access, stack_name)
@@ -153,10 +158,10 @@ def upload_layers_once(access: Access, folder: Path) -> None:
             if archive.name not in uploaded:
                 s3.upload_file(str(archive), ARTIFACTS, archive.name)
                 uploaded.add(archive.name)
-            return f"{match['key']}s3://{ARTIFACTS}/{archive.name}"
+            return f"{match['key']}s3://{ARTIFACTS}/{archive.name}{match['end']}"
 
         text = template.read_text()
-        template.write_text(re.sub(r"(?m)^(?P<key> +ContentUri: )(?P<path>\S+)$", uri, text))
+        template.write_text(_CONTENT.sub(uri, text))
     for archive in (folder / "layers").glob("*.zip"):
         if archive.name not in uploaded:
             archive.unlink()
@@ -198,6 +203,8 @@ def _build_what_changed(
         built.unlink(missing_ok=True)
         _build(template, folder, given, environment, log)
         for made in folder.rglob("template.yaml"):
+            # What sam writes as YAML it reads as JSON too: in no time, where YAML takes seconds, and it reads it twice.
+            made.write_text(json.dumps(yaml_parse(made.read_text()), indent=1))
             shutil.copyfile(made, made.with_name(_AS_BUILT))
         if digest:
             built.write_text(digest)

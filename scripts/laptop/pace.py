@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from . import share
@@ -105,17 +105,29 @@ def eventually(probe: Callable[[], T | None], deadline: float = 30.0, what: str 
         probe: what to ask.
         deadline: seconds, on a quiet machine.
         what: for the failure's message.
-        pause: seconds between two questions.
+        pause: seconds between two questions, at most; the first follow sooner.
 
     Raises:
         NotInTime: time ran out.
     """
-    until = Deadline(deadline)
+    until, often = Deadline(deadline), pauses(pause)
     while not (answer := probe()):
         if until.passed():
             raise NotInTime(what, deadline)
-        time.sleep(pause)
+        time.sleep(next(often))
     return answer
+
+
+def pauses(longest: float) -> Iterator[float]:
+    """Seconds between one question and the next: most answers come soon, and who waits long need not ask often.
+
+    Args:
+        longest: seconds that they grow to.
+    """
+    pause = longest / 8
+    while True:
+        yield pause
+        pause = min(longest, pause * 1.5)
 
 
 def _elsewhere() -> float:

@@ -1,5 +1,6 @@
 """The laptop builds the application again only if something that it is built of is another than it was."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Build:
     def sam(template: Path, folder: Path, *_: Any) -> None:
         made.append((tmp_path / "services/orders/orders/api.py").read_text())
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "template.yaml").write_text(f"built of {template.read_text()}")
+        (folder / "template.yaml").write_text(f"Built: !Of {template.read_text()}\n")
 
     monkeypatch.setattr(deployment, "_build", sam)
 
@@ -52,7 +53,7 @@ def test_what_is_as_it_was_is_built_once_and_comes_as_it_was_built(build: Build,
     built = tmp_path / "sam" / "build" / "template.yaml"
     built.write_text("with its layers in a bucket")
     assert build() == []
-    assert built.read_text() == "built of root"
+    assert json.loads(built.read_text()) == {"Built": {"Fn::Of": "root"}}
 
 
 @pytest.mark.parametrize("name", ["template.yaml", "services/orders/orders/api.py", "statemachines/order.asl.json"])

@@ -6,6 +6,10 @@ function waits for an answer of AWS for as long as it has set its client to, whi
 """
 
 import math
+import queue
+import time
+import types
+from pathlib import Path
 from typing import Any
 
 from ministack.core import lambda_runtime
@@ -14,35 +18,50 @@ from ministack.services import stepfunctions
 from .. import clock
 from .gaps.execution_ends import current
 
-# Where the worker's script has all packages at hand and has not imported the function yet.
-_READY = "    _ms_install_invoke_depth()\n    try:\n"
+# Where the worker's script has all packages at hand and has not imported the function yet, and where it has answered.
+_READY = "    _ms_install_invoke_depth()\n"
+_ANSWERED = "        _real_stdout.flush()\n\nrun()\n"
 _PATIENT = f"""
 def _be_patient():
-    import json, os
-    try:
-        from botocore.awsrequest import AWSHTTPConnectionPool as Pool
-        from urllib3.util import Timeout
-    except ImportError:
-        return
-    urlopen = Pool.urlopen
+    import json, os, socket
+    set_timeout = socket.socket.settimeout
 
-    def patient(self, *args, **kwargs):
-        with open(os.path.join(os.environ["TMPDIR"], "{clock.FILE}")) as file:
-            slowness = json.load(file)["slowness"]
-        usual = [self.timeout.connect_timeout, self.timeout.read_timeout]
-        connect, read = [each * slowness if isinstance(each, (int, float)) else each for each in usual]
-        kwargs["timeout"] = Timeout(connect=connect, read=read)
-        return urlopen(self, *args, **kwargs)
+    def patient(self, seconds):
+        if seconds:
+            with open(os.path.join(os.environ["TMPDIR"], "{clock.FILE}")) as file:
+                seconds *= json.load(file)["slowness"]
+        set_timeout(self, seconds)
 
-    Pool.urlopen = patient
+    socket.socket.settimeout = patient
 """
+# What no function writes: its log is whole up to here. It does not come if the environment died.
+_END_OF_LOG = "\x04 end of the invocation's log"
+_NO_END_SECONDS = 5.0
+
+
+# MiniStack lets each execution begin so many seconds late.
+_LATE = 0.15
 
 
 def fill() -> None:
     """Take the clock into waits, and the machine's slowness into the limits of tasks, functions and their clients."""
+    _begin_at_once()
     _waits()
     _tasks()
     _functions()
+
+
+def _begin_at_once() -> None:
+    if f"    time.sleep({_LATE})\n" not in Path(stepfunctions.__file__).read_text("utf-8"):
+        raise LookupError("MiniStack's executions do not begin as when this was written.")
+
+    def sleep(seconds: float) -> None:
+        if seconds != _LATE:
+            time.sleep(seconds)
+
+    own = types.ModuleType("time")
+    own.__dict__.update({**time.__dict__, "sleep": sleep})
+    stepfunctions.time = own
 
 
 def _waits() -> None:
@@ -65,11 +84,13 @@ def _tasks() -> None:
 
 def _functions() -> None:
     script = lambda_runtime._PYTHON_WORKER_SCRIPT
-    if _READY not in script:
-        raise LookupError("MiniStack's Python worker is not the one that this was written for.")
-    lambda_runtime._PYTHON_WORKER_SCRIPT = _PATIENT + script.replace(
-        _READY, _READY.replace("    try:", "    _be_patient()\n    try:")
-    )
+    # MiniStack's own step imports botocore into each environment, for a counter that only boto3 would carry.
+    ended = f"        print({_END_OF_LOG!r}, file=sys.stderr, flush=True)\n"
+    for old, new in ((_READY, "    _be_patient()\n"), (_ANSWERED, ended + _ANSWERED)):
+        if old not in script:
+            raise LookupError("MiniStack's Python worker is not the one that this was written for.")
+        script = script.replace(old, new)
+    lambda_runtime._PYTHON_WORKER_SCRIPT = _PATIENT + script
     invoke = lambda_runtime.Worker.invoke
 
     def invoke_worker(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -83,3 +104,25 @@ def _functions() -> None:
             self.config = config
 
     lambda_runtime.Worker.invoke = invoke_worker
+    lambda_runtime.Worker._drain_stderr_bounded = _whole_log
+
+
+def _whole_log(self: Any, **_: Any) -> str:
+    """What a function has written, up to its end.
+
+    MiniStack does not know where that is: it polls each millisecond until nothing has come for five, and for fifty
+    where the function writes nothing.
+    """
+    lines, until = list[str](), time.monotonic() + _NO_END_SECONDS
+    while time.monotonic() < until:
+        try:
+            line, end, _ = self._stderr_queue.get(timeout=0.05).partition(_END_OF_LOG)
+        except queue.Empty:
+            if self._stderr_thread.is_alive():
+                continue
+            break
+        if line or not end:
+            lines.append(line)
+        if end:
+            break
+    return "\n".join(lines)

@@ -16,6 +16,8 @@ from pathlib import Path
 
 PREFIX = "tiffin-"
 HELD = "held"
+LAYERS = "TIFFIN_LAYERS"
+"""Environment variable: the folder that unpacked layers are kept in, from emulator to emulator."""
 _TRIES, _AGAIN = 100, 0.05
 
 

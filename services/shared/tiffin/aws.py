@@ -326,6 +326,7 @@ class _Host:
             ReadTimeoutError, ConnectionClosedError: no answer came.
         """
         connection = self._open()
+        connection.sock.settimeout(self._read_timeout)
         try:
             connection.request("POST", self._before_path + path, body, dict(headers))
             answer = connection.getresponse()
@@ -365,7 +366,6 @@ class _Host:
             raise SSLError(endpoint_url=self.url, error=error) from error
         except OSError as error:
             raise EndpointConnectionError(endpoint_url=self.url, error=error) from error
-        connection.sock.settimeout(self._read_timeout)
         connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
 

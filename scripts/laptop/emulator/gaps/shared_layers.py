@@ -1,18 +1,28 @@
 """A layer's content is there before the function starts, and is the same files for every execution environment.
 
 Source: AWS Lambda developer guide, "Managing Lambda dependencies with layers": Lambda mounts a layer at `/opt`.
-MiniStack unpacks it again for every worker, which for a layer of thousands of files is most of a cold start.
+MiniStack unpacks it again for every worker, which for a layer of thousands of files is most of a cold start. Here it is
+unpacked once, and is there for the next start of an emulator too.
 """
 
 import hashlib
+import os
+import shutil
 import tempfile
 import threading
 import types
 import zipfile
+from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ministack.core import lambda_runtime
+
+from .. import scratch
+
+# Of a layer that changes with each line of a developer's, the older ones are of no use to anybody.
+_KEPT = 16
 
 _lock = threading.Lock()
 
@@ -20,21 +30,44 @@ _lock = threading.Lock()
 class _ZipFile(zipfile.ZipFile):
     """Unpacks a layer once, and then only points at it."""
 
+    @cached_property
+    def _shared(self) -> Path:
+        with Path(str(self.filename)).open("rb") as archive:
+            digest = hashlib.file_digest(archive, "sha256").hexdigest()
+        return Path(os.environ[scratch.LAYERS], digest)
+
+    def namelist(self) -> list[str]:
+        """The names in it; MiniStack looks at each of them before it unpacks, so none where that is over."""
+        if Path(str(self.filename)).name.startswith("layer_") and self._shared.is_dir():
+            return []
+        return super().namelist()
+
     def extractall(self, path: Any = None, *args: Any, **kwargs: Any) -> None:
         target = Path(path or ".")
         if not target.name.startswith("layer_"):
             super().extractall(path, *args, **kwargs)
             return
-        with Path(str(self.filename)).open("rb") as archive:
-            digest = hashlib.file_digest(archive, "sha256").hexdigest()
-        shared = Path(tempfile.gettempdir(), "layers", digest)
         with _lock:
-            if not shared.is_dir():
-                draft = shared.with_suffix(".new")
-                super().extractall(draft)
-                draft.rename(shared)
+            if not self._shared.is_dir():
+                self._unpack()
+            os.utime(self._shared)
         target.rmdir()
-        target.symlink_to(shared)
+        target.symlink_to(self._shared)
+
+    def _unpack(self) -> None:
+        """Unpack it, whole or not at all; another emulator may be doing the same."""
+        folder = self._shared.parent
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix="draft-", dir=folder))
+        try:
+            super().extractall(draft)
+            with suppress(OSError):
+                draft.rename(self._shared)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        by_use = sorted((each for each in folder.iterdir() if each.is_dir()), key=lambda each: each.stat().st_mtime)
+        for each in by_use[:-_KEPT]:
+            shutil.rmtree(each, ignore_errors=True)
 
 
 def fill() -> None:
