@@ -17,7 +17,7 @@ typed = $(if $(filter command,$(origin $(1))),$($(1)))
 # Which stack in AWS, for the commands that work there too; without any of the three they work on this machine.
 ON_AWS = $(if $(PROFILE),--profile $(PROFILE)) $(if $(REGION),--region $(REGION)) $(if $(STACK),--stack $(STACK))
 # A process for each core; each takes half a gigabyte.
-ABREAST := -n auto --maxprocesses 4
+ABREAST := -n auto --maxprocesses 4 --dist worksteal
 # Tests that wait for an emulator leave room for each other; each lane deploys a stack of its own, on its own emulator.
 LANES := -n 4 --dist loadfile --no-loadscope-reorder
 # What the tools that read the code need to find in it.

@@ -161,24 +161,38 @@ class TestWork:
         assert (late["status"], late["error"]) == ("FAILED", "Sandbox.Timedout")
         assert in_time["status"] == "SUCCEEDED"
 
-    def test_a_function_waits_longer_for_an_answer_on_a_slow_machine(self, clocked: Clocked, slow_answers: str) -> None:
-        function = clocked.function(
-            f"""
-            import boto3
-            from botocore.config import Config
-            config = Config(read_timeout=1, retries={{"total_max_attempts": 1}})
-            client = boto3.client("dynamodb", endpoint_url="{slow_answers}", config=config)
-            def handler(event, context):
-                return client.list_tables()["TableNames"]
-            """
-        )
+    BY_BOTO3 = """
+        import boto3
+        from botocore.config import Config
+        config = Config(read_timeout=1, retries={"total_max_attempts": 1})
+        client = boto3.client("dynamodb", endpoint_url="ENDPOINT", config=config)
+        def handler(event, context):
+            return client.list_tables()["TableNames"]
+    """
+    BY_HTTP = """
+        import http.client, json
+        connection = http.client.HTTPConnection("ENDPOINT".removeprefix("http://"), timeout=1)
+        def handler(event, context):
+            connection.request("POST", "/", b"{}")
+            return json.load(connection.getresponse())["TableNames"]
+    """
+
+    @pytest.mark.parametrize(
+        ("client", "error"), [(BY_BOTO3, "ReadTimeoutError"), (BY_HTTP, "TimeoutError")], ids=["boto3", "http"]
+    )
+    def test_a_function_waits_longer_for_an_answer_on_a_slow_machine(
+        self, clocked: Clocked, slow_answers: str, client: str, error: str
+    ) -> None:
+        function = clocked.function(client.replace("ENDPOINT", slow_answers))
         clocked.set(Clock(1, 1))
         late = clocked.functions.invoke(FunctionName=function)
+        # Connected anew: what is open keeps the time that it was given.
+        again = clocked.function(client.replace("ENDPOINT", slow_answers))
         clocked.set(Clock(1, 60))
 
-        in_time = clocked.functions.invoke(FunctionName=function)
+        in_time = clocked.functions.invoke(FunctionName=again)
 
-        assert json.load(late["Payload"])["errorType"] == "ReadTimeoutError"
+        assert json.load(late["Payload"])["errorType"] == error
         assert json.load(in_time["Payload"]) == ["late"]
 
 

@@ -67,6 +67,31 @@ class TestErrors:
 
         assert eventually(logged)
 
+    def test_what_a_function_writes_is_in_the_log_of_the_invocation_in_which_it_did(self, world: World) -> None:
+        function = world.function("def handler(event, context):\n    print(*event['words'], **event['how'])")
+        logs, group = world.client("logs"), f"/aws/lambda/{function.rpartition(':')[2]}"
+        for words, how in (
+            (["one", "two"], {"sep": "\n"}),
+            ([], {"end": ""}),
+            (["unended"], {"end": ""}),
+            (["last"], {}),
+        ):
+            payload = json.dumps({"words": words, "how": how}).encode()
+            answer = world.functions.invoke(FunctionName=function, Payload=payload)
+            assert "FunctionError" not in answer, answer["Payload"].read()
+
+        def logged() -> list[str] | None:
+            lines = [event["message"].strip() for event in logs.filter_log_events(logGroupName=group)["events"]]
+            return lines if sum(line.startswith("REPORT") for line in lines) == 4 else None
+
+        own = [line.split()[0] if line.split()[0].isupper() else line for line in eventually(logged)]
+        assert own == [
+            *("START", "one", "two", "END", "REPORT"),
+            *("START", "END", "REPORT"),
+            *("START", "unended", "END", "REPORT"),
+            *("START", "last", "END", "REPORT"),
+        ]
+
     def test_a_function_that_takes_too_long_fails_with_sandbox_timedout(self, world: World) -> None:
         function = world.function("def handler(event, context):\n    import time; time.sleep(600)", timeout=1)
         states = {
