@@ -18,7 +18,8 @@ typed = $(if $(filter command,$(origin $(1))),$($(1)))
 ON_AWS = $(if $(PROFILE),--profile $(PROFILE)) $(if $(REGION),--region $(REGION)) $(if $(STACK),--stack $(STACK))
 # A process for each core; each takes half a gigabyte.
 ABREAST := -n auto --maxprocesses 4 --dist worksteal
-# Tests that wait for an emulator leave room for each other; each lane deploys a stack of its own, on its own emulator.
+# Tests that wait for an emulator leave room for each other. Each lane has a stack and emulators of its own, and takes up to
+# two gigabytes: LANES="-n 2 --dist loadfile" where there are less than eight.
 LANES := -n 4 --dist loadfile --no-loadscope-reorder
 # What the tools that read the code need to find in it.
 PATHS := services/shared:services/orders:services/payments:services/promotions:services/notifications:services/observability:services/kitchens:services/estimates:scripts

@@ -177,13 +177,15 @@ class SandboxGateway:
         intent = self._read(reference, "INTENT")
         card = _Card(intent["network"], intent["suffix"])
         self._trouble(reference, card)
-        if intent["status"] == "requires_confirmation":
-            if card.suffix in DECLINES:
-                self._move(intent, "requires_payment_method")
-            elif self._move(intent, "requires_capture", movement="HOLD") and card.suffix == LOSES_ANSWER:
+        status = intent["status"]
+        if status == "requires_confirmation":
+            declined = card.suffix in DECLINES
+            status = "requires_payment_method" if declined else "requires_capture"
+            if not self._move(intent, status, movement=None if declined else "HOLD"):
+                status = self._read(reference, "INTENT")["status"]
+            elif card.suffix == LOSES_ANSWER:
                 raise GatewayTimeout("the money is held, and the answer was lost")
-            intent = self._read(reference, "INTENT")
-        match intent["status"]:
+        match status:
             case "requires_payment_method":
                 return Decline(card.network, *DECLINES[card.suffix])
             case "canceled":
@@ -201,8 +203,8 @@ class SandboxGateway:
             case "canceled":
                 return Voided()
             case "requires_capture":
-                self._move(intent, "succeeded", movement="CAPTURE")
-                return self.capture(reference)
+                moved = self._move(intent, "succeeded", movement="CAPTURE")
+                return Captured() if moved else self.capture(reference)
             case status:
                 raise GatewayRefused(f"a payment that is {status} cannot be captured")
 
@@ -216,8 +218,8 @@ class SandboxGateway:
             case "canceled":
                 return Voided()
             case status:
-                self._move(intent, "canceled", movement="VOID" if status == "requires_capture" else None)
-                return self.void(reference)
+                moved = self._move(intent, "canceled", movement="VOID" if status == "requires_capture" else None)
+                return Voided() if moved else self.void(reference)
 
     def balance(self, order_id: str) -> Balance:
         """Sum the ledger over one order."""
