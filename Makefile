@@ -21,6 +21,9 @@ ABREAST := -n auto --maxprocesses 4 --dist worksteal
 # Tests that wait for an emulator leave room for each other. Each lane has a stack and emulators of its own, and takes up to
 # two gigabytes: LANES="-n 2 --dist loadfile" where there are less than eight.
 LANES := -n 4 --dist loadfile --no-loadscope-reorder
+# Begun first what takes longest, so that no lane works on alone at the end.
+IN_DOCKER := tests/sam_local
+EMULATED := tests/workflow tests/e2e tests/aws tests/emulator tests/browser
 # What the tools that read the code need to find in it.
 PATHS := services/shared:services/orders:services/payments:services/promotions:services/notifications:services/observability:services/kitchens:services/estimates:scripts
 # The caller's AWS settings never reach these targets: what talks to AWS is `sam deploy`, typed by hand.
@@ -141,16 +144,16 @@ reread: $(VENV)/ready ## the kitchens' stream again, from a moment: SINCE=...; R
 	@$(BIN)/python scripts/reread.py --since "$(or $(SINCE),$(error say from when: make reread SINCE=2026-01-31T12:00))" \
 	  $(if $(call on,REBUILD),--rebuild) $(ON_AWS)
 
-test: $(VENV)/ready ## all tests: without an emulator, side by side; those that share one; those in Docker, if there is one
-	@$(MAKE) --no-print-directory emulated
-	@$(MAKE) --no-print-directory containers
+test: $(VENV)/ready $(JSONATA)/.package-lock.json ## all tests: without an emulator; with one, and those in Docker, if there is one
+	$(BIN)/pytest $(ABREAST) tests/unit tests/contract
+	$(BIN)/pytest $(LANES) -rs $(IN_DOCKER) $(EMULATED)
 
 emulated: $(VENV)/ready $(JSONATA)/.package-lock.json ## the tests that need no Docker
 	$(BIN)/pytest $(ABREAST) tests/unit tests/contract
-	$(BIN)/pytest $(LANES) tests/workflow tests/e2e tests/aws tests/emulator tests/browser
+	$(BIN)/pytest $(LANES) $(EMULATED)
 
 containers: $(VENV)/ready ## the tests in Docker; skipped, with the reason, without it
-	$(BIN)/pytest -rs tests/sam_local
+	$(BIN)/pytest -rs $(IN_DOCKER)
 
 packages: $(VENV)/ready ## build what would be deployed, and see that Lambda would take it: processor, bytecode, size
 	@$(BIN)/python scripts/packages.py

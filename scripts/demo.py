@@ -15,6 +15,7 @@ from laptop.client import Client
 from laptop.clock import Clock
 from laptop.environment import STATE_DIR
 from laptop.providers import provider
+from laptop.stack import foreground_log
 from laptop.stories import STORIES, THREE_HOURS, Story, Teller, WentWrong, tell
 from rich.console import Console
 from rich.markup import escape
@@ -68,7 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
         console.print(f"\n[red]✗ This story went wrong:[/red] {escape(str(wrong))}", highlight=False, soft_wrap=True)
         if wrong.order_id:
             console.print(f"  What happened, step by step: make trace ORDER={wrong.order_id}", highlight=False)
-        console.print(f"  The emulator's log is {STATE_DIR.name}/emulator-foreground.log", highlight=False)
+        console.print(f"  The emulator's log is {STATE_DIR.name}/{foreground_log()}", highlight=False)
         return 1
     except EmulatorError as error:
         console.print(f"[red]✗[/red] {escape(str(error))}", highlight=False, soft_wrap=True)

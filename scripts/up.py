@@ -63,6 +63,7 @@ is PREPARING; curl -s -X POST $API/orders/$ORDER/dispatch -H "$CARL"; echo
 is OUT_FOR_DELIVERY; curl -s -X POST $API/orders/$ORDER/deliver -H "$CARL"; echo
 is DELIVERED; curl -s $API/orders/$ORDER -H "$ADA"; echo
 for turn in $(seq 100); do
+  test -z "$ORDER" && break
   CODES=$(curl -s $PROMOTIONS/promo-codes -H "$ADA"); printf '%s' "$CODES" | grep -q '"code"' && break; sleep 0.2
 done; printf '%s\\n' "$CODES"
 {_optional_requests(stack)}"""

@@ -3,6 +3,7 @@
 import os
 import random
 import re
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +16,7 @@ os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "Tiffin/test"
 from lab.costing import METER
 from laptop import BusTap, Stack
 from laptop.client import Client
+from laptop.stack import LANE
 from worlds import any_stack
 from worlds.boto import boto3_asks
 from worlds.described import Described, look, served
@@ -33,11 +35,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Find the stack, if one is named; and give the generated tests a seed, unless the command line does."""
+    _keep_to_its_lane(config)
     any_stack.find(config)
     if config.getoption("hypothesis_seed") is None:
         config.option.hypothesis_seed = str(random.getrandbits(32))
     if reporter := config.pluginmanager.get_plugin("terminalreporter"):
         reporter.write_line(f"--hypothesis-seed={config.getoption('hypothesis_seed')} repeats what is generated")
+
+
+def _keep_to_its_lane(config: pytest.Config) -> None:
+    """Give a process among several a log and a temporary directory of its own: emulators sweep theirs."""
+    if lane := os.environ.get("PYTEST_XDIST_WORKER"):
+        os.environ[LANE] = f"-{lane}"
+        own = Path(config.option.basetemp).with_name(f"{lane}-tmp")
+        own.mkdir(exist_ok=True)
+        os.environ["TMPDIR"], tempfile.tempdir = str(own), None
 
 
 @pytest.hookimpl(tryfirst=True)

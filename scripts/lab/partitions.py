@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import accumulate
 from types import SimpleNamespace
 from typing import Any
@@ -58,8 +59,9 @@ class _Table:
         self.row = TransactItems[0]["Put"]["Item"]
 
 
-def rows(crowd: Crowd, orders: int) -> list[dict[str, Any]]:
-    """Rows of orders as they are placed, by the service's own functions."""
+@lru_cache(maxsize=1)
+def rows(crowd: Crowd, orders: int) -> Sequence[Mapping[str, Any]]:
+    """Rows of orders as they are placed, by the service's own functions; the last ones are remembered."""
     chance = random.Random(crowd.seed)  # noqa: S311 - repeatable, which is the point
     kitchens = _zipf(chance, crowd.restaurants, crowd.exponent, orders)
     people = _zipf(chance, crowd.customers, crowd.exponent, orders)

@@ -159,7 +159,7 @@ def upload_layers_once(access: Access, folder: Path) -> None:
             return f"{match['key']}s3://{ARTIFACTS}/{archive.name}{match['end']}"
 
         text = template.read_text()
-        template.write_text(_CONTENT.sub(uri, text))
+        _write(template, _CONTENT.sub(uri, text))
     for archive in (folder / "layers").glob("*.zip"):
         if archive.name not in uploaded:
             archive.unlink()
@@ -212,7 +212,14 @@ def _build_what_changed(
     else:
         # Where layers lie in a bucket is for one emulator.
         for made in folder.rglob(_AS_BUILT):
-            shutil.copyfile(made, made.with_name("template.yaml"))
+            _write(made.with_name("template.yaml"), made.read_text())
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file so that whoever reads it meanwhile has it whole, as it was or as it is."""
+    draft = path.with_suffix(".new")
+    draft.write_text(text)
+    draft.replace(path)
 
 
 def _inputs(template: Path, given: list[str], environment: Mapping[str, str]) -> str | None:

@@ -1,5 +1,6 @@
 """The stack on the laptop: start, deploy, talk to it, stop."""
 
+import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 _STATE = "stack.json"
 AWS_ENV = "aws.env"
 """The file that lets AWS's own tools talk to the stack of `make up`; it goes with it."""
+LANE = "TIFFIN_LANE"
+"""Environment variable: what tells apart stacks of this folder that are up at once."""
 Say = Callable[[str], None]
 """Tells how far a step has come."""
 _EXECUTE_API = re.compile(r"https://([a-z0-9]+)\.execute-api\.[a-z0-9-]+\.amazonaws\.com(/[^/]*)?(.*)")
@@ -96,7 +99,7 @@ class Stack:
         if stays and (running := _running(state_dir)):
             raise AlreadyRunning(running[0].access.endpoint)
         # The one that stays has the emulator's usual address; others pass by it.
-        port, log = (launcher.PREFERRED_PORT, "emulator.log") if stays else (0, "emulator-foreground.log")
+        port, log = (launcher.PREFERRED_PORT, "emulator.log") if stays else (0, foreground_log())
         emulator = launcher.Emulator(clock, env, state_dir, log, port, lets_in)
         try:
             with _step(console, "Starting the emulator"):
@@ -241,6 +244,11 @@ class Stack:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def foreground_log() -> str:
+    """Name of the log of an emulator that ends with its caller; each lane of tests side by side has its own."""
+    return f"emulator-foreground{os.environ.get(LANE, '')}.log"
 
 
 def reachable(value: str, endpoint: str) -> str:

@@ -50,12 +50,13 @@ for command in sorted(commands, key=lambda each: each != "load"):
             runpy.run_path(f"{sys.path[0]}/{command}.py")
         except BaseException:
             os.write(writes, traceback.format_exc().encode()[-4000:])
+            os._exit(1)
         os._exit(0)
     os.close(writes)
     with open(reads) as told:
-        if problem := told.read():
-            failed[command] = problem
-    os.waitpid(child, 0)
+        problem = told.read()
+    if status := os.waitpid(child, 0)[1]:
+        failed[command] = problem or f"ended with {status}"
 print(json.dumps(failed))
 """
 

@@ -129,7 +129,9 @@ class TestInterrupt:
             # A shell lets what it runs in the background ignore SIGINT, and that is inherited.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
-        eventually(lambda: f"samcli build --config-env laptop --template-file {TEMPLATE}" in processes())
+        eventually(
+            lambda: f"samcli build --config-env laptop --template-file {TEMPLATE} --build-dir {tmp_path}" in processes()
+        )
 
         caller.send_signal(sent)
 
@@ -163,10 +165,26 @@ class TestLayers:
         deployment.upload_layers_once(world.access, tmp_path)
 
         texts = {path.read_text() for path in (tmp_path / "build").rglob("template.yaml")}
+        written = {path.name for path in (tmp_path / "build" / "one").iterdir()}
         keys = [item["Key"] for item in world.client("s3").list_objects_v2(Bucket=bucket)["Contents"]]
         assert len(texts) == len(keys) == 1
         assert f"ContentUri: s3://{bucket}/{keys[0]}\n" in next(iter(texts))
         assert "ContentUri: s3://elsewhere/key\n" in next(iter(texts))
+        assert written == {"Layer", "template.yaml"}
+
+    def test_a_layer_is_found_in_a_template_of_json_too(self, world: World, tmp_path: Path) -> None:
+        (tmp_path / "build" / "Layer").mkdir(parents=True)
+        (tmp_path / "build" / "Layer" / "module.py").write_text("NAME = 'json'\n")
+        template = tmp_path / "build" / "template.yaml"
+        resources = {"Layer": {"ContentUri": "Layer", "Also": 1}, "Last": {"ContentUri": "Layer"}}
+        template.write_text(json.dumps(resources, indent=1))
+
+        deployment.upload_layers_once(world.access, tmp_path)
+
+        told = json.loads(template.read_text())
+        assert told["Layer"].pop("Also") == 1
+        assert told["Layer"] == told["Last"]
+        assert told["Layer"]["ContentUri"].startswith(f"s3://{deployment.ARTIFACTS}/")
 
     def test_each_layer_of_a_service_stays_packed_until_it_changes(self, world: World, tmp_path: Path) -> None:
         def packed(second: str) -> dict[str, int]:

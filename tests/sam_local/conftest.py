@@ -13,6 +13,7 @@ from rich.console import Console
 from worlds.containers import Been, lambdas
 
 _shown = pytest.StashKey[str]()
+_SHOWN = "sam local"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -43,6 +44,19 @@ def been(docker: Any, stack: Stack, request: pytest.FixtureRequest) -> Been:
     Console(file=out, width=120).print(container_tour.shown(tour))
     request.config.stash[_shown] = out.getvalue()
     return Been(tour, deployed, elsewhere, lambdas(docker) - before, events)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand what was measured in a lane of tests to the process that shows it."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput[_SHOWN] = session.config.stash.get(_shown, "")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take what a lane measured, if it was the one that ran these tests."""
+    if shown := getattr(node, "workeroutput", {}).get(_SHOWN):
+        node.config.stash[_shown] = shown
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,5 +1,6 @@
 """How slow the machine is, and what follows: deadlines and clock are as written on a quiet one, longer on a busy."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -145,3 +146,10 @@ class TestDeadline:
         machine.now, machine.shared = 111, 2
         assert not deadline.passed()
         assert deadline.left() == 9
+
+
+def test_who_waits_asks_soon_at_first_and_then_as_often_as_it_was_said() -> None:
+    pauses = list(itertools.islice(pace.pauses(0.4), 12))
+    assert pauses[0] == 0.05
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == 0.4

@@ -200,7 +200,7 @@ class Emulator:
             # Listeners of services that nobody here uses, on ports of their own.
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
-            scratch.LAYERS: str(self._state_dir / "layers"),
+            scratch.LAYERS: str(self._state_dir.resolve() / "layers"),
             store.PATH_ENV: str(self._state_dir / store.FILE),
             callers.LETS_IN: ",".join(self._lets_in),
             # Functions run with the permissions of their roles, and with no others.

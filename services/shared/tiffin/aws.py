@@ -326,8 +326,9 @@ class _Host:
             ReadTimeoutError, ConnectionClosedError: no answer came.
         """
         connection = self._open()
-        connection.sock.settimeout(self._read_timeout)
         try:
+            # Of each request: a connection may have been opened with another patience.
+            connection.sock.settimeout(self._read_timeout)
             connection.request("POST", self._before_path + path, body, dict(headers))
             answer = connection.getresponse()
             content = answer.read()

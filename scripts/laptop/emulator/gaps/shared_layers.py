@@ -10,6 +10,7 @@ import os
 import shutil
 import tempfile
 import threading
+import time
 import types
 import zipfile
 from contextlib import suppress
@@ -23,6 +24,8 @@ from .. import scratch
 
 # Of a layer that changes with each line of a developer's, the older ones are of no use to anybody.
 _KEPT = 16
+_DAY = 24 * 3600.0
+_DRAFT = "draft-"
 
 _lock = threading.Lock()
 
@@ -48,26 +51,40 @@ class _ZipFile(zipfile.ZipFile):
             super().extractall(path, *args, **kwargs)
             return
         with _lock:
-            if not self._shared.is_dir():
+            try:
+                os.utime(self._shared)
+            except FileNotFoundError:
                 self._unpack()
-            os.utime(self._shared)
+                _forget_old(self._shared.parent)
         target.rmdir()
         target.symlink_to(self._shared)
 
     def _unpack(self) -> None:
         """Unpack it, whole or not at all; another emulator may be doing the same."""
-        folder = self._shared.parent
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix="draft-", dir=folder))
+        self._shared.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=self._shared.parent))
         try:
             super().extractall(draft)
             with suppress(OSError):
                 draft.rename(self._shared)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
-        by_use = sorted((each for each in folder.iterdir() if each.is_dir()), key=lambda each: each.stat().st_mtime)
-        for each in by_use[:-_KEPT]:
-            shutil.rmtree(each, ignore_errors=True)
+
+
+def _forget_old(folder: Path) -> None:
+    """Remove all layers but the last ones, and none that an emulator of today may use."""
+    found = [(each.lstat().st_mtime, each) for each in folder.iterdir() if _is_there(each)]
+    for used, each in sorted(found, reverse=True)[_KEPT:]:
+        if used < time.time() - _DAY:
+            draft = each.with_name(f"{_DRAFT}{each.name}")
+            with suppress(OSError):
+                # Never half a layer under a layer's name.
+                each.rename(draft)
+                shutil.rmtree(draft, ignore_errors=True)
+
+
+def _is_there(folder: Path) -> bool:
+    return not folder.name.startswith(_DRAFT) and folder.is_dir()
 
 
 def fill() -> None:
