@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import boto3
 import botocore.config
+import botocore.loaders
 import botocore.session
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -32,6 +33,18 @@ HOST = "127.0.0.1"
 
 ROOT = Path(__file__).resolve().parents[2]
 STATE_DIR = ROOT / ".tiffin"
+
+
+class _Models(botocore.loaders.Loader):
+    """AWS's descriptions of its services, read once for all clients: that is most of what a client costs."""
+
+    @property
+    def search_paths(self) -> list[str]:
+        """Where they are. A copy: each session of boto3 adds its own folder, which only its resources need."""
+        return list(super().search_paths)
+
+
+_models = _Models()
 
 # What a program needs in order to run at all, and nothing that changes where it sends its requests.
 _HARMLESS = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "TERM", "COLUMNS", "USER", "LOGNAME", "SYSTEMROOT")
@@ -185,6 +198,7 @@ def client(service: str, access: Access, **config: Any) -> Any:
             "ca_bundle": (None, None, None, None),
         }
     )
+    session.register_component("data_loader", _models)
     settings: dict[str, Any] = {
         "proxies": {},
         "use_fips_endpoint": False,
