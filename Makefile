@@ -21,9 +21,11 @@ ABREAST := -n auto --maxprocesses 4 --dist worksteal
 # Tests that wait for an emulator leave room for each other. Each lane has a stack and emulators of its own, and takes up to
 # two gigabytes: LANES="-n 2 --dist loadfile" where there are less than eight.
 LANES := -n 4 --dist loadfile --no-loadscope-reorder
+# Tests of contracts that start processes of their own, and fill the time in which lanes wait.
+LONG := $(addprefix tests/contract/test_,extending.py template_lint.py house.py)
 # Begun first what takes longest, so that no lane works on alone at the end.
 IN_DOCKER := tests/sam_local
-EMULATED := tests/workflow tests/e2e tests/aws tests/emulator tests/browser
+EMULATED := tests/workflow tests/e2e tests/aws $(LONG) tests/emulator tests/browser
 # What the tools that read the code need to find in it.
 PATHS := services/shared:services/orders:services/payments:services/promotions:services/notifications:services/observability:services/kitchens:services/estimates:scripts
 # The caller's AWS settings never reach these targets: what talks to AWS is `sam deploy`, typed by hand.
@@ -145,11 +147,11 @@ reread: $(VENV)/ready ## the kitchens' stream again, from a moment: SINCE=...; R
 	  $(if $(call on,REBUILD),--rebuild) $(ON_AWS)
 
 test: $(VENV)/ready $(JSONATA)/.package-lock.json ## all tests: without an emulator; with one, and those in Docker, if there is one
-	$(BIN)/pytest $(ABREAST) tests/unit tests/contract
+	$(BIN)/pytest $(ABREAST) $(addprefix --ignore=,$(LONG)) tests/unit tests/contract
 	$(BIN)/pytest $(LANES) -rs $(IN_DOCKER) $(EMULATED)
 
 emulated: $(VENV)/ready $(JSONATA)/.package-lock.json ## the tests that need no Docker
-	$(BIN)/pytest $(ABREAST) tests/unit tests/contract
+	$(BIN)/pytest $(ABREAST) $(addprefix --ignore=,$(LONG)) tests/unit tests/contract
 	$(BIN)/pytest $(LANES) $(EMULATED)
 
 containers: $(VENV)/ready ## the tests in Docker; skipped, with the reason, without it
