@@ -41,7 +41,7 @@ def _resources(cloudformation: Any, stack: str, path: str) -> Iterator[tuple[str
 
     Each as its definition in the template, as text: names of packages in it follow from their content.
     """
-    template = _parsed(cloudformation.get_template(StackName=stack)["TemplateBody"])
+    template = parsed(cloudformation.get_template(StackName=stack)["TemplateBody"])
     pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
     there = {found["LogicalResourceId"]: found for page in pages for found in page["StackResourceSummaries"]}
     for name, definition in template["Resources"].items():
@@ -53,15 +53,16 @@ def _resources(cloudformation: Any, stack: str, path: str) -> Iterator[tuple[str
             yield path + name, json.dumps(definition, sort_keys=True, default=str)
 
 
-def _parsed(body: Any) -> Mapping[str, Any]:
+def parsed(body: Any) -> Mapping[str, Any]:
+    """A template: as CloudFormation's API hands it out, read or not, or as a file has it."""
     if isinstance(body, dict):
         return body
-    # The short forms (!Ref, !Sub) need a reader that knows them. It takes half a second to import, which only an update
-    # waits for: every start of an emulator comes by here.
+    # The short forms (!Ref, !Sub) need a reader that knows them. It takes half a second to import, which only a build
+    # and an update wait for: every start of an emulator comes by this module.
     from cfnlint.decode.cfn_yaml import loads
 
-    parsed: Mapping[str, Any] = loads(body)
-    return parsed
+    read: Mapping[str, Any] = loads(body)
+    return read
 
 
 def _differing(before: str, after: str) -> list[str]:

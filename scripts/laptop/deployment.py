@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from . import private
+from .changes import parsed
 from .emulator.launcher import tail
 from .environment import REGION, ROOT, STATE_DIR, Access, architecture, client, runtime, sam_environment
 from .errors import BuildFailed, DeployFailed, EmulatorError
@@ -199,13 +200,10 @@ def _build_what_changed(
     there = built.is_file() and (folder / _AS_BUILT).is_file()
     if digest is None or not there or built.read_text() != digest:
         built.unlink(missing_ok=True)
-        # Half a second to import, and so not where every start of an emulator comes by.
-        from cfnlint.decode.cfn_yaml import loads
-
         _build(template, folder, given, environment, log)
         for made in folder.rglob("template.yaml"):
             # What sam writes as YAML it reads as JSON too: in no time, where YAML takes seconds, and it reads it twice.
-            made.write_text(json.dumps(loads(made.read_text()), indent=1))
+            made.write_text(json.dumps(parsed(made.read_text()), indent=1))
             shutil.copyfile(made, made.with_name(_AS_BUILT))
         if digest:
             built.write_text(digest)
