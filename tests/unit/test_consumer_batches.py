@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from contracts.schemas import example
 from moto import mock_aws
 from pydantic import Field
+from tiffin import clients
 from tiffin import consumer as module
 from tiffin.consumer import Consumer, Event
 from tiffin.models import BaseModel
@@ -159,7 +160,7 @@ def test_a_message_that_the_dead_letter_queue_refuses_comes_back(
     def refuse(**_: Any) -> None:
         raise ClientError({"Error": {"Code": "ServiceUnavailable"}}, "SendMessage")
 
-    monkeypatch.setattr(module, "client", lambda *_: SimpleNamespace(send_message=refuse))
+    monkeypatch.setattr(clients, "client", lambda *_: SimpleNamespace(send_message=refuse))
     monkeypatch.setenv("DEAD_LETTER_QUEUE_URL", "https://sqs.eu-central-1.amazonaws.com/123456789012/dead")
 
     assert run(consumer, "poison", delivered(ONE)) == ["message-0"]

@@ -15,8 +15,7 @@ from orders.model import OrderStatus
 from payments import handler as payments
 from payments.model import InvalidPaymentRequest
 from pydantic import TypeAdapter, ValidationError
-from tiffin import consumer as shared
-from tiffin import outbox
+from tiffin import clients, outbox
 from tiffin.consumer import Consumer
 from tiffin.discounts import Discount
 from tiffin.models import faults
@@ -75,7 +74,7 @@ class Said:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.reasons, self.traced, self.logged = list[dict[str, Any]](), list[Any](), captured(monkeypatch)
         queue = SimpleNamespace(send_message=lambda **letter: self.reasons.append(letter["MessageAttributes"]))
-        monkeypatch.setattr(shared, "client", lambda *_: queue)
+        monkeypatch.setattr(clients, "client", lambda *_: queue)
         monkeypatch.setattr(outbox, "_sqs", lambda: queue)
         monkeypatch.setenv("DEAD_LETTER_QUEUE_URL", "https://queue.example")
         for method in ("put_annotation", "put_metadata"):

@@ -12,10 +12,9 @@ from typing import Annotated, Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from tiffin.consumer import BatchFailures, Consumer, Event
-from tiffin.discounts import REASON
-from tiffin.events import ORDER_ENDS
+from tiffin.events import ORDER_ENDS, REASON
 from tiffin.models import BaseModel
 from tiffin.moments import Moment
 from tiffin.money import Money
@@ -24,28 +23,24 @@ from tiffin.telemetry import count, logger, metrics, tracer
 consumer = Consumer()
 
 
-class _Read(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class Placed(_Read):
+class Placed(BaseModel, frozen=True):
     """What an order is worth."""
 
     total: Money
 
 
-class Delivered(_Read):
+class Delivered(BaseModel, frozen=True):
     """From when to when."""
 
     placed_at: Moment
     delivered_at: Moment
 
 
-class Ended(_Read):
+class Ended(BaseModel, frozen=True):
     """That it did is enough."""
 
 
-class Issued(_Read):
+class Issued(BaseModel, frozen=True):
     """Which rule gave the code away."""
 
     reason: Annotated[str, Field(pattern=REASON)]

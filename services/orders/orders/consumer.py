@@ -13,7 +13,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import ConfigDict, Field, model_validator
 from tiffin.clients import once, table
 from tiffin.consumer import BatchFailures, Consumer, Event
-from tiffin.discounts import REASON, Discount, Offer, is_within_reason
+from tiffin.discounts import Discount, Offer, is_within_reason
+from tiffin.events import REASON
 from tiffin.ids import CustomerId, PromoCodeId
 from tiffin.models import BaseModel
 from tiffin.moments import Moment

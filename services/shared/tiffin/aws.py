@@ -22,10 +22,10 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 from uuid import uuid4
 
@@ -45,8 +45,7 @@ from tiffin.dynamodb import deserialize, serialize
 from tiffin.telemetry import AwsCall, aws_call
 
 
-@dataclass(frozen=True, slots=True)
-class _Api:
+class _Api(NamedTuple):
     """How one service is spoken to.
 
     Attributes:
@@ -238,15 +237,10 @@ class Table:
 
     def __init__(self, name: str, client: Client) -> None:
         self.name = name
-        self.meta = _Meta(client)
+        self.meta = SimpleNamespace(client=client)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         return partial(getattr(self.meta.client, name), TableName=self.name)
-
-
-@dataclass(frozen=True, slots=True)
-class _Meta:
-    client: Client
 
 
 class _Pages:
@@ -395,8 +389,7 @@ def _trusted() -> ssl.SSLContext:
 # --- Who asks ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Keys:
+class _Keys(NamedTuple):
     id: str
     secret: str
     token: str | None

@@ -6,7 +6,7 @@ minor units of ISO 4217 that `tiffin.money` counts in; how Stripe itself counts 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tiffin.money import Money
 
@@ -67,8 +67,7 @@ class NotChargeable(ValueError):
     """No card is charged in this currency."""
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(NamedTuple):
     """What can be charged in one currency, in its minor units.
 
     Attributes:

@@ -18,19 +18,16 @@ consumer must get right stands here:
 
 import base64
 import json
-import re
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypedDict, TypeVar
 
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import ConfigDict, Field, ValidationError
 
-from tiffin.clients import client
 from tiffin.dead_letters import set_aside
 from tiffin.events import EventMetadata, names
 from tiffin.models import BaseModel, faults
@@ -100,8 +97,7 @@ class BatchFailures(TypedDict):
     batchItemFailures: list[_Failure]
 
 
-@dataclass(frozen=True)
-class Event(Generic[Data]):
+class Event(NamedTuple, Generic[Data]):
     """One event, read.
 
     Attributes:
@@ -115,8 +111,7 @@ class Event(Generic[Data]):
     data: Data
 
 
-@dataclass(frozen=True)
-class _Subscription:
+class _Subscription(NamedTuple):
     reads: type[BaseModel]
     act: Callable[[Event[Any]], None]
 
@@ -306,13 +301,17 @@ class Consumer:
 
     @cached_property
     def _sqs(self) -> "SQSClient":
-        # Made when first needed, which should be never: a client costs every cold start.
+        # Imported and made when first needed, which should be never: a client costs every cold start, and a consumer
+        # that calls AWS for nothing else imports no other.
+        from tiffin.clients import client
+
         sqs: SQSClient = client("sqs")
         return sqs
 
 
 # What SQS does not take in a message (API reference, SendMessage); it takes one character at least.
-_NOT_SENDABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+# UTF-8 has no surrogates.
+_NOT_SENDABLE = frozenset(map(chr, (*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF)))
 
 
 def _opened(record: dict[str, Any]) -> tuple[str, str]:
@@ -325,4 +324,4 @@ def _opened(record: dict[str, Any]) -> tuple[str, str]:
     except ValueError:
         text = ""
     # Bytes that are no text are no event either: they stay as Lambda hands them over, in Base64.
-    return (text if text and not _NOT_SENDABLE.search(text) else f"Base64: {data}"), record["eventID"]
+    return (text if text and _NOT_SENDABLE.isdisjoint(text) else f"Base64: {data}"), record["eventID"]

@@ -87,8 +87,6 @@ Discount = Annotated[Percentage | FixedAmount | FreeDelivery, Field(discriminato
 
 # --- How much a code may take off -------------------------------------------------------------------------------------
 
-REASON = r"^[a-z][a-z0-9_]{0,63}$"
-"""What the name of a reason looks like: that of the rule that gives the code."""
 CURRENCY = "EUR"
 """The currency of the promo-code programme: in it rules and campaigns state their amounts."""
 

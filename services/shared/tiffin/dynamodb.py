@@ -3,9 +3,8 @@
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from decimal import Clamped, Context, Decimal, Inexact, Overflow, Rounded, Underflow
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
@@ -25,8 +24,7 @@ NOT_AT_FAULT = "None"
 _ATTEMPTS, _PAUSE = 5, 0.05
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A row to be read.
 
     Attributes:

@@ -69,6 +69,8 @@ def names(event_id: str, order_id: str, name: str) -> bool:
     )
 
 
+REASON = r"^[a-z][a-z0-9_]{0,63}$"
+"""What the name of a reason looks like: that of the rule that gives a promo code."""
 MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$"
 """What `rfc3339` gives."""
 
