@@ -49,6 +49,7 @@ AWAITING, PREPARING, OUT, DELIVERED = "AWAITING_RESTAURANT", "PREPARING", "OUT_F
 # In the order of `ASKS`.
 _TABLE: dict[str, list[tuple[Any, ...]]] = {
     "orders": [
+        ("POST /quotes", "", "401 200 200 403 403 403 403 403"),
         ("POST /orders", "", "401 201 201 403 403 403 403 403"),
         ("GET /orders", AWAITING, "401 200+ 200- 403 403 403 403 403"),
         ("GET /orders/{order_id}", AWAITING, "401 200 404 200 404 404 404 200"),

@@ -61,6 +61,8 @@ LISTED = {
 }
 # Sample of events/invocations, a promo code that is put into it, and where the order is; None if there is none yet.
 REQUESTS: dict[str, tuple[str, str | None, str | None]] = {
+    "POST /quotes": ("quote", None, None),
+    "POST /quotes, with a promo code": ("quote", CODE, None),
     "POST /orders": ("place-order", None, None),
     "POST /orders, with a promo code": ("place-order", CODE, None),
     "GET /orders/{id}": ("get-order", None, "PREPARING"),

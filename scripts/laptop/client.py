@@ -85,6 +85,20 @@ class Client:
         """Close the connections."""
         self._http.close()
 
+    def quote(self, customer: str = "ada", lines: Mapping[str, int] | None = None, **more: Any) -> dict[str, Any]:
+        """What an order of this client's restaurant would cost.
+
+        Args:
+            customer: who asks, by name.
+            lines: quantities by dish.
+            more: further fields of the body.
+
+        Raises:
+            Refused: with the problem.
+        """
+        body = {"restaurant_id": self._restaurant, "lines": _lines(lines)} | more
+        return self._ask("POST", f"{self._orders}/quotes", customer, json=body)
+
     def place(
         self,
         *,
@@ -114,7 +128,7 @@ class Client:
         restaurant_id = restaurant_id or self._restaurant
         body = {
             "restaurant_id": restaurant_id,
-            "lines": [{"dish_id": d, "quantity": q} for d, q in (lines or {"margherita": 2}).items()],
+            "lines": _lines(lines),
             "payment_method": payment_method,
             "delivery": {"name": "Ada Lovelace", "address": "12 St James's Square"},
         } | more
@@ -262,6 +276,11 @@ class Client:
         except ValueError:
             problem = {"detail": response.text[:200]}
         raise Refused(response.status_code, problem)
+
+
+def _lines(lines: Mapping[str, int] | None) -> list[dict[str, Any]]:
+    """Quantities by dish, as a body has them."""
+    return [{"dish_id": dish, "quantity": quantity} for dish, quantity in (lines or {"margherita": 2}).items()]
 
 
 def _throttled(response: httpx.Response) -> bool:

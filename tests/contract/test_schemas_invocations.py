@@ -98,6 +98,7 @@ def test_the_samples_tell_one_story(invoke: Invoke) -> None:
         ("get-menu", 200),
         ("openapi", 200),
         ("get-order", 404),
+        ("quote", 200),
         ("place-order", 201),
         ("place-order", 200),  # the same key and body: the same order
         ("place-order-declined", 201),  # it is the card that declines, later

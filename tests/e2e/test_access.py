@@ -102,15 +102,13 @@ class World:
         method, path = row.route.split()
         path = path.format(order_id=order_id, restaurant_id=RESTAURANT) if "{" in path else path
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        body = None
+        body: dict[str, Any] | None = None
+        if row.route in ("POST /quotes", "POST /orders"):
+            body = {"restaurant_id": RESTAURANT, "lines": [{"dish_id": "margherita", "quantity": 1}]}
         if row.route == "POST /orders":
             headers["Idempotency-Key"] = str(uuid.uuid4())
-            body = {
-                "restaurant_id": RESTAURANT,
-                "lines": [{"dish_id": "margherita", "quantity": 1}],
-                "payment_method": "pm_card_visa",
-                "delivery": {"name": "Ada", "address": "Harbour Street 1"},
-            }
+            delivery = {"name": "Ada", "address": "Harbour Street 1"}
+            body = (body or {}) | {"payment_method": "pm_card_visa", "delivery": delivery}
         url = self.stack.outputs[URLS[row.service]] + path + row.query
         return httpx.request(method, url, headers=headers, json=body, timeout=patience(30), trust_env=False)
 

@@ -20,7 +20,7 @@ from orders.workflow import OrderWorkflow
 from tiffin.discounts import FreeDelivery, Offer
 from tiffin.money import Money
 from worlds.gateway import ask, claims_of, courier, event, restaurant, support
-from worlds.orders import MENU_ITEM, Api, orders_world
+from worlds.orders import MENU_ITEM, Api, an_order, orders_world
 from worlds.promotions import ANNA, TRACE, RecordingStore, delivered
 from worlds.templates import create_table
 
@@ -64,6 +64,11 @@ class Warm:
         assert answered == status, body
         return str(body.get("order_id"))
 
+    def quote(self, status: int = 200, **changes: Any) -> None:
+        basket = {name: an_order()[name] for name in ("restaurant_id", "lines")}
+        answered, body = self.api.call("POST", "/quotes", basket | changes)
+        assert answered == status, body
+
     def get(self, path: str, claims: dict[str, str] | None = None, answer: int = 200, **query: str) -> None:
         answered, body = self.api.call("GET", path, claims=claims, query=query)
         assert answered == answer, body
@@ -93,6 +98,15 @@ class Warm:
         table("MenusTable").put_item(Item=MENU_ITEM | {"restaurant_id": "sakura"})
         self.calls.clear()
         self.place(status=status, restaurant_id="sakura", lines=[{"dish_id": dish_id, "quantity": 1}])
+
+    def quote_with_a_code(self) -> None:
+        self.give_code()
+        self.quote(promo_code=CODE)
+
+    def quote_from_another_restaurant(self) -> None:
+        table("MenusTable").put_item(Item=MENU_ITEM | {"restaurant_id": "sakura"})
+        self.calls.clear()
+        self.quote(restaurant_id="sakura")
 
     def repeat_what_goes_on(self) -> None:
         self.earlier_is("PREPARING")
@@ -158,6 +172,12 @@ def test_to_place_an_order_takes_these_calls_at_most(
 
 
 OTHERS: dict[str, dict[str, tuple[Callable[[Warm], object], list[str]]]] = {
+    "POST /quotes": {
+        "": (Warm.quote, []),
+        "of a restaurant that is not remembered": (Warm.quote_from_another_restaurant, ["GetItem"]),
+        "with a promo code": (Warm.quote_with_a_code, [READ, READ]),
+        "with a wrong code": (lambda warm: warm.quote(422, promo_code="GUESS-1"), [READ, "UpdateItem"]),
+    },
     "GET /orders": {"": (lambda warm: warm.get("/orders"), ["Query"])},
     "GET /orders/{order_id}": {
         "by its customer": (lambda warm: warm.get(warm.earlier_is("PREPARING")), [READ]),
@@ -214,12 +234,17 @@ def test_whoever_tried_too_many_codes_causes_the_same_calls_by_a_right_one_and_a
     limits = Limits(open_orders=1000, orders=1000, declines=1000, refused_codes=0)
     customers = CustomerStore(table("CustomersTable"), limits)
     monkeypatch.setattr(warm.api.module, "customers", lambda: customers)
-    made = []
-    for key, code in (("right", CODE), ("wrong", "GUESS-1")):
-        warm.place(key, 429, promo_code=code)
-        made.append(calls.since())
-    assert made[0] == made[1]
-    assert made[0]
+    asked: list[Callable[[str], object]] = [
+        lambda code: warm.place(code, 429, promo_code=code),
+        lambda code: warm.quote(429, promo_code=code),
+    ]
+    for ask_for in asked:
+        made = []
+        for code in (CODE, "GUESS-1"):
+            ask_for(code)
+            made.append(calls.since())
+        assert made[0] == made[1]
+        assert made[0]
 
 
 def test_a_customer_s_promo_codes_take_two_queries_at_most(monkeypatch: pytest.MonkeyPatch, calls: Calls) -> None:

@@ -56,6 +56,7 @@ def test_each_move_of_an_order_that_was_placed_here_is_made_by_the_person_whose_
         (lambda client: client.move("ord_2", "deliver"), ["carl"]),
         (lambda client: client.move("ord_2", "deliver", by="cleo"), ["cleo"]),
         (lambda client: client.order("ord_2", by="carl"), ["carl"]),
+        (lambda client: client.quote("kim"), ["kim"]),
         (lambda client: client.orders("kim"), ["kim"]),
         (lambda client: client.promo_codes("kim"), ["kim"]),
         (lambda client: client.restaurants(), ["nobody"]),

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -137,6 +138,10 @@ class Tour:
         text = body if body is not None else json.dumps(an_order() | changes)
         return self.ask("POST", "/orders", body=text, headers=JSON | {"Idempotency-Key": key})
 
+    def quote(self, **changes: Any) -> Answer:
+        basket = {name: an_order()[name] for name in ("restaurant_id", "lines")}
+        return self.ask("POST", "/quotes", body=json.dumps(basket | changes), headers=JSON)
+
     def promo_code(self, code: str, **item: Any) -> str:
         """A code as promotions announce it, for the customer of `an_order`."""
         codes = orders_api.promo_codes()
@@ -185,6 +190,7 @@ def ask_for_what_cannot_be_read(tour: Tour) -> None:
     broken = at_a_restaurant(tour, "EUR", 950, dishes="none")
     tour.ask("GET", f"/restaurants/{broken}/menu")
     tour.place("k-6", restaurant_id=broken)
+    tour.quote(restaurant_id=broken)
 
 
 def refuse_a_body(tour: Tour, path: str, headers: dict[str, str]) -> None:
@@ -196,19 +202,22 @@ def place_orders(tour: Tour) -> None:
     tour.place()
     tour.place()
     tour.place(note="another body")
-    tour.place("k-2", restaurant_id="nowhere")
-    tour.place("k-2", menu_version="menu_of-yesterday")
-    tour.place("k-2", lines=[{"dish_id": "sushi", "quantity": 1}])
-    tour.place("k-2", promo_code="NOBODYS-1")
-    tour.place("k-2", promo_code=tour.promo_code("EXPIRED-1", valid_until="2020-01-01T00:00:00.000Z"))
-    tour.place("k-2", promo_code=tour.promo_code("LARGE-1", minimum_order={"amount": 10_000, "currency": "EUR"}))
-    tour.place("k-2", promo_code=tour.promo_code("TAKEN-1", reserved_by="ord_other"))
-    for currency, price in (("EUR", 10), ("EUR", 10**9), ("XYZ", 950)):
-        tour.place("k-2", restaurant_id=at_a_restaurant(tour, currency, price))
-    # Its delivery is free already.
-    tour.place("k-2", restaurant_id=at_a_restaurant(tour, "EUR", 950), promo_code=tour.promo_code("FREE-1"))
-    tour.place("k-2", quantity=1)
     refuse_a_body(tour, "/orders", {"Idempotency-Key": "k-3"})
+    tour.quote()
+    refuse_a_body(tour, "/quotes", {})
+    for ask_for in (partial(tour.place, "k-2"), tour.quote):
+        ask_for(restaurant_id="nowhere")
+        ask_for(menu_version="menu_of-yesterday")
+        ask_for(lines=[{"dish_id": "sushi", "quantity": 1}])
+        ask_for(promo_code="NOBODYS-1")
+        ask_for(promo_code=tour.promo_code("EXPIRED-1", valid_until="2020-01-01T00:00:00.000Z"))
+        ask_for(promo_code=tour.promo_code("LARGE-1", minimum_order={"amount": 10_000, "currency": "EUR"}))
+        ask_for(promo_code=tour.promo_code("TAKEN-1", reserved_by="ord_other"))
+        for currency, price in (("EUR", 10), ("EUR", 10**9), ("XYZ", 950)):
+            ask_for(restaurant_id=at_a_restaurant(tour, currency, price))
+        # Its delivery is free already.
+        ask_for(restaurant_id=at_a_restaurant(tour, "EUR", 950), promo_code=tour.promo_code("FREE-1"))
+        ask_for(quantity=1)
 
 
 def read_orders(tour: Tour) -> None:
@@ -294,6 +303,7 @@ def break_everything(tour: Tour, monkeypatch: pytest.MonkeyPatch) -> None:
         for adapter in adapters:
             monkeypatch.setattr(module, adapter, fail)
     tour.place()
+    tour.quote()
     lists = ("/orders", "/kitchen/orders", "/courier/orders", "/support/orders")
     for path in (*lists, f"/orders/{order_id}", "/restaurants", "/restaurants/bella/menu"):
         tour.ask("GET", path)

@@ -301,6 +301,7 @@ class TestReading:
         status, document = api.call("GET", "/openapi.json")
         assert status == 200
         assert set(document["paths"]) == {
+            "/quotes",
             "/orders",
             "/orders/{order_id}",
             "/orders/{order_id}/accept",

@@ -151,7 +151,7 @@ class TestRaces:
             now=datetime.now(UTC),
             promo_code=code,
         )
-        return order, request, [store.reservation(code, order_id)]
+        return order, request, [store.reservation(code.customer_id, code.code, order_id)]
 
     def test_of_two_orders_for_one_code_one_wins(self, world: Api) -> None:
         hear(issued())

@@ -24,7 +24,7 @@ from tiffin.problems import Problem
 from tiffin.rest import answer, answers, caller, rest_api
 from tiffin.telemetry import about_order, came_to, logger, metrics, trace_header, tracer
 
-from orders.commands import PlaceOrder, RejectOrder
+from orders.commands import Basket, PlaceOrder, RejectOrder
 from orders.customers import CustomerStore
 from orders.deliveries import DeliveryStore
 from orders.limits import Limit, LimitReached, Limits
@@ -39,6 +39,7 @@ from orders.model import (
     OrderTotalTooLarge,
     OrderTotalTooSmall,
     PromoCodeAlreadyUsed,
+    Quote,
     Restaurant,
     RestaurantSummary,
     UnknownDish,
@@ -63,6 +64,7 @@ from orders.workflow import OrderWorkflow
 
 # Whose each route is. What of it they may see or move is asked where it is read or claimed.
 ACCESS = {
+    "POST /quotes": frozenset({Role.CUSTOMER}),
     "POST /orders": frozenset({Role.CUSTOMER}),
     "GET /orders": frozenset({Role.CUSTOMER}),
     "GET /orders/{order_id}": frozenset(Role),
@@ -93,6 +95,26 @@ def _answers(success: dict[HTTPStatus, str], refused: dict[HTTPStatus, list[str]
 
 # What routes answer, for the OpenAPI document. A new kind of refusal belongs here too, and into docs/api.md.
 UNREADABLE = {HTTPStatus.INTERNAL_SERVER_ERROR: ["unreadable-record"]}
+UNPRICED = [
+    "unknown-restaurant",
+    "unknown-dish",
+    "unknown-promo-code",
+    "promo-code-expired",
+    "promo-code-minimum-not-met",
+    "promo-code-not-applicable",
+    "order-total-too-small",
+    "order-total-too-large",
+    "order-not-payable",
+]
+QUOTED = _answers(
+    {HTTPStatus.OK: "What an order would cost now."},
+    UNREADABLE
+    | {
+        HTTPStatus.CONFLICT: ["menu-changed", "promo-code-already-used"],
+        HTTPStatus.UNPROCESSABLE_ENTITY: UNPRICED,
+        HTTPStatus.TOO_MANY_REQUESTS: ["too-many-codes"],
+    },
+)
 PLACED = _answers(
     {
         HTTPStatus.CREATED: "The order, placed.",
@@ -101,17 +123,7 @@ PLACED = _answers(
     UNREADABLE
     | {
         HTTPStatus.CONFLICT: ["idempotency-key-reused", "menu-changed", "promo-code-already-used"],
-        HTTPStatus.UNPROCESSABLE_ENTITY: [
-            "unknown-restaurant",
-            "unknown-dish",
-            "unknown-promo-code",
-            "promo-code-expired",
-            "promo-code-minimum-not-met",
-            "promo-code-not-applicable",
-            "order-total-too-small",
-            "order-total-too-large",
-            "order-not-payable",
-        ],
+        HTTPStatus.UNPROCESSABLE_ENTITY: UNPRICED,
         HTTPStatus.TOO_MANY_REQUESTS: [
             "too-many-open-orders",
             "too-many-orders",
@@ -198,6 +210,15 @@ class RestaurantPage(BaseModel):
 
     restaurants: list[RestaurantSummary]
     next: str | None = None
+
+
+# What an order would cost, by the same rules and the same refusals as if it were placed.
+@app.post("/quotes", summary="What an order would cost now", tags=["Customer"], responses=QUOTED)
+def quote_order(basket: Annotated[Basket, Body()]) -> Quote:
+    """Nothing is ordered or reserved; a wrong promo code counts as it does with an order."""
+    quoted = orders().quote(basket, caller(app).subject, datetime.now(UTC))
+    came_to("quoted")
+    return quoted
 
 
 # Placing an order: the price comes from the menu, the id from customer and key, and the workflow takes over from here.

@@ -67,27 +67,35 @@ class DeliveryRequest(_Request):
     address: Text
 
 
-class PlaceOrder(_Request):
-    """The body of `POST /orders`.
+class Basket(_Request):
+    """The body of `POST /quotes`: what decides an order's price.
 
     Attributes:
         restaurant_id: from whom.
         lines: what, 1 to 50 different lines.
-        payment_method: a gateway's payment method name, such as Stripe's `pm_card_visa`. Never a card number.
-        delivery: where to.
-        note: for the kitchen; any language, emoji included.
         promo_code: a code that promotions issued to this customer.
         menu_version: of the menu that the customer saw. If the menu is another one by now, which
-            is ten seconds wide, nothing is ordered.
+            is ten seconds wide, it is refused.
     """
 
     restaurant_id: Slug
     lines: Annotated[list[LineRequest], Field(min_length=1, max_length=MAX_LINES)]
+    promo_code: PromoCodeText | None = None
+    menu_version: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
+
+
+class PlaceOrder(Basket):
+    """The body of `POST /orders`: a basket, who pays for it and where it goes.
+
+    Attributes:
+        payment_method: a gateway's payment method name, such as Stripe's `pm_card_visa`. Never a card number.
+        delivery: where to.
+        note: for the kitchen; any language, emoji included.
+    """
+
     payment_method: Annotated[str, StringConstraints(pattern=r"^pm_[A-Za-z0-9_]{1,96}$")]
     delivery: DeliveryRequest
     note: Note = ""
-    promo_code: PromoCodeText | None = None
-    menu_version: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
 
     def fingerprint(self) -> str:
         """A hash that tells two different bodies under one idempotency key apart."""

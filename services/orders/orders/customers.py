@@ -10,7 +10,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
-from tiffin.dynamodb import Row, condition_failed
+from tiffin.dynamodb import Row, condition_failed, read_rows
 
 from orders.limits import Limit, LimitReached, Limits
 from orders.writes import Beside
@@ -41,7 +41,11 @@ class CustomerStore:
 
     def rows(self, customer_id: str, now: datetime) -> list[Row]:
         """The rows of what a customer has open, and did in this hour, to be read together with others."""
-        return [Row(self._table.name, key) for key in (_open(customer_id), _hour(customer_id, now))]
+        return [Row(self._table.name, _open(customer_id)), self.row_of_hour(customer_id, now)]
+
+    def row_of_hour(self, customer_id: str, now: datetime) -> Row:
+        """The row of what a customer did in this hour, to be read together with others."""
+        return Row(self._table.name, _hour(customer_id, now))
 
     def must_allow(self, has_open: Mapping[str, Any] | None, hour: Mapping[str, Any] | None, now: datetime) -> None:
         """Refuse to look at a promo code once a limit is reached; the order's own transaction judges again.
@@ -56,6 +60,30 @@ class CustomerStore:
         """
         if reached := self._too_many_open(has_open or {}) or self._too_much_in_hour(hour or {}, now, with_code=True):
             raise reached
+
+    def must_allow_code(self, hour: Mapping[str, Any] | None, now: datetime) -> None:
+        """Refuse to look at a promo code of which no order is placed.
+
+        Args:
+            hour: what `row_of_hour` is; None if there is none.
+            now: the moment, aware.
+
+        Raises:
+            LimitReached: too many were tried in vain.
+        """
+        if limit := self._limits.reached_by_codes(hour or {}):
+            raise LimitReached(limit, _rest_of_hour(now))
+
+    def must_still_allow_code(self, customer_id: str, now: datetime) -> None:
+        """Refuse to say that a promo code is right, if by now too many were tried in vain: many may be tried at once.
+
+        For an order its transaction does.
+
+        Raises:
+            LimitReached: they were.
+        """
+        [hour] = read_rows(self._table.meta.client, [self.row_of_hour(customer_id, now)])
+        self.must_allow_code(hour, now)
 
     def places(self, customer_id: str, order_id: str, now: datetime, *, with_code: bool) -> list[Beside]:
         """The writes that take a place for an order and count it, to be made in one transaction with it.

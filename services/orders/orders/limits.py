@@ -65,9 +65,13 @@ class Limits:
         """
         if row.get("declines", 0) >= self.declines:
             return Limit.DECLINES
-        if with_code and row.get("refused_codes", 0) >= self.refused_codes:
+        if with_code and self.reached_by_codes(row):
             return Limit.CODES
         return Limit.ORDERS if row.get("orders", 0) >= self.orders else None
+
+    def reached_by_codes(self, row: Mapping[str, Any]) -> Limit | None:
+        """Whether an hour's row has reached the limit of promo codes, whatever else it has reached."""
+        return Limit.CODES if row.get("refused_codes", 0) >= self.refused_codes else None
 
     def reached_by_open(self, row: Mapping[str, Any]) -> Limit | None:
         """Whether a customer's row of open orders has reached its limit."""

@@ -309,8 +309,8 @@ class PromoCode:
     offer: Offer
     reserved_by: str | None = None
 
-    def off(self, order_id: str, subtotal: Money, delivery_fee: Money, now: datetime) -> Money:
-        """What it takes off an order; see `Offer.off` for the amounts.
+    def off(self, order_id: str | None, subtotal: Money, delivery_fee: Money, now: datetime) -> Money:
+        """What it takes off an order, or off one that is not placed and has no id; see `Offer.off` for the amounts.
 
         Raises:
             PromoCodeAlreadyUsed: another order has it.
@@ -320,6 +320,69 @@ class PromoCode:
         if self.reserved_by not in (None, order_id):
             raise PromoCodeAlreadyUsed(self.code)
         return self.offer.off(subtotal, delivery_fee, now)
+
+
+class Quote(BaseModel):
+    """What an order costs: its lines and the delivery, less what the promo code takes off.
+
+    Attributes:
+        menu_version: of the menu by which it is priced; None if that is of before menus had one.
+        currency: of all its amounts.
+        promo_code: the code that takes the discount off; None without one.
+    """
+
+    restaurant_id: str
+    restaurant_name: str
+    menu_version: str | None = None
+    currency: str
+    lines: list[Line]
+    subtotal: StoredMoney
+    delivery_fee: StoredMoney
+    discount: StoredMoney
+    total: StoredMoney
+    promo_code: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        restaurant: Restaurant,
+        lines: list[Line],
+        *,
+        now: datetime,
+        promo_code: PromoCode | None = None,
+        order_id: str | None = None,
+    ) -> "Quote":
+        """What it costs at a moment.
+
+        Args:
+            restaurant: from whom.
+            lines: what, at the restaurant's prices: see `Restaurant.lines`.
+            now: the moment, aware.
+            promo_code: the customer's code to spend on it.
+            order_id: of the order that is placed at this price, if one is.
+
+        Raises:
+            PromoCodeAlreadyUsed, CodeExpired, MinimumNotReached, TakesNothingOff: see `PromoCode.off`.
+            OrderNotPayable, OrderTotalTooSmall: what is left to pay cannot be paid by card.
+        """
+        nothing = Money(amount=0, currency=restaurant.currency)
+        subtotal = Money.total((line.price for line in lines), restaurant.currency)
+        fee = Money(amount=restaurant.delivery_fee, currency=restaurant.currency)
+        gross = subtotal + fee
+        total = gross.minus(promo_code.off(order_id, subtotal, fee, now) if promo_code else nothing)
+        must_be_payable(total)
+        return cls(
+            restaurant_id=restaurant.restaurant_id,
+            restaurant_name=restaurant.name,
+            menu_version=restaurant.version,
+            currency=restaurant.currency,
+            lines=lines,
+            subtotal=subtotal,
+            delivery_fee=fee,
+            discount=gross.minus(total),
+            total=total,
+            promo_code=promo_code.code if promo_code else None,
+        )
 
 
 class Reason(BaseModel):
@@ -427,8 +490,7 @@ class Order(BaseModel):
     @classmethod
     def placed(
         cls,
-        restaurant: Restaurant,
-        lines: list[Line],
+        price: Quote,
         *,
         order_id: str,
         customer_id: str,
@@ -436,44 +498,31 @@ class Order(BaseModel):
         delivery: Delivery,
         note: str,
         now: datetime,
-        promo_code: PromoCode | None = None,
     ) -> "Order":
-        """A new order: what its lines and the delivery cost, less what the promo code takes off.
+        """A new order.
 
         Args:
-            restaurant: from whom.
-            lines: what, at the restaurant's prices: see `Restaurant.lines`.
+            price: what it costs, and from whom it is.
             order_id: see `order_id_for`.
             customer_id: who orders.
             payment_method: a gateway's payment method name.
             delivery: where to.
             note: for the kitchen.
             now: the moment of placing, aware.
-            promo_code: the customer's code to spend on it.
-
-        Raises:
-            PromoCodeAlreadyUsed, CodeExpired, MinimumNotReached, TakesNothingOff: see `PromoCode.off`.
-            OrderNotPayable, OrderTotalTooSmall: what is left to pay cannot be paid by card.
         """
-        nothing = Money(amount=0, currency=restaurant.currency)
-        subtotal = Money.total((line.price for line in lines), restaurant.currency)
-        fee = Money(amount=restaurant.delivery_fee, currency=restaurant.currency)
-        gross = subtotal + fee
-        total = gross.minus(promo_code.off(order_id, subtotal, fee, now) if promo_code else nothing)
-        must_be_payable(total)
         return cls(
             order_id=order_id,
             customer_id=customer_id,
-            restaurant_id=restaurant.restaurant_id,
-            restaurant_name=restaurant.name,
-            menu_version=restaurant.version,
+            restaurant_id=price.restaurant_id,
+            restaurant_name=price.restaurant_name,
+            menu_version=price.menu_version,
             status=OrderStatus.PLACED,
-            lines=lines,
-            subtotal=subtotal,
-            delivery_fee=fee,
-            discount=gross.minus(total),
-            total=total,
-            promo_code=promo_code.code if promo_code else None,
+            lines=price.lines,
+            subtotal=price.subtotal,
+            delivery_fee=price.delivery_fee,
+            discount=price.discount,
+            total=price.total,
+            promo_code=price.promo_code,
             payment_method=payment_method,
             placed_at=now,
             updated_at=now,

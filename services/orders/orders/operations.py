@@ -1,11 +1,13 @@
-"""Placing an order and moving it: where the rules meet the tables and the workflow.
+"""Pricing an order, placing and moving it: where the rules meet the tables and the workflow.
 
 The tables come first, each in one write that says who won; only then is the workflow told. Should telling it fail, what
 is written stands, and the reconciler tells it again.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
+from typing import TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 from tiffin.discounts import NotApplicable
@@ -13,7 +15,7 @@ from tiffin.roles import Caller
 from tiffin.stored import UnreadableRow
 from tiffin.telemetry import logger
 
-from orders.commands import PlaceOrder
+from orders.commands import Basket, PlaceOrder
 from orders.customers import CustomerStore
 from orders.deliveries import DeliveryStore
 from orders.limits import LimitReached
@@ -28,6 +30,7 @@ from orders.model import (
     OrderStatus,
     PromoCode,
     PromoCodeAlreadyUsed,
+    Quote,
     Restaurant,
     UnknownDish,
     UnknownPromoCode,
@@ -50,6 +53,36 @@ REFUSED_BY_NOW = (
     LimitReached,
 )
 
+Priced = TypeVar("Priced", Order, Quote)
+
+
+def quote(
+    basket: Basket,
+    restaurant: Restaurant,
+    *,
+    now: datetime,
+    promo_code: PromoCode | None = None,
+    order_id: str | None = None,
+) -> Quote:
+    """Price a basket from the menu.
+
+    Args:
+        basket: what the customer asks for.
+        restaurant: the restaurant with its current menu.
+        now: the moment, aware.
+        promo_code: the code that the basket names, as promotions announced it.
+        order_id: of the order that is placed at this price, if one is.
+
+    Raises:
+        MenuChanged: the customer saw another menu.
+        UnknownDish: a line names a dish that the menu has not.
+        PromoCodeAlreadyUsed, CodeExpired, MinimumNotReached, TakesNothingOff: see `PromoCode.off`.
+        OrderNotPayable, OrderTotalTooSmall, OrderTotalTooLarge: no card could be charged for it.
+    """
+    restaurant.must_be(basket.menu_version)
+    lines = restaurant.lines((wanted.dish_id, wanted.quantity) for wanted in basket.lines)
+    return Quote.of(restaurant, lines, now=now, promo_code=promo_code, order_id=order_id)
+
 
 def place(
     request: PlaceOrder,
@@ -60,7 +93,7 @@ def place(
     now: datetime,
     promo_code: PromoCode | None = None,
 ) -> Order:
-    """Make a request an order, priced from the menu.
+    """Make a request an order, at the price that `quote` says.
 
     Args:
         request: what the customer asked for.
@@ -71,22 +104,17 @@ def place(
         promo_code: the code that the request names, as promotions announced it.
 
     Raises:
-        MenuChanged: the customer saw another menu.
-        UnknownDish: a line names a dish that the menu has not.
-        PromoCodeAlreadyUsed, CodeExpired, MinimumNotReached, TakesNothingOff: see `PromoCode.off`.
-        OrderNotPayable, OrderTotalTooSmall, OrderTotalTooLarge: no card could be charged for it.
+        MenuChanged, UnknownDish, PromoCodeAlreadyUsed, CodeExpired, MinimumNotReached, TakesNothingOff,
+            OrderNotPayable: see `quote`.
     """
-    restaurant.must_be(request.menu_version)
     return Order.placed(
-        restaurant,
-        restaurant.lines((wanted.dish_id, wanted.quantity) for wanted in request.lines),
+        quote(request, restaurant, now=now, promo_code=promo_code, order_id=order_id),
         order_id=order_id,
         customer_id=customer_id,
         payment_method=request.payment_method,
         delivery=Delivery(name=request.delivery.name, address=request.delivery.address),
         note=request.note,
         now=now,
-        promo_code=promo_code,
     )
 
 
@@ -114,6 +142,28 @@ class Orders:
         self._orders, self._menus, self._promo_codes, self._workflow = orders, menus, promo_codes, workflow
         self._deliveries, self._customers = deliveries, customers
 
+    def quote(self, basket: Basket, customer_id: str, now: datetime) -> Quote:
+        """Say what an order would cost. Nothing is placed, reserved or taken for it; only wrong promo codes count.
+
+        Args:
+            basket: what the customer asks for.
+            customer_id: who asks.
+            now: the moment, aware.
+
+        Raises:
+            UnknownRestaurant, UnknownPromoCode: there is none.
+            MenuChanged, UnknownDish, PromoCodeAlreadyUsed, CodeExpired, MinimumNotReached, TakesNothingOff,
+                OrderNotPayable: see `quote`.
+            LimitReached: the customer tried too many wrong promo codes, as quotes or as orders.
+        """
+        try:
+            return self._by_the_menu(
+                basket.restaurant_id, now, partial(quote, basket), lambda: self._code_to_quote(basket, customer_id, now)
+            )
+        except UnknownPromoCode as refused:
+            self._count_guess(refused, customer_id, now)
+            raise
+
     def place(
         self, request: PlaceOrder, customer_id: str, order_id: str, now: datetime, trace_header: str
     ) -> StoredOrder:
@@ -133,7 +183,7 @@ class Orders:
             KeyReused: another body made this order.
             UnknownRestaurant, UnknownPromoCode: there is none.
             MenuChanged, UnknownDish, PromoCodeAlreadyUsed, CodeExpired, MinimumNotReached, TakesNothingOff,
-                OrderNotPayable: see `place`.
+                OrderNotPayable: see `quote`.
             LimitReached: the customer asked for as much as anybody may.
         """
         try:
@@ -206,18 +256,14 @@ class Orders:
     def _add(
         self, request: PlaceOrder, customer_id: str, order_id: str, now: datetime, trace_header: str
     ) -> StoredOrder:
-        restaurant, just_read = self._menus.to_price_by(request.restaurant_id, now)
-        code = self._code(request, customer_id, now)
-        asked = partial(place, request, customer_id=customer_id, order_id=order_id, now=now, promo_code=code)
-        try:
-            order = asked(restaurant)
-        except REFUSED_BY_MENU:
-            if just_read:
-                raise
-            order = asked(self._menus.as_it_is(request.restaurant_id, now))
+        asked = partial(place, request, customer_id=customer_id, order_id=order_id)
+        order = self._by_the_menu(
+            request.restaurant_id, now, asked, lambda: self._code_to_spend(request, customer_id, now)
+        )
+        code = order.promo_code
         beside = [
             *self._customers.places(customer_id, order_id, now, with_code=code is not None),
-            *([self._promo_codes.reservation(code, order_id)] if code else []),
+            *([self._promo_codes.reservation(customer_id, code, order_id)] if code else []),
             self._deliveries.addition(order),
         ]
         stored = self._orders.add(order, request, trace_header, beside)
@@ -231,17 +277,43 @@ class Orders:
         # By now they may be forgotten.
         return self._orders.find_repeat(order_id, request) or stored
 
-    def _code(self, request: PlaceOrder, customer_id: str, now: datetime) -> PromoCode | None:
-        """The code that a request names. What promotions announced of it is known here: nobody is asked."""
+    def _by_the_menu(
+        self, restaurant_id: str, now: datetime, priced: Callable[..., Priced], code: Callable[[], PromoCode | None]
+    ) -> Priced:
+        """What is priced by the menu that is remembered or, should that refuse it, by the one that there is."""
+        restaurant, just_read = self._menus.to_price_by(restaurant_id, now)
+        asked = partial(priced, now=now, promo_code=code())
+        try:
+            return asked(restaurant)
+        except REFUSED_BY_MENU:
+            if just_read:
+                raise
+            return asked(self._menus.as_it_is(restaurant_id, now))
+
+    # The code that a request names. What promotions announced of it is known here: nobody is asked. Whoever tried too
+    # many learns of no further one whether it is right: by no answer, and by no other call.
+
+    def _code_to_spend(self, request: PlaceOrder, customer_id: str, now: datetime) -> PromoCode | None:
         if request.promo_code is None:
             return None
         return self._promo_codes.get(
             customer_id,
             request.promo_code,
             self._customers.rows(customer_id, now),
-            # Whoever tried too many learns of no further one whether it is right: by no answer, and by no other call.
             lambda has_open, hour: self._customers.must_allow(has_open, hour, now),
         )
+
+    def _code_to_quote(self, basket: Basket, customer_id: str, now: datetime) -> PromoCode | None:
+        if basket.promo_code is None:
+            return None
+        code = self._promo_codes.get(
+            customer_id,
+            basket.promo_code,
+            [self._customers.row_of_hour(customer_id, now)],
+            lambda hour: self._customers.must_allow_code(hour, now),
+        )
+        self._customers.must_still_allow_code(customer_id, now)
+        return code
 
     def _start(self, stored: StoredOrder) -> None:
         try:

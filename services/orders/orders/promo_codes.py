@@ -88,16 +88,16 @@ class PromoCodeStore:
             if not condition_failed(error):
                 raise
 
-    def reservation(self, code: PromoCode, order_id: str) -> Beside:
+    def reservation(self, customer_id: str, code: str, order_id: str) -> Beside:
         """The write that gives a code to an order if no order has it, to be made in one transaction with the order."""
         update = {
             "TableName": self._table.name,
-            "Key": {"customer_id": code.customer_id, "code": code.code},
+            "Key": {"customer_id": customer_id, "code": code},
             "UpdateExpression": "SET reserved_by = :order",
             "ConditionExpression": "attribute_exists(customer_id) AND attribute_not_exists(reserved_by)",
             "ExpressionAttributeValues": {":order": order_id},
         }
-        return Beside({"Update": update}, lambda _: PromoCodeAlreadyUsed(code.code))
+        return Beside({"Update": update}, lambda _: PromoCodeAlreadyUsed(code))
 
     def release(self, customer_id: str, code: str, order_id: str) -> bool:
         """Take a code back from an order, if that order has it.
