@@ -22,6 +22,7 @@ from worlds.boto import boto3_asks
 from worlds.described import Described, look, served
 from worlds.quick import quick_moto
 from worlds.stack import SENDER
+from worlds.templates import EVERYTHING
 
 quick_moto()
 boto3_asks()
@@ -73,7 +74,7 @@ def meter_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def stack(meter_file: Path) -> Iterator[Stack]:
     """The real template on the emulator, with all that may be asked for, on a clock that runs true."""
-    asked = {"NotificationsSender": SENDER, "Kitchens": "true", "Estimates": "true"}
+    asked = EVERYTHING | {"NotificationsSender": SENDER}
     # The console has no origin yet; a browser of its pages would say this one.
     counted = {METER: str(meter_file)}
     with Stack.up(env=counted, parameters=asked, lets_in=["https://console.invalid"]) as running:

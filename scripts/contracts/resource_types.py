@@ -28,6 +28,9 @@ NAMED_BY = {
     "AWS::ApiGateway::RestApi": "Name",
     "AWS::ApiGateway::Stage": "StageName",
     "AWS::Budgets::Budget": "Budget.BudgetName",
+    "AWS::CloudFront::Function": "Name",
+    "AWS::CloudFront::OriginAccessControl": "OriginAccessControlConfig.Name",
+    "AWS::CloudFront::ResponseHeadersPolicy": "ResponseHeadersPolicyConfig.Name",
     "AWS::CloudWatch::Alarm": "AlarmName",
     "AWS::CloudWatch::CompositeAlarm": "AlarmName",
     "AWS::CloudWatch::Dashboard": "DashboardName",
@@ -64,6 +67,14 @@ TYPES = {
     "AWS::ApiGateway::Deployment": Made("{id}"),
     "AWS::ApiGateway::RestApi": Made("{id}", {"RestApiId": "{id}", "RootResourceId": "{id}"}),
     "AWS::CloudFormation::Stack": Made(_ARN % ("cloudformation", "stack/{name}/{uuid}"), longest=128),
+    "AWS::CloudFront::Distribution": Made("{id}", {"Id": "{id}", "DomainName": "{id}.cloudfront.net"}),
+    "AWS::CloudFront::Function": Made(
+        "arn:{partition}:cloudfront::{account}:function/{name}",
+        {"FunctionMetadata.FunctionARN": "arn:{partition}:cloudfront::{account}:function/{name}"},
+        longest=64,
+    ),
+    "AWS::CloudFront::OriginAccessControl": Made("{id}", {"Id": "{id}"}, longest=64),
+    "AWS::CloudFront::ResponseHeadersPolicy": Made("{id}", {"Id": "{id}"}, longest=128),
     "AWS::CloudWatch::Alarm": Made(attributes={"Arn": _ARN % ("cloudwatch", "alarm:{name}")}),
     "AWS::Cognito::UserPool": Made(
         "{region}_{id}", {"Arn": _ARN % ("cognito-idp", "userpool/{region}_{id}"), "UserPoolId": "{region}_{id}"}
@@ -103,7 +114,13 @@ TYPES = {
     "AWS::Logs::LogGroup": Made(attributes={"Arn": _ARN % ("logs", "log-group:{name}:*")}),
     "AWS::Logs::QueryDefinition": Made("{id}", {"QueryDefinitionId": "{id}"}),
     # A name in small letters, cut to 63 (S3 user guide, "General purpose bucket naming rules").
-    "AWS::S3::Bucket": Made(attributes={"Arn": "arn:{partition}:s3:::{name}"}, longest=63),
+    "AWS::S3::Bucket": Made(
+        attributes={
+            "Arn": "arn:{partition}:s3:::{name}",
+            "RegionalDomainName": "{name}.s3.{region}.amazonaws.com",
+        },
+        longest=63,
+    ),
     "AWS::SNS::Topic": Made(
         _ARN % ("sns", "{name}"), {"TopicArn": _ARN % ("sns", "{name}"), "TopicName": "{name}"}, longest=256
     ),

@@ -23,6 +23,7 @@ PARAMETERS: tuple[dict[str, str], ...] = (
     {"Estimates": "true"},
     {"FullObservability": "false"},
     {"Kitchens": "true"},
+    {"Console": "true"},
 )
 
 # cfn-lint's rules that a resolved template breaks by being resolved.

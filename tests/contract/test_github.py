@@ -14,6 +14,7 @@ import yaml
 from cfnlint.decode.cfn_yaml import load
 from contracts.cloudformation import deploy, transformed
 from worlds import ROOT
+from worlds.templates import EVERYTHING
 
 GITHUB = ROOT / ".github"
 WORKFLOWS = {path.name: yaml.safe_load(path.read_text("utf-8")) for path in sorted(GITHUB.glob("workflows/*.yml"))}
@@ -178,7 +179,7 @@ def test_the_dev_container_is_set_up_by_make_and_nothing_in_it_is_the_latest() -
 
 
 def test_what_makes_the_stack_may_make_every_kind_of_resource() -> None:
-    everything = {"Kitchens": "true", "Estimates": "true", "RequestsPerAddress": "100"}
+    everything = EVERYTHING | {"RequestsPerAddress": "100"}
     kinds = {kind for stack in deploy(transformed(), "tiffin-dev", everything) for _, _, kind, _ in stack.resources()}
     # SAM makes CodeDeploy's resources where `ShiftGradually` says so.
     services = {kind.split("::")[1].lower() for kind in kinds} - {"iam"} | {"codedeploy"}

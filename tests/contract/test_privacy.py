@@ -15,6 +15,7 @@ from orders import customers, promo_codes
 from payments import sandbox
 from tiffin import outbox
 from worlds import ROOT
+from worlds.templates import EVERYTHING
 
 PAGE = (ROOT / "docs" / "privacy.md").read_text("utf-8")
 KEEPS = {
@@ -56,7 +57,7 @@ class Kept(NamedTuple):
 
 
 def places(**parameters: str) -> Iterator[Kept]:
-    for stack in deploy(transformed(), "tiffin", {"Kitchens": "true", "Estimates": "true"} | parameters):
+    for stack in deploy(transformed(), "tiffin", EVERYTHING | parameters):
         for _, name, kind, own in stack.resources():
             if kind in KEEPS:
                 yield Kept("/".join((*stack.path, name)), kind, own, stack)

@@ -10,7 +10,7 @@ from contracts.cloudformation import deploy, transformed, uploaded
 from contracts.compatibility import releases
 from contracts.permissions import listed, statements
 from contracts.schemas import Contracts, current
-from worlds.templates import applications
+from worlds.templates import EVERYTHING, applications
 
 DAY = 24 * 60 * 60
 RESOURCES = {path: template["Resources"] for path, template in transformed().items()}
@@ -335,7 +335,7 @@ def test_an_alarm_of_dead_letters_counts_those_that_lie_there(made: Made) -> Non
 
 
 def test_every_dead_letter_queue_has_an_alarm_of_its_own() -> None:
-    stacks = deploy(transformed(), "tiffin", {"Kitchens": "true", "Estimates": "true"})
+    stacks = deploy(transformed(), "tiffin", EVERYTHING)
     queues = [
         f"{stack.name}-{name}-"
         for stack in stacks

@@ -13,15 +13,15 @@ from contracts.cloudformation import REGION, Stack, deploy, transform, transform
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from worlds import ROOT
+from worlds.templates import EVERYTHING
 
-ALL = {"Kitchens": "true", "Estimates": "true"}
 SERVICES = sorted(path for path in transformed() if path != cloudformation.ROOT_TEMPLATE)
 # What is counted beside versions: a change of it publishes none.
 BESIDE = {"ReservedConcurrentExecutions", "Tags"}
 
 
 def stacks() -> list[Stack]:
-    return deploy(transformed(), "tiffin", ALL)
+    return deploy(transformed(), "tiffin", EVERYTHING)
 
 
 def arns(node: Any) -> Iterator[str]:

@@ -6,6 +6,7 @@ import pytest
 from cfnlint.decode.cfn_yaml import load
 from contracts.cloudformation import deploy, transformed
 from worlds import ROOT
+from worlds.templates import EVERYTHING
 
 WAITED_FOR = {"Orders/ApiFunction", "Promotions/ApiFunction", "Payments/PaymentsFunction"}
 SERVICES = ("orders", "payments", "promotions")
@@ -14,7 +15,7 @@ TEMPLATES = ["template.yaml", *(f"services/{service}/template.yaml" for service 
 
 def properties(kind: str, **parameters: str) -> dict[str, dict[str, Any]]:
     """Resources of a type, by application and logical id, as a deployment makes them."""
-    everything = {"Kitchens": "true", "Estimates": "true", **parameters}
+    everything = EVERYTHING | parameters
     return {
         f"{stack.name.removeprefix('tiffin-').partition('-')[0]}/{logical_id}": own
         for stack in deploy(transformed(), "tiffin", everything)

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
 
+EVERYTHING = {"Kitchens": "true", "Estimates": "true", "Console": "true"}
+"""Parameters of the root template by which all services are made that are there where they are asked for."""
+
+
 @cache
 def resources(service: str) -> dict[str, Any]:
     """The resources of a service's template, intrinsic functions unresolved."""
@@ -33,10 +37,9 @@ def applications() -> dict[str, str]:
 @cache
 def deployed() -> dict[str, dict[str, Any]]:
     """The resources of each service as they are made where all is asked for, by the service."""
-    everything = {"Kitchens": "true", "Estimates": "true"}
     return {
         applications()[stack.path[0]]: stack.resolved["Resources"]
-        for stack in deploy(transformed(), "tiffin", everything)
+        for stack in deploy(transformed(), "tiffin", EVERYTHING)
         if stack.path
     }
 
