@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 ASYNCAPI := scripts/asyncapi/node_modules
 JSONATA := scripts/jsonata-js/node_modules
+WEB := web/node_modules
 # Node and npm are locked packages of PyPI like the rest. What they start looks for `node` on PATH.
 WITH_NODE := PATH="$(abspath $(BIN)):$$PATH"
 # $(call on,NAME): whether a switch is on, for whoever types SEND=0 and means no.
@@ -39,7 +40,7 @@ export __SAM_CLI_APP_DIR := $(or $(__SAM_CLI_APP_DIR),$(XDG_CACHE_HOME)/sam)
 endif
 KEPT := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tiffin
 
-.PHONY: help demo up down token bench bench-tracing bench-laptop cost capacity load soak model bench-models isolation faults permissions fuzz redrive replay reread trace stats export forget smoke test-stack doctor undeploy sam-local test emulated containers packages audit check unit style lint format lock clean
+.PHONY: help demo up down token bench bench-tracing bench-laptop cost capacity load soak model bench-models isolation faults permissions fuzz redrive replay reread trace stats export forget web web-test smoke test-stack doctor undeploy sam-local test emulated containers packages audit check unit style lint format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -49,6 +50,12 @@ demo: $(VENV)/ready ## set up, deploy to the laptop, tell the story of a few ord
 
 up: $(VENV)/ready ## the same, staying up; again, it deploys what changed: WITH="kitchens estimates", CLOCK=540 makes 3 h of 20 s
 	@$(BIN)/python scripts/up.py $(if $(WITH),--with $(WITH)) $(if $(CLOCK),--clock $(CLOCK))
+
+web: $(VENV)/ready $(WEB)/.package-lock.json ## build the console into web/dist: types, bundle, budget; `make up` serves it
+	@cd web && $(WITH_NODE) npm run --silent build
+
+web-test: $(VENV)/ready $(WEB)/.package-lock.json ## the console's own tests
+	@cd web && $(WITH_NODE) npm test --silent
 
 down: $(VENV)/ready ## stop what `make up` started
 	@$(BIN)/python scripts/down.py
@@ -163,7 +170,7 @@ packages: $(VENV)/ready ## build what would be deployed, and see that Lambda wou
 audit: $(VENV)/ready ## known vulnerabilities of all that is locked: what is deployed, the tools, Node's; asks PyPI and npm
 	$(BIN)/pip-audit --disable-pip --require-hashes --strict $(foreach lock,requirements stripe,-r services/shared/$(lock).txt)
 	$(BIN)/pip-audit --disable-pip --require-hashes --strict -r requirements-dev.txt
-	for folder in scripts/asyncapi scripts/jsonata-js; do (cd $$folder && $(WITH_NODE) npm audit --package-lock-only --audit-level=high) || exit 1; done
+	for folder in scripts/asyncapi scripts/jsonata-js web; do (cd $$folder && $(WITH_NODE) npm audit --package-lock-only --audit-level=high) || exit 1; done
 
 check: style unit ## before each commit: style, and the tests that need no emulator, without the long generated ones
 
@@ -181,6 +188,7 @@ style: $(VENV)/ready ## format, lint, types, imports, workflows, templates, cont
 	$(BIN)/python scripts/event_contracts.py compare
 	$(BIN)/python scripts/render_events.py --check
 	$(BIN)/python scripts/render_access.py --check
+	$(BIN)/python scripts/render_console.py --check
 
 lint: style $(ASYNCAPI)/.package-lock.json ## style, templates as written and as deployed, the catalogue of events, GitHub's workflows
 	$(BIN)/cfn-lint template.yaml services/*/template.yaml .github/oidc.yaml
@@ -210,7 +218,7 @@ lock: $(VENV)/ready ## resolve the dependencies anew and pin them with hashes
 	  --universal --python-version 3.11 --generate-hashes -c requirements-dev.txt $$own.in -o $$own.txt; done
 
 clean: ## forget the environment and everything built
-	rm -rf $(VENV) $(ASYNCAPI) $(JSONATA) .aws-sam .tiffin build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(ASYNCAPI) $(JSONATA) $(WEB) web/dist .aws-sam .tiffin build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 # What PYTHON says is called otherwise, too old, or lacks what Debian and Ubuntu have in a package of its own: one line says so.
 AS_IN := as in make $(firstword $(MAKECMDGOALS) demo) PYTHON=python3.13

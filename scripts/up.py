@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from laptop import AlreadyRunning, EmulatorError, Stack
+from laptop import AlreadyRunning, EmulatorError, Stack, web
 from laptop.environment import STATE_DIR
 from laptop.people import KNOWN, answering_for
 from laptop.stack import AWS_ENV
@@ -101,6 +101,15 @@ def show(stack: Stack, console: Console) -> None:
     console.print()
     for name, value in stack.outputs.items():
         console.print(f"[bold]{name:<24}[/bold] {escape(value)}", soft_wrap=True, highlight=False)
+    if web.URL in stack.outputs:
+        people = "\n".join(f"  {person.email:<22} {person.role}" for person in stack.people.welcome())
+        console.print(
+            f"\n[bold]The console[/bold] is at {stack.outputs[web.URL]}. People sign in there by their address:"
+        )
+        console.print(people, highlight=False)
+        console.print(
+            f"  and everybody's password here, {escape(stack.people.password)}", highlight=False, soft_wrap=True
+        )
     console.print(
         "\nTo be pasted as a block: tokens, good for 15 minutes; the menu; an order\n"
         "and all its moves; the customer's promo codes.\n",
@@ -153,8 +162,23 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.print("Stopped. What was running before this still is; nothing else is left.")
         return 130
+    _build_console(console)
     show(stack, console)
     return 0
+
+
+def _build_console(console: Console) -> None:
+    """Build the console if its sources changed. Without it all else works, so what fails here fails nothing."""
+    if not web.changed():
+        return
+    try:
+        with console.status("Building the console …"):
+            web.build()
+        console.print("[green]✓[/green] Building the console", highlight=False)
+    except web.NotBuilt as why:
+        console.print(f"[yellow]![/yellow] The console is left as it is: {escape(str(why))}", soft_wrap=True)
+    except KeyboardInterrupt:
+        console.print("The console is left as it is.")
 
 
 def _update(stack: Stack, console: Console, asked: dict[str, str], clock: float | None) -> None:

@@ -204,6 +204,16 @@ class People(Keyring):
         )
         return who.email
 
+    def welcome(self) -> list[Person]:
+        """See that everybody known has an account, for whoever signs in as one of them by a browser.
+
+        Returns:
+            Who they are.
+        """
+        for person in KNOWN.values():
+            self._make(person)
+        return list(KNOWN.values())
+
     @cached_property
     def password(self) -> str:
         """Everybody's password: it follows from what only this emulator's owner knows, and goes when it goes."""

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from . import deployment, functions, menus, private
+from . import deployment, functions, menus, private, web
 from .changes import Deployment
 from .clock import Clock
 from .emulator import launcher, scratch
@@ -87,7 +87,7 @@ class Stack:
             env: further environment of the emulator and its functions.
             template: the root template.
             parameters: template parameters besides `Runtime` and `Architecture`.
-            stays: whether it shall outlive this process; `Stack.attach` finds it then.
+            stays: whether it shall outlive this process, and serve the console; `Stack.attach` finds it then.
             state_dir: where logs and state go.
             lets_in: hosts and origins that the emulator lets in besides its own; see `callers.Callers`.
 
@@ -100,6 +100,11 @@ class Stack:
             raise AlreadyRunning(running[0].access.endpoint)
         # The one that stays has the emulator's usual address; others pass by it.
         port, log = (launcher.PREFERRED_PORT, "emulator.log") if stays else (0, foreground_log())
+        console_port = launcher.free_port(web.PREFERRED_PORT) if stays else 0
+        if console_port:
+            env = {**(env or {}), web.PORT: str(console_port)}
+            lets_in = [*lets_in, web.origin(console_port)]
+            parameters = {**web.parameters(console_port), **(parameters or {})}
         emulator = launcher.Emulator(clock, env, state_dir, log, port, lets_in)
         try:
             with _step(console, "Starting the emulator"):
@@ -111,12 +116,15 @@ class Stack:
                 state_dir=state_dir,
                 progress=lambda text: _step(console, text),
             )
+            if console_port:
+                outputs[web.URL] = web.origin(console_port)
             stack = cls(process, outputs, emulator, state_dir, clock)
             if template == ROOT / "template.yaml":
                 stack._start_functions(console)
                 with _step(console, "Loading the menus"):
                     menus.seed(stack)
             if stays:
+                web.configure(Path(process.scratch), stack.outputs)
                 process.save(state_dir / _STATE, outputs)
                 lines = [f"{name}={value}\n" for name, value in process.access.variables().items()]
                 private.file(state_dir / AWS_ENV).write_text("".join(lines))
@@ -167,7 +175,12 @@ class Stack:
             state_dir=self._state_dir,
             progress=lambda text: _step(console, text),
         )
-        former, self.outputs = self.outputs, self._reachable(outputs)
+        former = self.outputs
+        if web.URL in former:
+            outputs[web.URL] = former[web.URL]
+        self.outputs = self._reachable(outputs)
+        if web.URL in former:
+            web.configure(Path(self._process.scratch), self.outputs)
         if self.outputs.get("UserPoolId") != former.get("UserPoolId"):
             self.people.close()
             self.people = People(self.access, self.outputs)

@@ -167,7 +167,7 @@ def test_dependabot_looks_where_there_is_something() -> None:
             assert list((ROOT / directory.lstrip("/")).glob(manifest[update["package-ecosystem"]])), directory
             seen.append(update["package-ecosystem"])
     assert set(seen) == set(manifest)
-    locks = {str(path.parent) for path in ROOT.glob("scripts/*/package-lock.json")}
+    locks = [*ROOT.glob("scripts/*/package-lock.json"), ROOT / "web" / "package-lock.json"]
     assert seen.count("npm") == len(locks)
 
 

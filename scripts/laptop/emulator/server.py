@@ -60,7 +60,8 @@ def announce_listening() -> None:
 
 def main() -> None:
     """Fill the gaps, hang the door and serve until told to stop."""
-    from laptop.emulator import gaps, pacing
+    from laptop import web
+    from laptop.emulator import gaps, pacing, web_server
     from laptop.record import hooks
 
     threading.Thread(target=end_with_launcher, daemon=True).start()
@@ -84,6 +85,8 @@ def main() -> None:
         from laptop.emulator import door
 
         door.fill()
+        if port := os.environ.pop(web.PORT, ""):
+            web_server.serve(int(port), Path(os.environ["TMPDIR"]))
         runpy.run_module("ministack", run_name="__main__")
     except (KeyboardInterrupt, SystemExit):
         pass

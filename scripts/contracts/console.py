@@ -1,0 +1,99 @@
+"""What the console is built of besides its own code: the APIs' documents, and the services with their events.
+
+All of it is said elsewhere, in the code, the templates and `events/`. `web/generated/` holds it as data, so that a
+build of the console needs no Python, no YAML and no stack. The workflows it reads where they are.
+"""
+
+import importlib
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from cfnlint.decode.cfn_yaml import load  # the short forms (!Ref, !Sub) need a reader that knows them
+
+from . import schemas
+
+ROOT = Path(__file__).resolve().parents[2]
+GENERATED = ROOT / "web" / "generated"
+APIS = ("orders", "promotions", "support", "live")
+"""Whose API the console calls, as far as there is a service of that name."""
+_THROUGH = {
+    "AWS::SQS::Queue": "queue",
+    "AWS::Kinesis::Stream": "stream",
+    "AWS::Serverless::Function": "function",
+    "AWS::StepFunctions::StateMachine": "workflow",
+    "AWS::Serverless::StateMachine": "workflow",
+}
+
+
+def files() -> dict[Path, str]:
+    """Each generated file, and what is in it."""
+    return {
+        **{GENERATED / f"{name}.openapi.json": _text(document(name)) for name in APIS if _has_api(name)},
+        GENERATED / "services.json": _text({"services": list(services())}),
+    }
+
+
+def stale() -> list[Path]:
+    """The files that are not as they would be generated now, and those that would not be there."""
+    wanted = files()
+    there = set(GENERATED.glob("*.json"))
+    return sorted(
+        path
+        for path in wanted.keys() | there
+        if not path.exists() or path not in wanted or path.read_text("utf-8") != wanted[path]
+    )
+
+
+@cache
+def document(service: str) -> Any:
+    """The OpenAPI document that a service's API serves: asked of its routes, as a client asks, with no stack.
+
+    Args:
+        service: its folder below `services/`.
+    """
+    # The same sample serves every API: a request for the document is about nothing else.
+    asked = json.loads((schemas.EVENTS / "invocations" / "OrdersApiFunction-openapi.json").read_text("utf-8"))
+    return json.loads(importlib.import_module(f"{service}.api").app.resolve(asked, object())["body"])
+
+
+def _has_api(service: str) -> bool:
+    return (ROOT / "services" / service / service / "api.py").is_file()
+
+
+def services() -> Iterator[dict[str, Any]]:
+    """Each service that announces or hears events: what it announces, and what it listens to, by which way."""
+    catalogue = yaml.safe_load((schemas.EVENTS / "asyncapi.yaml").read_text("utf-8"))
+    operations = list(catalogue["operations"].values())
+    for name in dict.fromkeys(operation["x-service"] for operation in operations):
+        own = [operation for operation in operations if operation["x-service"] == name]
+        yield {
+            "name": name,
+            "does": [operation["title"] for operation in own],
+            "announces": [event for operation in own if operation["action"] == "send" for event in _events(operation)],
+            "hears": [event for operation in own if operation["action"] == "receive" for event in _events(operation)],
+            "through": next(_through(name), ""),
+        }
+
+
+def _events(operation: Mapping[str, Any]) -> list[str]:
+    return [message["$ref"].rpartition("/")[2] for message in operation["messages"]]
+
+
+def _through(service: str) -> Iterator[str]:
+    """What a service's rules on the bus hand events to."""
+    resources = load(str(ROOT / "services" / service / "template.yaml"))["Resources"]
+    for resource in resources.values():
+        own = resource.get("Properties", {})
+        if resource["Type"] == "AWS::Events::Rule" and "EventBusName" in own:
+            for target in own["Targets"]:
+                (reached,) = target["Arn"].values()
+                name = reached if isinstance(reached, str) else reached[0]
+                yield _THROUGH[resources[name.split(".")[0]]["Type"]]
+
+
+def _text(document: Any) -> str:
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"

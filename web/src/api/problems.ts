@@ -1,0 +1,48 @@
+/** Why a request was refused (RFC 9457), or got no answer at all. */
+export class Problem extends Error {
+  constructor(
+    /** The last part of the problem's type, or `offline`: no answer. */
+    readonly kind: string,
+    readonly title: string,
+    readonly detail: string,
+    readonly status = 0,
+    /** All that the document says. */
+    readonly more: Readonly<Record<string, unknown>> = {},
+    /** Seconds after which it may be tried again. */
+    readonly retryAfter: number | null = null,
+  ) {
+    super(`${title}: ${detail}`);
+  }
+
+  /** Whether the same request may do, later. */
+  get passes(): boolean {
+    return this.kind === "offline" || this.status === 429 || this.status >= 500;
+  }
+}
+
+/** What was answered, or a thrown `Problem`. */
+export async function answered<T>(asked: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
+  let came;
+  try {
+    came = await asked;
+  } catch (error) {
+    if (error instanceof Problem) throw error;
+    throw new Problem("offline", "No answer", navigator.onLine ? "The server cannot be reached just now." : "This device is offline.");
+  }
+  if (came.response.ok) return came.data as T;
+  throw problemOf(came.response, came.error);
+}
+
+function problemOf(response: Response, error: unknown): Problem {
+  const document = typeof error === "object" && error !== null ? (error as Record<string, unknown>) : {};
+  const said = (name: string, otherwise: string) => (typeof document[name] === "string" ? (document[name] as string) : otherwise);
+  const retry = Number(response.headers.get("Retry-After"));
+  return new Problem(
+    said("type", "unexpected").split("/").at(-1) ?? "unexpected",
+    said("title", response.statusText || "Refused"),
+    said("detail", `The server answered ${response.status}.`),
+    response.status,
+    document,
+    retry > 0 ? retry : null,
+  );
+}

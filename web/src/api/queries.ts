@@ -1,0 +1,63 @@
+/** What the pages read, each under a key: `live` invalidates by it. */
+import { queryOptions } from "@tanstack/react-query";
+import { type Basket, apis, type CourierOrder, type KitchenOrder, type Order, type OrderStatus, type SupportOrder } from "./clients";
+import { answered } from "./problems";
+
+export const restaurants = () =>
+  queryOptions({
+    queryKey: ["restaurants"],
+    queryFn: () => answered(apis.orders.GET("/restaurants", { params: { query: { limit: 100 } } })),
+    staleTime: 60_000,
+  });
+
+export const menu = (id: string) =>
+  queryOptions({
+    queryKey: ["menu", id],
+    queryFn: () => answered(apis.orders.GET("/restaurants/{restaurant_id}/menu", { params: { path: { restaurant_id: id } } })),
+    staleTime: 10_000,
+  });
+
+export const quote = (basket: Basket) =>
+  queryOptions({
+    queryKey: ["quote", basket],
+    queryFn: () => answered(apis.orders.POST("/quotes", { body: basket })),
+    staleTime: 30_000,
+  });
+
+/** An order as whoever asks sees it: the caller knows as what. */
+export const order = <Seen extends Order | KitchenOrder | CourierOrder | SupportOrder>(id: string) =>
+  queryOptions({
+    queryKey: ["order", id],
+    queryFn: async () =>
+      (await answered(apis.orders.GET("/orders/{order_id}", { params: { path: { order_id: id } } }))) as Seen,
+  });
+
+export const myOrders = (next: string | null = null) =>
+  queryOptions({
+    queryKey: ["orders", "mine", next],
+    queryFn: () => answered(apis.orders.GET("/orders", { params: { query: { limit: 20, next } } })),
+  });
+
+export const kitchenOrders = () =>
+  queryOptions({
+    queryKey: ["orders", "kitchen"],
+    queryFn: () => answered(apis.orders.GET("/kitchen/orders", { params: { query: { limit: 100 } } })),
+  });
+
+export const courierOrders = (which: "ready" | "mine") =>
+  queryOptions({
+    queryKey: ["orders", "courier", which],
+    queryFn: () => answered(apis.orders.GET("/courier/orders", { params: { query: { which, limit: 100 } } })),
+  });
+
+export const supportOrders = (status: OrderStatus | null) =>
+  queryOptions({
+    queryKey: ["orders", "support", status],
+    queryFn: () => answered(apis.orders.GET("/support/orders", { params: { query: { status, limit: 100 } } })),
+  });
+
+export const myCodes = () =>
+  queryOptions({
+    queryKey: ["codes"],
+    queryFn: () => answered(apis.promotions.GET("/promo-codes", { params: { query: { limit: 100 } } })),
+  });

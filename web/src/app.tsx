@@ -1,0 +1,286 @@
+import { useQueryClient } from "@tanstack/react-query";
+import { lazy, type ReactNode, Suspense, useEffect, useState, useSyncExternalStore } from "react";
+import { Navigate, NavLink, Route, Routes, useLocation, useNavigate } from "react-router";
+import css from "./app.module.css";
+import { forgetAnswers } from "./api/conditional";
+import { current, onChange, type Role, signIn, signOut, takeUp, useSession } from "./auth/session";
+import { basket, count } from "./customer/basket";
+import { BasketPage } from "./customer/basket-page";
+import { CodesPage } from "./customer/codes-page";
+import { MenuPage } from "./customer/menu-page";
+import { OrderPage } from "./customer/order-page";
+import { OrdersPage } from "./customer/orders-page";
+import { RestaurantsPage } from "./customer/restaurants-page";
+import { listen, useConnection } from "./live/live";
+import { Announcer } from "./ui/announce";
+import { Actions, Button, Card, LinkButton, Loading, Note, Page } from "./ui/kit";
+import { setTheme, type Theme, useTheme } from "./ui/theme";
+
+// A customer's pages come at once; of the others, each comes when it is asked for.
+const KitchenPage = lazy(() => import("./work/kitchen-page"));
+const CourierPage = lazy(() => import("./work/courier-page"));
+const BoardPage = lazy(() => import("./support/board-page"));
+const StoryPage = lazy(() => import("./support/story-page"));
+const HowItWorksPage = lazy(() => import("./teacher/how-it-works-page"));
+
+const HOME: Record<Role, string> = { customer: "/", restaurant: "/kitchen", courier: "/courier", support: "/support" };
+const CALLED: Record<Role, string> = { customer: "Customer", restaurant: "Restaurant", courier: "Courier", support: "Support" };
+
+export function App() {
+  const queries = useQueryClient();
+  useEffect(() => listen(queries), [queries]);
+  useEffect(() => {
+    // What one person saw is nothing for the next.
+    let who = subject();
+    return onChange(() => {
+      if (subject() === who) return;
+      who = subject();
+      forgetAnswers();
+      queries.removeQueries({ predicate: ({ queryKey }) => !["restaurants", "menu"].includes(String(queryKey[0])) });
+    });
+  }, [queries]);
+  const { pathname } = useLocation();
+  useEffect(() => {
+    scrollTo(0, 0);
+  }, [pathname]);
+  return (
+    <>
+      <a className={css.skip} href="#main">
+        Skip to the page
+      </a>
+      <Bar />
+      <Banners />
+      <main id="main" className={css.main}>
+        <Suspense fallback={<Loading what="the page" />}>
+          <Routes>
+            <Route path="/" element={<Home />} />
+            <Route path="/restaurants/:restaurantId" element={<MenuPage key={pathname} />} />
+            <Route path="/basket" element={<BasketPage />} />
+            <Route path="/orders" element={<For role="customer" element={<OrdersPage />} />} />
+            <Route path="/orders/:orderId" element={<For role="customer" element={<OrderPage key={pathname} />} />} />
+            <Route path="/codes" element={<For role="customer" element={<CodesPage />} />} />
+            <Route path="/kitchen" element={<For role="restaurant" element={<KitchenPage />} />} />
+            <Route path="/courier" element={<For role="courier" element={<CourierPage />} />} />
+            <Route path="/support" element={<For role="support" element={<BoardPage />} />} />
+            <Route path="/support/orders/:orderId" element={<For role="support" element={<StoryPage key={pathname} />} />} />
+            <Route path="/how-it-works" element={<HowItWorksPage />} />
+            <Route path="/signed-in" element={<SignedIn />} />
+            <Route path="*" element={<Nowhere />} />
+          </Routes>
+        </Suspense>
+      </main>
+      <Foot />
+      <Announcer />
+    </>
+  );
+}
+
+function subject(): string | null {
+  const state = current();
+  return state.is === "out" ? null : state.session.subject;
+}
+
+/** Who works here begins with the work; everybody else, with food. */
+function Home() {
+  const session = useSession();
+  const role = session.is === "out" ? "customer" : session.session.role;
+  return role === "customer" ? <RestaurantsPage /> : <Navigate to={HOME[role]} replace />;
+}
+
+function Bar() {
+  const session = useSession();
+  const inBasket = count(basket.use());
+  const role = session.is === "out" ? null : session.session.role;
+  return (
+    <header className={css.bar}>
+      <div className={css.inner}>
+        <NavLink to="/" className={css.brand} aria-label="Tiffin, home" end aria-current={undefined}>
+          <img src="/icon.svg" alt="" width="30" height="30" />
+          Tiffin
+        </NavLink>
+        <nav className={css.nav} aria-label="Pages">
+          {(role === null || role === "customer") && (
+            <>
+              <NavLink to="/" end>
+                Restaurants
+              </NavLink>
+              <NavLink to="/basket">
+                Basket
+                {inBasket > 0 && (
+                  <span className={css.count}>
+                    {inBasket}
+                    <span className="visually-hidden"> in it</span>
+                  </span>
+                )}
+              </NavLink>
+            </>
+          )}
+          {role === "customer" && (
+            <>
+              <NavLink to="/orders">Orders</NavLink>
+              <NavLink to="/codes">Codes</NavLink>
+            </>
+          )}
+          {role === "restaurant" && <NavLink to="/kitchen">Kitchen</NavLink>}
+          {role === "courier" && <NavLink to="/courier">Deliveries</NavLink>}
+          {role === "support" && <NavLink to="/support">Orders</NavLink>}
+          <NavLink to="/how-it-works">How it works</NavLink>
+        </nav>
+        <div className={css.tools}>
+          <ThemeChoice />
+          {session.is === "out" ? (
+            <Button look="primary" onPress={() => void signIn(location.pathname === "/signed-in" ? "/" : undefined)}>
+              Sign in
+            </Button>
+          ) : (
+            <>
+              <span className={css.who}>
+                {CALLED[session.session.role]}
+                {session.session.restaurantId && <small>{session.session.restaurantId}</small>}
+              </span>
+              <Button look="plain" onPress={signOut}>
+                Sign out
+              </Button>
+            </>
+          )}
+        </div>
+      </div>
+    </header>
+  );
+}
+
+function ThemeChoice() {
+  const theme = useTheme();
+  return (
+    <select className={css.theme} aria-label="Colours" value={theme} onChange={(event) => setTheme(event.target.value as Theme)}>
+      <option value="system">Auto</option>
+      <option value="light">Light</option>
+      <option value="dark">Dark</option>
+    </select>
+  );
+}
+
+function useOnline() {
+  return useSyncExternalStore(
+    (listener) => {
+      addEventListener("online", listener);
+      addEventListener("offline", listener);
+      return () => {
+        removeEventListener("online", listener);
+        removeEventListener("offline", listener);
+      };
+    },
+    () => navigator.onLine,
+  );
+}
+
+function Banners() {
+  const session = useSession();
+  const online = useOnline();
+  return (
+    <>
+      {!online && (
+        <div className={css.banner}>
+          <Note tone="warn" title="You are offline">
+            <p>What you see is as it was. It goes on by itself when the network is back.</p>
+          </Note>
+        </div>
+      )}
+      {session.is === "expired" && (
+        <div className={css.banner}>
+          <Note tone="warn" title="Your sign-in has run out">
+            <p>The page and the basket stay as they are.</p>
+            <Button look="primary" onPress={() => void signIn()}>
+              Sign in again
+            </Button>
+          </Note>
+        </div>
+      )}
+    </>
+  );
+}
+
+function Foot() {
+  const connection = useConnection();
+  const said = { live: "Live: changes appear by themselves", asking: "Asking every few seconds", off: "Signed out" }[connection];
+  return (
+    <footer className={css.foot}>
+      <span>Tiffin, a reference application. Nobody cooks, and no card is charged.</span>
+      <span className={css.live} data-is={connection}>
+        {said}
+      </span>
+    </footer>
+  );
+}
+
+/** A page for one role. */
+function For({ role, element }: { role: Role; element: ReactNode }) {
+  const session = useSession();
+  if (session.is === "out") return <SignInPage />;
+  if (session.session.role === role) return element;
+  return (
+    <Page title="This page is for others">
+      <Card>
+        <p>
+          It is for the role “{role}”, and you are signed in as “{session.session.role}”.
+        </p>
+        <Actions>
+          <LinkButton to={HOME[session.session.role]} look="primary">
+            To your page
+          </LinkButton>
+        </Actions>
+      </Card>
+    </Page>
+  );
+}
+
+function SignInPage() {
+  return (
+    <Page title="Sign in first" lead="You come back to this very page.">
+      <Actions>
+        <Button look="primary" onPress={() => void signIn()}>
+          Sign in
+        </Button>
+      </Actions>
+    </Page>
+  );
+}
+
+/** Where the pool's pages send a browser back to. */
+let takingUp: Promise<string> | null = null;
+
+function SignedIn() {
+  const navigate = useNavigate();
+  const [failure, setFailure] = useState<string | null>(null);
+  useEffect(() => {
+    // A code is good once: not again, should React look twice.
+    takingUp ??= takeUp(new URLSearchParams(location.search)).finally(() => (takingUp = null));
+    takingUp.then(
+      (from) => navigate(from, { replace: true }),
+      (error: unknown) => setFailure(error instanceof Error ? error.message : String(error)),
+    );
+  }, [navigate]);
+  if (!failure) return <Loading what="your account" />;
+  return (
+    <Page title="Not signed in">
+      <Note tone="bad" title="That did not work">
+        <p>{failure}</p>
+        <Button look="primary" onPress={() => void signIn("/")}>
+          Try again
+        </Button>
+      </Note>
+    </Page>
+  );
+}
+
+function Nowhere() {
+  return (
+    <Page title="There is nothing here" lead="The address leads to no page.">
+      <Actions>
+        <LinkButton to="/" look="primary">
+          To the beginning
+        </LinkButton>
+      </Actions>
+    </Page>
+  );
+}

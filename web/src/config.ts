@@ -1,0 +1,20 @@
+/** What differs from one deployment to the next: `config.json`, beside `index.html`. The bundle is the same everywhere. */
+export interface Config {
+  /** Base URL of the user pool's pages. */
+  signInUrl: string;
+  /** Of the app client by which browsers sign in. */
+  clientId: string;
+  /** Base URLs of the APIs; one that a deployment has not is left out. */
+  apis: { orders: string; promotions: string; support?: string; live?: string };
+}
+
+/** Read it. Throws if it is not there, or not what it should be. */
+export async function readConfig(): Promise<Config> {
+  const answer = await fetch("/config.json", { cache: "no-cache" });
+  if (!answer.ok) throw new Error(`config.json: ${answer.status}`);
+  const config = (await answer.json()) as Partial<Config>;
+  if (!config.signInUrl || !config.clientId || !config.apis?.orders || !config.apis.promotions) {
+    throw new Error("config.json names no APIs, or no way to sign in.");
+  }
+  return config as Config;
+}

@@ -1,0 +1,114 @@
+/**
+ * The basket: what is about to be ordered. It lies in the browser's storage until it is placed, so that a reload, a
+ * sign-in or a second tab finds it.
+ *
+ * It has the order's `Idempotency-Key` from its first dish on. Whatever places it, a double click, two tabs, a page that
+ * never heard the answer, names the same order; the API answers the second with the first.
+ */
+import { type Kept, kept } from "../kept";
+import type { Dish, Order, Restaurant } from "../api/clients";
+
+export interface BasketLine {
+  dishId: string;
+  name: string;
+  price: number;
+  quantity: number;
+}
+
+export interface BasketState {
+  key: string;
+  restaurantId: string;
+  restaurantName: string;
+  currency: string;
+  menuVersion: string | null;
+  lines: BasketLine[];
+  promoCode: string;
+  paymentMethod: string;
+  name: string;
+  address: string;
+  note: string;
+}
+
+export const MOST_OF_A_DISH = 99;
+export const DEFAULT_CARD = "pm_card_visa";
+
+function readBasket(stored: unknown): BasketState | null {
+  const basket = stored as Partial<BasketState> | null;
+  return basket && typeof basket.key === "string" && Array.isArray(basket.lines) && basket.lines.length > 0
+    ? (basket as BasketState)
+    : null;
+}
+
+export const basket: Kept<BasketState | null> = kept("tiffin.basket", readBasket);
+/** The order that this browser placed last: for whoever goes back to a basket that is no more. */
+export const lastPlaced: Kept<string | null> = kept("tiffin.last-placed", (stored) => (typeof stored === "string" ? stored : null));
+
+const newKey = () => crypto.randomUUID();
+
+function emptyFor(restaurant: Restaurant): BasketState {
+  return {
+    key: newKey(),
+    restaurantId: restaurant.restaurant_id,
+    restaurantName: restaurant.name,
+    currency: restaurant.currency,
+    menuVersion: restaurant.version ?? null,
+    lines: [],
+    promoCode: "",
+    paymentMethod: DEFAULT_CARD,
+    name: "",
+    address: "",
+    note: "",
+  };
+}
+
+/** Have so many of a dish; none takes it out. A basket of another restaurant's is given up. */
+export function have(restaurant: Restaurant, dish: Dish, quantity: number) {
+  const now = basket.get();
+  const before = now?.restaurantId === restaurant.restaurant_id ? now : emptyFor(restaurant);
+  const line = { dishId: dish.dish_id, name: dish.name, price: dish.price, quantity: Math.min(quantity, MOST_OF_A_DISH) };
+  const known = before.lines.some((each) => each.dishId === line.dishId);
+  const lines = known ? before.lines.map((each) => (each.dishId === line.dishId ? line : each)) : [...before.lines, line];
+  put({ ...before, menuVersion: restaurant.version ?? null, lines: lines.filter((each) => each.quantity > 0) });
+}
+
+export function change(part: Partial<BasketState>) {
+  const now = basket.get();
+  if (now) put({ ...now, ...part });
+}
+
+function put(next: BasketState) {
+  basket.set(next.lines.length > 0 ? next : null);
+}
+
+/** It is an order now. Only if it is still the basket that was placed: another tab may have begun a new one. */
+export function placed(key: string, orderId: string) {
+  if (basket.get()?.key === key) basket.set(null);
+  lastPlaced.set(orderId);
+}
+
+/** Another order of the same dishes: the key of before is spent. */
+export const anew = () => change({ key: newKey() });
+
+/** The same once more, to be paid otherwise: a declined order stays declined. */
+export function again(order: Order) {
+  basket.set({
+    key: newKey(),
+    restaurantId: order.restaurant_id,
+    restaurantName: order.restaurant_name,
+    currency: order.total.currency,
+    menuVersion: null,
+    lines: order.lines.map((line) => ({
+      dishId: line.dish_id,
+      name: line.name,
+      price: line.unit_price.amount,
+      quantity: line.quantity,
+    })),
+    promoCode: order.promo_code ?? "",
+    paymentMethod: DEFAULT_CARD,
+    name: order.delivery?.name ?? "",
+    address: order.delivery?.address ?? "",
+    note: order.note ?? "",
+  });
+}
+
+export const count = (state: BasketState | null) => state?.lines.reduce((sum, line) => sum + line.quantity, 0) ?? 0;

@@ -1,0 +1,222 @@
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { useNavigate, useParams } from "react-router";
+import { apis, type Order } from "../api/clients";
+import { answered } from "../api/problems";
+import { order as orderQuery } from "../api/queries";
+import { useLive } from "../live/live";
+import { announce, useAnnounced } from "../ui/announce";
+import { Ask, Button, Card, Note, Page, ProblemNote, Shown, Status, TimeBar } from "../ui/kit";
+import { useNow } from "../ui/now";
+import { clock, clockSeconds, ENDS, money, shortId, span, STATUS } from "../ui/words";
+import { again } from "./basket";
+import { cardName } from "./cards";
+import css from "./customer.module.css";
+import { life } from "./life";
+
+export function OrderPage() {
+  const { orderId = "" } = useParams();
+  const query = useLive(orderQuery<Order>(orderId));
+  useAnnounced(query.data ? `The order is now: ${STATUS[query.data.status]}.` : null);
+  return (
+    <Page
+      title={query.data ? `Your order from ${query.data.restaurant_name}` : "Your order"}
+      lead={query.data && `No. ${shortId(orderId)}, placed at ${clock(query.data.placed_at)}`}
+      aside={query.data && <Status status={query.data.status} />}
+    >
+      <Shown query={query} what="the order">
+        {(order) => <TheOrder order={order} />}
+      </Shown>
+    </Page>
+  );
+}
+
+function TheOrder({ order }: { order: Order }) {
+  return (
+    <div className={css.split}>
+      <div className={css.stack}>
+        <Ending order={order} />
+        <Card label="Where it is">
+          <div className={css.block}>
+            <ol className={css.life}>
+              {life(order).map((step) => (
+                <li key={step.status} data-is={step.is} aria-current={step.is === "now" ? "step" : undefined}>
+                  <span className={css.dot} aria-hidden>
+                    {step.is === "done" ? "✓" : step.is === "dead" ? "✕" : ""}
+                  </span>
+                  <span>
+                    {step.is === "now" ? <strong>{step.title}</strong> : step.title}
+                    {step.is === "later" && <span className="visually-hidden"> (to come)</span>}
+                  </span>
+                  {step.at ? <time dateTime={step.at}>{clockSeconds(step.at)}</time> : <span />}
+                </li>
+              ))}
+            </ol>
+            {!ENDS.has(order.status) && <Remaining order={order} />}
+            <Cancel order={order} />
+          </div>
+        </Card>
+      </div>
+      <Receipt order={order} />
+    </div>
+  );
+}
+
+function Remaining({ order }: { order: Order }) {
+  const now = useNow();
+  const until = Date.parse(order.deadline_at);
+  return (
+    <div className={css.block}>
+      <TimeBar label="Of the three hours" from={Date.parse(order.placed_at)} until={until} now={now} />
+      <p className={css.soft}>
+        {until > now
+          ? `If it has not arrived by ${clock(until)}, it is given up and the money goes back: in ${span(until - now)}.`
+          : "The three hours are over: it is being given up, and the money goes back."}
+      </p>
+    </div>
+  );
+}
+
+/** Until the restaurant accepts. Who comes later is told so by the API. */
+function Cancel({ order }: { order: Order }) {
+  const [asking, setAsking] = useState(false);
+  const queries = useQueryClient();
+  const cancel = useMutation({
+    mutationFn: () => answered(apis.orders.POST("/orders/{order_id}/cancel", { params: { path: { order_id: order.order_id } } })),
+    onSuccess: () => announce("The order is being cancelled."),
+    onSettled: () => {
+      setAsking(false);
+      void queries.invalidateQueries({ queryKey: ["order", order.order_id] });
+      void queries.invalidateQueries({ queryKey: ["orders"] });
+    },
+  });
+  const possible = order.status === "PLACED" || order.status === "AWAITING_RESTAURANT";
+  if (cancel.error) return <ProblemNote error={cancel.error} />;
+  if (order.pending_move && possible) return <p className={css.soft}>“{order.pending_move}” is under way.</p>;
+  if (!possible) return null;
+  return (
+    <>
+      <Button look="danger" onPress={() => setAsking(true)}>
+        Cancel the order
+      </Button>
+      <Ask
+        open={asking}
+        onClose={() => setAsking(false)}
+        title="Cancel this order?"
+        actions={
+          <>
+            <Button onPress={() => setAsking(false)}>Keep it</Button>
+            <Button look="danger" isPending={cancel.isPending} onPress={() => cancel.mutate()}>
+              Cancel the order
+            </Button>
+          </>
+        }
+      >
+        <p>The hold on your card is released, and a promo code that you spent on it is yours again.</p>
+      </Ask>
+    </>
+  );
+}
+
+/** How it ended, and what one can do about it. */
+function Ending({ order }: { order: Order }) {
+  const navigate = useNavigate();
+  const repeat = (label: string) => (
+    <Button
+      look="primary"
+      onPress={() => {
+        again(order);
+        void navigate("/basket");
+      }}
+    >
+      {label}
+    </Button>
+  );
+  switch (order.status) {
+    case "DELIVERED":
+      return (
+        <Note tone="good" title="Enjoy your meal">
+          <p>{money(order.total)} was taken from your card.</p>
+          {repeat("Order the same again")}
+        </Note>
+      );
+    case "DECLINED":
+      return (
+        <Note tone="bad" title={order.reason?.message ?? "The card was declined."}>
+          <p>
+            {order.reason?.summary && <code>{order.reason.summary}</code>} Nothing was taken, and nothing is cooked.
+          </p>
+          {repeat("Try another card")}
+        </Note>
+      );
+    case "REJECTED":
+    case "CANCELLED":
+    case "EXPIRED":
+    case "FAILED":
+      return (
+        <Note tone="warn" title={order.reason?.message ?? STATUS[order.status]}>
+          <p>{order.payment?.status === "RELEASED" || order.payment?.status === "AUTHORIZED" ? "The hold on your card is released." : "Nothing was taken."}</p>
+          {repeat("Order it again")}
+        </Note>
+      );
+    default:
+      return null;
+  }
+}
+
+function Receipt({ order }: { order: Order }) {
+  return (
+    <div className={css.stay}>
+      <Card>
+        <div className={css.block}>
+          <h2>What you ordered</h2>
+          <ul className={css.lines}>
+            {order.lines.map((line) => (
+              <li key={line.dish_id} className={css.line}>
+                <span>
+                  {line.quantity} × {line.name}
+                </span>
+                <span />
+                <span className={css.price}>{money(line.price)}</span>
+              </li>
+            ))}
+          </ul>
+          <dl className={css.sums}>
+            <div>
+              <dt>Delivery</dt>
+              <dd>{money(order.delivery_fee)}</dd>
+            </div>
+            {order.discount.amount > 0 && (
+              <div className={css.off}>
+                <dt>Promo code {order.promo_code}</dt>
+                <dd>−{money(order.discount)}</dd>
+              </div>
+            )}
+            <div className={css.total}>
+              <dt>Total</dt>
+              <dd>{money(order.total)}</dd>
+            </div>
+            <div>
+              <dt>Card</dt>
+              <dd>{cardName(order.payment_method)}</dd>
+            </div>
+            {order.delivery && (
+              <div>
+                <dt>To</dt>
+                <dd>
+                  {order.delivery.name}, {order.delivery.address}
+                </dd>
+              </div>
+            )}
+            {order.note && (
+              <div>
+                <dt>Note</dt>
+                <dd>{order.note}</dd>
+              </div>
+            )}
+          </dl>
+        </div>
+      </Card>
+    </div>
+  );
+}

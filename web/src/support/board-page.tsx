@@ -1,0 +1,1 @@
+export default function Coming() { return <p>board-page</p>; }

@@ -1,0 +1,1 @@
+export default function Coming() { return <p>how-it-works-page</p>; }

@@ -1,0 +1,59 @@
+/** Amounts and moments as the reader's own locale and time zone have them. */
+import type { Money, OrderStatus } from "../api/clients";
+
+export function money({ amount, currency }: Money): string {
+  const format = new Intl.NumberFormat(undefined, { style: "currency", currency });
+  return format.format(amount / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
+}
+
+export const clock = (moment: string | number) =>
+  new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" }).format(new Date(moment));
+
+export const clockSeconds = (moment: string | number) =>
+  new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit", second: "2-digit" }).format(new Date(moment));
+
+/** The time of day, with the day if it is not today's. */
+export function moment(at: string | number): string {
+  const date = new Date(at);
+  const today = date.toDateString() === new Date().toDateString();
+  return new Intl.DateTimeFormat(undefined, today ? { timeStyle: "short" } : { dateStyle: "medium", timeStyle: "short" }).format(date);
+}
+
+const unit = (value: number, name: string) =>
+  new Intl.NumberFormat(undefined, { style: "unit", unit: name, unitDisplay: "short" }).format(value);
+
+/** A span of time in words, its two largest units: `2 hr 41 min`, `14 min`, `32 sec`. */
+export function span(milliseconds: number): string {
+  const seconds = Math.max(0, Math.round(milliseconds / 1000));
+  if (seconds < 60) return unit(seconds, "second");
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 10 && seconds % 60) return `${unit(minutes, "minute")} ${unit(seconds % 60, "second")}`;
+  if (minutes < 60) return unit(minutes, "minute");
+  const hours = Math.floor(minutes / 60);
+  return minutes % 60 ? `${unit(hours, "hour")} ${unit(minutes % 60, "minute")}` : unit(hours, "hour");
+}
+
+export const MINUTE = 60_000;
+/** How long a restaurant has for an answer: `AwaitRestaurant` of the order workflow. */
+export const TO_ANSWER = 15 * MINUTE;
+
+export const ENDS: ReadonlySet<OrderStatus> = new Set<OrderStatus>(["DELIVERED", "DECLINED", "REJECTED", "CANCELLED", "EXPIRED", "FAILED"]);
+export const OPEN: readonly OrderStatus[] = ["PLACED", "AWAITING_RESTAURANT", "PREPARING", "OUT_FOR_DELIVERY"];
+
+export const STATUS: Record<OrderStatus, string> = {
+  PLACED: "Placed",
+  AWAITING_RESTAURANT: "Waiting for the restaurant",
+  PREPARING: "Being prepared",
+  OUT_FOR_DELIVERY: "On its way",
+  DELIVERED: "Delivered",
+  DECLINED: "Payment declined",
+  REJECTED: "Rejected",
+  CANCELLED: "Cancelled",
+  EXPIRED: "Given up",
+  FAILED: "Failed",
+};
+
+/** An order's id, short: enough for people to tell orders apart. */
+export const shortId = (id: string) => id.replace(/^ord_/, "").slice(0, 6).toUpperCase();
+
+export const plural = (n: number, one: string, many = `${one}s`) => `${new Intl.NumberFormat().format(n)} ${n === 1 ? one : many}`;

@@ -1,0 +1,90 @@
+import type { CourierOrder, CourierSummary } from "../api/clients";
+import { courierOrders, order as orderQuery } from "../api/queries";
+import { useLive } from "../live/live";
+import { useAnnounced } from "../ui/announce";
+import { Button, Empty, Page, ProblemNote, Shown, TabbedPages } from "../ui/kit";
+import { useNow } from "../ui/now";
+import { clock, plural, shortId, span } from "../ui/words";
+import { useMove } from "./moves";
+import css from "./work.module.css";
+
+export default function CourierPage() {
+  const ready = useLive(courierOrders("ready"));
+  const mine = useLive(courierOrders("mine"));
+  const number = ready.data?.orders.length;
+  useAnnounced(number === undefined ? null : `${plural(number, "order")} to fetch.`);
+  const count = (n: number | undefined) => (n === undefined ? "" : ` (${n})`);
+  return (
+    <Page title="Deliveries" lead="Whoever leaves with an order first has it. The address shows from then on.">
+      <TabbedPages
+        label="Deliveries"
+        tabs={[
+          {
+            id: "ready",
+            title: `To fetch${count(number)}`,
+            content: (
+              <Shown query={ready} what="orders to fetch">
+                {({ orders }) => <Slips orders={orders} none="Nothing is to be fetched" />}
+              </Shown>
+            ),
+          },
+          {
+            id: "mine",
+            title: `On the road${count(mine.data?.orders.length)}`,
+            content: (
+              <Shown query={mine} what="orders on the road">
+                {({ orders }) => <Slips orders={orders} none="You are on the road with nothing" />}
+              </Shown>
+            ),
+          },
+        ]}
+      />
+    </Page>
+  );
+}
+
+function Slips({ orders, none }: { orders: CourierSummary[]; none: string }) {
+  if (orders.length === 0) return <Empty title={none} />;
+  return (
+    <div className={css.slips}>
+      {orders.map((each) => (
+        <Slip key={each.order_id} summary={each} />
+      ))}
+    </div>
+  );
+}
+
+function Slip({ summary }: { summary: CourierSummary }) {
+  const now = useNow(10_000);
+  const query = useLive(orderQuery<CourierOrder>(summary.order_id));
+  const move = useMove(summary.order_id);
+  const order = query.data;
+  const left = Date.parse(summary.deadline_at) - now;
+  const onTheRoad = summary.status === "OUT_FOR_DELIVERY";
+  return (
+    <article className={css.slip} aria-label={`Order ${shortId(summary.order_id)} from ${summary.restaurant_name}`}>
+      <div className={css.top}>
+        <strong>{summary.restaurant_name}</strong>
+        <span className={css.soft}>{shortId(summary.order_id)}</span>
+      </div>
+      {order?.delivery && (
+        <p className={css.address}>
+          <span>{order.delivery.name}</span>
+          <span>{order.delivery.address}</span>
+        </p>
+      )}
+      <p className={left < 30 * 60_000 ? css.late : css.soft}>
+        {order && `${plural(order.item_count, "dish", "dishes")} · `}
+        {left > 0 ? `by ${clock(summary.deadline_at)}, ${span(left)} left` : "the three hours are over"}
+      </p>
+      {(move.error ?? (!order && query.error)) && <ProblemNote error={move.error ?? query.error} />}
+      {order?.pending_move ? (
+        <p className={css.soft}>“{order.pending_move}” is under way.</p>
+      ) : (
+        <Button look="primary" wide isPending={move.isPending} onPress={() => move.mutate(onTheRoad ? "deliver" : "dispatch")}>
+          {onTheRoad ? "Handed over" : "Leave with it"}
+        </Button>
+      )}
+    </article>
+  );
+}
