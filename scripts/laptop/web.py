@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +43,18 @@ def origin(port: int) -> str:
     return f"http://{HOST}:{port}"
 
 
+def signed_in(origin: str) -> str:
+    """Where the sign-in pages lead back to."""
+    return f"{origin}/signed-in"
+
+
 def parameters(port: int) -> dict[str, str]:
     """Template parameters by which the APIs name the console to browsers, and the sign-in pages lead back to it.
 
     Args:
         port: where it is served.
     """
-    return {"ConsoleOrigin": origin(port), "CallbackUrls": f"{CALLBACK},{origin(port)}/signed-in"}
+    return {"ConsoleOrigin": origin(port), "CallbackUrls": f"{CALLBACK},{signed_in(origin(port))}"}
 
 
 def configuration(outputs: Mapping[str, str]) -> dict[str, Any]:
@@ -76,6 +81,13 @@ def configure(folder: Path, outputs: Mapping[str, str]) -> None:
     draft = folder / f"{CONFIG}.new"
     draft.write_text(json.dumps(configuration(outputs), indent=2) + "\n", "utf-8")
     draft.replace(folder / CONFIG)
+
+
+def files() -> Iterator[Path]:
+    """What was built, and is for browsers."""
+    for path in sorted(DIST.rglob("*")):
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(DIST).parts):
+            yield path
 
 
 def changed() -> bool:

@@ -2,13 +2,18 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from contracts import console
+from contracts.cloudformation import Stack, deploy, transformed
 from laptop import web
 from laptop.emulator.web_server import caching, headers
 from worlds import ROOT
+from worlds.templates import EVERYTHING
 
 OUTPUTS = {
     "SignInUrl": "https://pages.example",
@@ -29,7 +34,10 @@ def test_every_service_with_an_api_that_the_console_calls_has_its_document_there
 
 
 def directives(config: object) -> dict[str, str]:
-    policy = headers(config)["Content-Security-Policy"]
+    return parts(headers(config)["Content-Security-Policy"])
+
+
+def parts(policy: str) -> dict[str, str]:
     return {name: value for name, _, value in (each.strip().partition(" ") for each in policy.split(";"))}
 
 
@@ -81,3 +89,87 @@ def test_the_page_has_no_script_and_no_style_of_its_own() -> None:
     assert "<style" not in page
     assert "style=" not in page
     assert all('src="' in tag for tag in re.findall(r"<script[^>]*>", page))
+
+
+# --- On AWS -----------------------------------------------------------------------------------------------------------
+
+
+def hosting() -> tuple[Stack, Stack]:
+    """The root and the console's hosting, as they would be deployed."""
+    stacks = deploy(transformed(), "tiffin", EVERYTHING)
+    return stacks[0], next(stack for stack in stacks if stack.path == ("ConsoleService",))
+
+
+def made(stack: Stack, logical_id: str) -> dict[str, Any]:
+    properties: dict[str, Any] = stack.resolved["Resources"][logical_id]["Properties"]
+    return properties
+
+
+def test_cloudfront_says_the_same_as_the_laptop() -> None:
+    root, console = hosting()
+    policy = made(console, "Headers")["ResponseHeadersPolicyConfig"]
+    security, custom = policy["SecurityHeadersConfig"], policy["CustomHeadersConfig"]["Items"]
+    assert all(each["Override"] for each in (*security.values(), *custom))
+    hsts = security["StrictTransportSecurity"]
+    said = {each["Header"]: each["Value"] for each in custom} | {
+        "Content-Security-Policy": security["ContentSecurityPolicy"]["ContentSecurityPolicy"],
+        "Strict-Transport-Security": f"max-age={hsts['AccessControlMaxAgeSec']}; includeSubDomains",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": security["FrameOptions"]["FrameOption"],
+        "Referrer-Policy": security["ReferrerPolicy"]["ReferrerPolicy"],
+    }
+    assert security.keys() == {
+        "ContentSecurityPolicy", "StrictTransportSecurity", "ContentTypeOptions", "FrameOptions", "ReferrerPolicy"
+    }  # fmt: skip
+    outputs = {name: output["Value"] for name, output in root.resolved["Outputs"].items()}
+    wanted = headers(web.configuration(outputs)) | {"Strict-Transport-Security": hsts_of_the_list()}
+    ours, theirs = said.pop("Content-Security-Policy"), wanted.pop("Content-Security-Policy")
+    assert said == wanted
+    assert {name: set(value.split()) for name, value in parts(ours).items()} == {
+        name: set(value.split()) for name, value in parts(theirs).items()
+    }
+
+
+def hsts_of_the_list() -> str:
+    said: str = json.loads((web.FOLDER / "headers.json").read_text("utf-8"))["headers"]["Strict-Transport-Security"]
+    return said
+
+
+def test_only_the_distribution_reads_the_files_and_each_answer_has_the_headers() -> None:
+    _, console = hosting()
+    bucket = made(console, "FilesBucket")["PublicAccessBlockConfiguration"]
+    assert all(bucket[each] for each in ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls"))
+    allowed, refused = made(console, "FilesBucketPolicy")["PolicyDocument"]["Statement"]
+    assert (allowed["Principal"], allowed["Condition"]["StringEquals"].keys()) == (
+        {"Service": "cloudfront.amazonaws.com"}, {"aws:SourceArn"}
+    )  # fmt: skip
+    assert refused["Effect"] == "Deny"
+    distribution = made(console, "Distribution")["DistributionConfig"]
+    behaviour = distribution["DefaultCacheBehavior"]
+    assert behaviour["ViewerProtocolPolicy"] == "redirect-to-https"
+    assert behaviour["ResponseHeadersPolicyId"]
+    assert "CacheBehaviors" not in distribution
+    assert distribution["Origins"][0]["OriginAccessControlId"]
+
+
+@pytest.mark.parametrize(
+    ("path", "file"),
+    [
+        ("/", "/index.html"),
+        ("/orders", "/index.html"),
+        ("/orders/ord_1", "/index.html"),
+        ("/signed-in", "/index.html"),
+        ("/v1.2/orders", "/index.html"),
+        ("/config.json", "/config.json"),
+        ("/assets/index-abc.js", "/assets/index-abc.js"),
+    ],
+)
+def test_a_page_is_answered_with_the_one_page_and_a_file_with_itself(path: str, file: str) -> None:
+    _, console = hosting()
+    code = made(console, "Pages")["FunctionCode"]
+    asked = json.dumps({"request": {"uri": path}})
+    node = Path(sys.executable).parent / "node"
+    done = subprocess.run(
+        [node, "-e", f"{code}\nconsole.log(handler({asked}).uri)"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == file

@@ -17,7 +17,8 @@ from .. import web
 from ..callers import CONTENT_TYPE, Callers
 from ..environment import HOST
 
-_PAGE = "index.html"
+PAGE = "index.html"
+"""The file that draws every page."""
 _ONLY_BY_HTTPS = "Strict-Transport-Security"
 mimetypes.add_type("text/javascript", ".js")
 mimetypes.add_type("font/woff2", ".woff2")
@@ -56,6 +57,11 @@ def caching(path: str) -> str:
     return said[max((beginning for beginning in said if path.startswith(beginning)), key=len)]
 
 
+def content_type(name: str) -> str:
+    """The media type of a file by its name."""
+    return mimetypes.guess_type(name)[0] or "application/octet-stream"
+
+
 def _origins(config: Any) -> Iterator[str]:
     if isinstance(config, dict):
         for value in config.values():
@@ -85,10 +91,8 @@ class _Handler(BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path).lstrip("/")
         found = self.server.config if path == web.CONFIG else _file(path)
         if found.is_file():
-            self._answer(
-                200, mimetypes.guess_type(found.name)[0] or "application/octet-stream", found.read_bytes(), path
-            )
-        elif found.name == _PAGE:
+            self._answer(200, content_type(found.name), found.read_bytes(), path)
+        elif found.name == PAGE:
             self._answer(503, "text/plain; charset=utf-8", b"The console is not built: make web\n")
         else:
             self._answer(404, "text/plain; charset=utf-8", b"Nothing here.\n")
@@ -119,4 +123,4 @@ def _file(path: str) -> Path:
     if inside and found.is_file():
         return found
     # What looks like a file and is none is missing; a browser must not take the page for a script.
-    return dist / _PAGE if "." not in path.rpartition("/")[2] else dist / "assets" / "missing"
+    return dist / PAGE if "." not in path.rpartition("/")[2] else dist / "assets" / "missing"
