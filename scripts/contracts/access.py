@@ -165,7 +165,8 @@ fails `tests/contract/test_access_table.py`.
   and never with credentials.
 - **Headers.** Every answer of a function has `Strict-Transport-Security`, `X-Content-Type-Options: nosniff`, a
   `Content-Security-Policy` that allows nothing, and `Referrer-Policy: no-referrer`; what is behind the sign-in has
-  `Cache-Control: no-store`. The APIs take TLS 1.2 and newer.
+  `Cache-Control: no-store`. The APIs take TLS 1.2 and newer. An `ETag` is a hash of the body that its reader got, and
+  `If-None-Match` is looked at after everything else: who may not see an order is answered as ever.
 
 ## Role by route by ownership
 

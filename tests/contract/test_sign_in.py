@@ -82,7 +82,7 @@ def test_a_preflight_is_answered_by_api_gateway_for_the_console_alone() -> None:
         of_the_path = {m.name.upper() for m in METHODS if (m.service, m.path) == (method.service, method.path)}
         assert integration["type"] == "mock"
         assert allowed["Allow-Origin"] == {"Fn::Sub": "'${ConsoleOrigin}'"}
-        assert allowed["Allow-Headers"] == "'authorization,content-type,idempotency-key'"
+        assert allowed["Allow-Headers"] == "'authorization,content-type,idempotency-key,if-none-match'"
         assert set(allowed["Allow-Methods"].strip("'").split(",")) == of_the_path
         assert "Allow-Credentials" not in allowed
 

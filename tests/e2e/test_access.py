@@ -355,7 +355,7 @@ class TestPagesOfTheConsole:
         allowed = {n: v for n, v in answer.headers.items() if n.startswith("access-control-")}
         assert allowed["access-control-allow-origin"] == self.ORIGIN
         assert method in allowed["access-control-allow-methods"]
-        assert "authorization" in allowed["access-control-allow-headers"]
+        assert {"authorization", "if-none-match"} <= set(allowed["access-control-allow-headers"].split(","))
         assert "access-control-allow-credentials" not in allowed
 
     @pytest.mark.parametrize("api", URLS)
@@ -367,6 +367,16 @@ class TestPagesOfTheConsole:
         assert answer.status_code == status
         assert answer.headers["access-control-allow-origin"] == self.ORIGIN
         assert "access-control-allow-credentials" not in answer.headers
+
+    def test_what_a_page_has_is_not_sent_again(self, world: World) -> None:
+        token = world.stack.people.token(CUSTOMER)
+        first = self.ask(world, "orders", "GET", "/restaurants", Authorization=f"Bearer {token}")
+        assert "ETag" in first.headers["access-control-expose-headers"].split(", ")
+        known = {"If-None-Match": f'W/"other", {first.headers["etag"]}'}
+        again = self.ask(world, "orders", "GET", "/restaurants", Authorization=f"Bearer {token}", **known)
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["etag"] == first.headers["etag"]
+        assert again.headers["access-control-allow-origin"] == self.ORIGIN
 
     def test_what_is_personal_is_kept_by_nobody(self, world: World) -> None:
         token = world.stack.people.token(CUSTOMER)

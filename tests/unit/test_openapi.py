@@ -129,9 +129,12 @@ class Tour:
     def ask(self, method: str, path: str, handler: Handler = orders_api.handler, **request: Any) -> Answer:
         answer = ask(handler, event(method, path, **request))
         known = described(handler)
-        known.must_know(method, path, answer.status, answer.headers["content-type"], answer.text)
+        known.must_know(method, path, answer.status, answer.headers.get("content-type", ""), answer.text)
         if route := known.route(method, path):
             self.seen.add((*route, answer.status, answer.problem))
+            if method == "GET" and answer.status == 200:
+                has = {"If-None-Match": answer.headers["etag"]}
+                self.ask(method, path, handler, **request | {"headers": request.get("headers", {}) | has})
         return answer
 
     def place(self, key: str = "k", body: Any = None, **changes: Any) -> Answer:

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from orders import api as orders_api
 from promotions import api as promotions_api
-from worlds.gateway import Answer, Handler, ask, claims_of, event
+from worlds.gateway import Answer, Handler, ask, claims_of, event, restaurant, support
 from worlds.logs import Log, captured
 from worlds.orders import Api, an_order, orders_world
 from worlds.promotions import ANNA, TRACE, RecordingStore, delivered, expired
@@ -439,3 +439,85 @@ class TestBelowACustomDomain:
         headers = JSON | {"Idempotency-Key": "key-1"}
         placed = ask(orders_api.handler, event("POST", "/orders/", body=json.dumps(an_order()), headers=headers))
         assert placed.headers["location"] == placed.body["order_id"]
+
+
+class TestWhatAClientHas:
+    """Conditional requests: RFC 9110, section 13.1.2."""
+
+    @pytest.fixture
+    def placed(self, orders: Api) -> str:
+        return f"/orders/{orders.place()[1]['order_id']}"
+
+    def get(self, path: str, *known: str, claims: dict[str, str] | None = None) -> Answer:
+        request = event("GET", path, claims=claims)
+        request["multiValueHeaders"]["iF-nOnE-mAtCh"] = list(known)
+        return ask(orders_api.handler, request)
+
+    def test_is_not_sent_again(self, placed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("CONSOLE_ORIGIN", "https://console.example")
+        whole = self.get(placed)
+        again = self.get(placed, whole.headers["etag"])
+        assert (again.status, again.text) == (304, "")
+        assert {**again.headers, "content-type": "application/json"} == whole.headers
+        assert whole.headers["access-control-expose-headers"].split(", ")[0] == "ETag"
+        assert again.headers["cache-control"] == "no-store"
+
+    @pytest.mark.parametrize("how", ["{}", "W/{}", '"other", W/"another" ,{}', '"a, b",{} , ', " * "])
+    def test_may_be_said_in_any_way(self, placed: str, how: str) -> None:
+        tag = self.get(placed).headers["etag"]
+        assert self.get(placed, how.format(tag)).status == 304
+
+    def test_may_be_said_in_several_lines(self, placed: str) -> None:
+        tag = self.get(placed).headers["etag"]
+        assert self.get(placed, tag, '"other"').status == self.get(placed, '"other"', tag).status == 304
+
+    def test_may_be_said_by_a_gateway_that_knows_one_line_only(self, placed: str) -> None:
+        request = event("GET", placed, headers={"IF-NONE-MATCH": self.get(placed).headers["etag"]})
+        assert ask(orders_api.handler, request | {"multiValueHeaders": None}).status == 304
+
+    @pytest.mark.parametrize("known", ["", '""', '"other"', "{bare}", "W/", "*, *", '"{bare}', '"x{bare}"', "'{bare}'"])
+    def test_is_sent_if_it_is_something_else(self, placed: str, known: str) -> None:
+        bare = self.get(placed).headers["etag"].strip('"')
+        answer = self.get(placed, known.format(bare=bare))
+        assert (answer.status, answer.body["order_id"]) == (200, placed.rpartition("/")[2])
+
+    def test_is_sent_anew_once_it_has_changed(self, orders: Api, placed: str) -> None:
+        tag = self.get(placed).headers["etag"]
+        orders.put(placed.rpartition("/")[2], "PREPARING")
+        changed = self.get(placed, tag)
+        assert (changed.status, changed.body["status"]) == (200, "PREPARING")
+        assert changed.headers["etag"] != tag
+
+    def test_is_another_thing_to_another_role(self, placed: str) -> None:
+        tags = {
+            self.get(placed, claims=claims).headers["etag"] for claims in (claims_of("cust-1"), restaurant(), support())
+        }
+        assert len(tags) == 3
+
+    @pytest.mark.parametrize("known", ["*", "the customer's"])
+    def test_is_nothing_to_whoever_may_not_see_it(self, placed: str, known: str) -> None:
+        known = self.get(placed).headers["etag"] if known != "*" else known
+        answer = self.get(placed, known, claims=claims_of("cust-2"))
+        assert (answer.status, answer.problem, "etag" in answer.headers) == (404, "unknown-order", False)
+
+    def test_is_asked_for_by_what_changes_nothing_alone(self, orders: Api) -> None:
+        """A quote, a move and a refusal have no tag, and are answered whatever a client has."""
+        quoted = orders.call(
+            "POST", "/quotes", {name: an_order()[name] for name in ("restaurant_id", "lines")}, {"If-None-Match": "*"}
+        )
+        assert quoted[0] == 200
+        answer = place(If_None_Match="*")
+        assert (answer.status, "etag" in answer.headers) == (201, False)
+
+    @pytest.mark.usefixtures("codes", "orders")
+    @pytest.mark.parametrize(
+        ("handler", "path"),
+        [
+            *((orders_api.handler, path) for path in ("/restaurants", "/restaurants/bella/menu", "/openapi.json")),
+            (promotions_api.handler, "/promo-codes"),
+            (promotions_api.handler, "/openapi.json"),
+        ],
+    )
+    def test_has_a_tag_wherever_it_is_read(self, handler: Handler, path: str) -> None:
+        tag = ask(handler, event("GET", path)).headers["etag"]
+        assert ask(handler, event("GET", path, headers={"If-None-Match": tag})).status == 304

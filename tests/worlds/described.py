@@ -37,7 +37,7 @@ class Described:
             (method, path, int(status), kind.rpartition("/")[2])
             for (method, path), operation in self._operations.items()
             for status, response in operation["responses"].items()
-            for media_type, content in response["content"].items()
+            for media_type, content in response.get("content", {}).items()
             if media_type == "application/problem+json"
             for kind in content["schema"]["allOf"][1]["properties"]["type"]["enum"]
         }
@@ -75,7 +75,10 @@ class Described:
             return
         responses = self._operations[route]["responses"]
         assert str(status) in responses, f"no documented status of {route}: {said}"
-        content = responses[str(status)]["content"]
+        content = responses[str(status)].get("content")
+        if content is None:
+            assert text == "", f"a body where none is documented: {said}"
+            return
         assert content_type in content, f"no documented content type of {route}: {said}"
         schema = content[content_type]["schema"] | {"components": self.document["components"]}
         validator = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
@@ -99,7 +102,7 @@ def look(documents: Mapping[str, Described]) -> Callable[[httpx.Response], None]
         (url,) = (url for url in documents if str(answer.url).startswith(url + "/"))
         path = answer.url.path.removeprefix(httpx.URL(url).path)
         documents[url].must_know(
-            answer.request.method, path, answer.status_code, answer.headers["content-type"], answer.text
+            answer.request.method, path, answer.status_code, answer.headers.get("content-type", ""), answer.text
         )
 
     return known

@@ -38,7 +38,7 @@ class Answer:
     @property
     def problem(self) -> str:
         """Last part of the problem's type; empty if it is none."""
-        is_one = self.headers["content-type"] == "application/problem+json"
+        is_one = self.headers.get("content-type") == "application/problem+json"
         return str(self.body["type"]).removeprefix("https://tiffin.example/problems/") if is_one else ""
 
 

@@ -5,6 +5,7 @@ into one shape first. What then goes wrong, wherever it does, is answered with a
 """
 
 import base64
+import hashlib
 import json
 import os
 import re
@@ -131,7 +132,20 @@ def answer(
     except Exception as error:  # whoever called gets an answer; API Gateway counts the 500, and the alarm sees it
         result = internal_error(error, context).proxy_result()
     result["headers"] = result.get("headers", {}) | PROTECTION | _for_whom(event)
+    if (event["httpMethod"], result["statusCode"]) == ("GET", HTTPStatus.OK):
+        return _tagged(result, event)
     return result
+
+
+def _tagged(result: dict[str, Any], event: Mapping[str, Any]) -> dict[str, Any]:
+    """An answer with a tag of its very bytes, and without them if the client has them (RFC 9110, section 13.1.2)."""
+    tag = f'"{hashlib.sha256(result["body"].encode()).hexdigest()[:32]}"'
+    headers = result["headers"] | {"ETag": tag}
+    known = _sent(event, "if-none-match")
+    # Compared weakly: what a tag is prefixed by counts for nothing. Of what is no tag, nothing is understood.
+    if known.strip() == "*" or tag in re.findall(r'"[^"]*"', known):
+        return {"statusCode": HTTPStatus.NOT_MODIFIED, "headers": headers, "body": "", "isBase64Encoded": False}
+    return result | {"headers": headers}
 
 
 def _for_whom(event: Mapping[str, Any]) -> dict[str, str]:
@@ -139,7 +153,7 @@ def _for_whom(event: Mapping[str, Any]) -> dict[str, str]:
     headers = {"Cache-Control": "no-store"} if event["requestContext"].get("authorizer") else {}
     if origin := os.environ.get("CONSOLE_ORIGIN"):
         headers |= {"Access-Control-Allow-Origin": origin, "Vary": "Origin"}
-        headers |= {"Access-Control-Expose-Headers": "Location, Retry-After"}
+        headers |= {"Access-Control-Expose-Headers": "ETag, Location, Retry-After"}
     return headers
 
 
@@ -181,6 +195,12 @@ def _in_one_shape(event: dict[str, Any]) -> dict[str, Any]:
 def _headers(event: dict[str, Any]) -> dict[str, str]:
     many = event.get("multiValueHeaders") or {}
     return {name: values[-1] for name, values in many.items() if values} | (event.get("headers") or {})
+
+
+def _sent(event: Mapping[str, Any], name: str) -> str:
+    """A header that holds a list, all its lines as one (RFC 9110, section 5.3); empty if it was not sent."""
+    many = event.get("multiValueHeaders") or {name: [value] for name, value in (event.get("headers") or {}).items()}
+    return ", ".join(value for sent, values in many.items() if sent.lower() == name for value in values or [])
 
 
 def _path(event: dict[str, Any]) -> str:
@@ -255,6 +275,9 @@ WITH_A_BODY = {
 }
 
 
+_TAG = {"description": "Of these very bytes.", "schema": {"type": "string", "pattern": '^"[0-9a-f]{32}"$'}}
+
+
 def _signed_in(roles: frozenset[Role] | None) -> dict[HTTPStatus, list[str]]:
     """What those get who are not let in."""
     others = ["not-your-role"] if roles and roles < frozenset(Role) else []
@@ -313,6 +336,12 @@ def _document(app: "_Resolver", title: str) -> str:
                 )
             refusals = {str(int(status)): _refusal(status, slugs) for status, slugs in everywhere.items()}
             operation["responses"] = refusals | operation["responses"]
+            if method == "get":
+                operation["responses"]["200"]["headers"] = {"ETag": _TAG}
+                operation["responses"]["304"] = {
+                    "description": "As `If-None-Match` says that the client has it.",
+                    "headers": {"ETag": _TAG},
+                }
     schemas = document["components"]["schemas"]
     # The framework's own errors, which no route answers any more, refer to each other.
     for theirs in ("HTTPValidationError", "ResponseValidationError"):
