@@ -72,6 +72,8 @@ _TABLE: dict[str, list[tuple[Any, ...]]] = {
         ("GET /courier/orders", OUT, "401 403 403 403 403 200- 200- 403", "?which=ready"),
         ("GET /courier/orders", OUT, "401 403 403 403 403 200+ 200- 403", "?which=mine"),
         ("GET /support/orders", OUT, "401 403 403 403 403 403 403 200+"),
+        ("GET /support/orders", OUT, "401 403 403 403 403 403 403 200+", "?customer={customer_id}"),
+        ("GET /support/orders", OUT, "401 403 403 403 403 403 403 200-", "?customer=somebody-else"),
         ("GET /restaurants", "", "200 200 200 200 200 200 200 200"),
         ("GET /restaurants/{restaurant_id}/menu", "", "200 200 200 200 200 200 200 200"),
         ("GET /openapi.json", "", "200 200 200 200 200 200 200 200"),

@@ -109,6 +109,7 @@ def test_the_samples_tell_one_story(invoke: Invoke) -> None:
         ("list-kitchen-orders", 200),
         ("list-courier-orders", 200),
         ("list-support-orders", 200),
+        ("list-support-orders-of-a-customer", 200),
         # The workflow does nothing here, so nobody is waited for yet; but a customer may always change their mind.
         ("accept", 409),
         ("reject", 409),

@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -168,6 +168,8 @@ def test_everybody_gets_the_answer_that_the_table_says(world: World, row: access
     doers = [who for who, answer in row.answers.items() if answer == "202"]
     order = world.order_in(row.order, alone=bool(doers)) if row.order else None
     order_id = order.order_id if order else ""
+    if order:
+        row = replace(row, query=row.query.format(customer_id=world.stack.people.subject(order.customer)))
     if order and row.service == "estimates":
         world.estimate(order_id, world.stack.people.subject(order.customer))
     found = {}

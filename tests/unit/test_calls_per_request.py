@@ -201,6 +201,11 @@ OTHERS: dict[str, dict[str, tuple[Callable[[Warm], object], list[str]]]] = {
     },
     "GET /support/orders": {
         "of a status": (lambda warm: warm.get("/support/orders", status="PLACED"), ["Query"]),
+        "of a customer": (lambda warm: warm.get("/support/orders", customer="cust-1"), ["Query"]),
+        "of a customer in a status": (
+            lambda warm: warm.get("/support/orders", customer="cust-1", status="PLACED"),
+            ["Query"],
+        ),
         "all open ones, of four statuses": (lambda warm: warm.get("/support/orders"), ["Query"] * 4),
     },
     "GET /restaurants": {"": (lambda warm: warm.get("/restaurants"), ["Query"])},

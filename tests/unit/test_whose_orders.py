@@ -282,6 +282,18 @@ class TestSupportIsWatched:
         assert (read[0]["order_id"], read[1]["orders"]) == (order_id, "all open ones")
         assert counted.count("SupportReads") == 2
 
+    def test_whose_orders_were_listed_is_told_by_a_hash_alone(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+        placed(api)
+        counted = list[str]()
+        monkeypatch.setattr(telemetry.metrics, "add_metric", lambda name, *_: counted.append(name))
+        logs = captured(monkeypatch)
+        assert asked("GET", "/support/orders", support(), "customer=cust-1").status == 200
+        [read] = [line for line in logs.lines if line["message"] == "Read by support"]
+        assert (read["by"], read["orders"]) == ("support-1", "all")
+        assert read["customer_hash"] == telemetry.customer_hash("cust-1")
+        assert "cust-1" not in logs.stream.getvalue()
+        assert counted.count("SupportReads") == 1
+
     def test_nobody_else_is(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
         order_id = placed(api, status="PREPARING")
         logs = captured(monkeypatch)
@@ -330,6 +342,28 @@ class TestLists:
         # Ended ones the newest first.
         assert self.ids("/support/orders", support(), "status=EXPIRED") == [found[6], found[5]]
 
+    def test_support_lists_a_customer_s_orders_the_newest_first(
+        self, api: Api, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        found = self.orders(api, *STATUSES, "EXPIRED", couriers="courier-1")
+        [other] = [placed(api, "theirs", customer_id="cust-2")]
+        assert self.ids("/support/orders", support(), "customer=cust-1") == found[::-1]
+        assert self.ids("/support/orders", support(), "customer=cust-2") == [other]
+        assert self.ids("/support/orders", support(), "customer=nobody") == []
+        assert self.ids("/support/orders", support(), "customer=cust-1&status=EXPIRED") == [found[6], found[5]]
+        # Its index is there before that of statuses is.
+        monkeypatch.setenv("ORDER_INDEXES", "1")
+        answer = asked("GET", "/support/orders", support(), "customer=cust-2")
+        assert answer.body["orders"][0].keys() == {
+            *("order_id", "restaurant_id", "restaurant_name", "courier_id"),
+            *("status", "placed_at", "updated_at", "deadline_at"),
+        }
+
+    @pytest.mark.parametrize("customer", ["", "a b", "-x", "x" * 65, "%00"])
+    def test_what_is_no_customer_s_id_is_refused(self, api: Api, customer: str) -> None:
+        answer = asked("GET", "/support/orders", support(), f"customer={customer}")
+        assert (answer.status, answer.problem) == (422, "invalid-request")
+
     def test_what_should_have_ended_long_ago_is_in_supports_list_alone(self, api: Api) -> None:
         ready, out = self.orders(api, "PREPARING", "OUT_FOR_DELIVERY")
         for order_id in (ready, out):
@@ -349,6 +383,8 @@ class TestLists:
             ("/courier/orders", courier("1"), "which=mine&"),
             ("/support/orders", support(), "status=PREPARING&"),
             ("/support/orders", support(), "status=OUT_FOR_DELIVERY&"),
+            ("/support/orders", support(), "customer=cust-1&"),
+            ("/support/orders", support(), "customer=cust-1&status=PREPARING&"),
             ("/orders", CUSTOMER, ""),
         ],
     )
@@ -370,7 +406,7 @@ class TestLists:
                 token, pages = page["next"], pages + 1
                 if token:
                     assert len(page["orders"]) == limit
-                    position = page_start(token, position_of(path))
+                    position = page_start(token, position_of(path, query))
                     assert position is not None
                     assert position["order_id"] == found[-1]
             assert (found, pages) == (whole, pages)
@@ -384,6 +420,8 @@ class TestLists:
             ("/courier/orders", courier("1"), "which=ready&", {"status": "DELIVERED"}),
             ("/support/orders", support(), "status=PLACED&", {"status": "PREPARING"}),
             ("/support/orders", support(), "", {"status": "PREPARING"}),
+            ("/support/orders", support(), "customer=cust-2&", {"customer_id": "cust-1"}),
+            ("/support/orders", support(), "customer=cust-1&", {"status": "PREPARING"}),
         ],
     )
     def test_a_token_of_another_list_is_none(
@@ -426,6 +464,8 @@ class TestLists:
         assert asked("GET", "/orders", CUSTOMER).status == 200
 
 
-def position_of(path: str) -> Mapping[str, str]:
+def position_of(path: str, query: str) -> Mapping[str, str]:
+    if "customer=" in query:
+        return store.OrderStore.OF_CUSTOMER
     kinds = {"/orders": store.OrderStore.OF_CUSTOMER, "/kitchen/orders": store.OrderStore.OF_RESTAURANT}
     return kinds.get(path, store.OrderStore.BY_STATUS)

@@ -18,11 +18,12 @@ from tiffin.callers import Role
 from tiffin.cards import where_card_numbers_stand
 from tiffin.clients import client, once, table
 from tiffin.discounts import CodeExpired, MinimumNotReached, OtherCurrency, TakesNothingOff
+from tiffin.ids import CUSTOMER_ID
 from tiffin.models import BaseModel
 from tiffin.paging import page_start, page_token
 from tiffin.problems import Problem
 from tiffin.rest import answer, answers, caller, rest_api
-from tiffin.telemetry import about_order, came_to, logger, metrics, trace_header, tracer
+from tiffin.telemetry import about_order, came_to, customer_hash, logger, metrics, trace_header, tracer
 
 from orders.commands import Basket, PlaceOrder, RejectOrder
 from orders.customers import CustomerStore
@@ -193,7 +194,7 @@ class CourierPage(_Page):
 
 
 class SupportPage(_Page):
-    """A page of orders by status; `next` asks for the following one."""
+    """A page of orders by status, or of one customer; `next` asks for the following one."""
 
     orders: list[SupportSummary]
 
@@ -300,13 +301,26 @@ def list_courier_orders(
     return CourierPage(orders=page.orders, next=page_token(page.position), unreadable=page.unreadable)
 
 
-@app.get("/support/orders", summary="Orders by status and age", tags=["Support"], responses=WORK)
+@app.get("/support/orders", summary="Orders by status and age, or of a customer", tags=["Support"], responses=WORK)
 def list_support_orders(
-    status: Annotated[OrderStatus | None, Query(description="One status; by default all open orders.")] = None,
+    status: Annotated[
+        OrderStatus | None, Query(description="One status; by default all open orders, or all of the customer.")
+    ] = None,
+    customer: Annotated[
+        str | None, Query(pattern=CUSTOMER_ID, description="One customer, by `customer_id`: the newest first.")
+    ] = None,
     limit: PageSize = 20,
     next_page: PageToken = None,
 ) -> SupportPage:
-    """Open orders the oldest first, ended ones the newest. All open ones at once come on one page, without `next`."""
+    """Open orders the oldest first, ended ones the newest. All open ones at once come on one page, without `next`.
+
+    In a customer's list nobody is named as courier: the order itself says who brings it.
+    """
+    if customer is not None:
+        start = page_start(next_page, OrderStore.OF_CUSTOMER, customer_id=customer)
+        page = store().of_customer_for_support(customer, status, limit, start)
+        _read_by_support(orders=status or "all", customer_hash=customer_hash(customer))
+        return SupportPage(orders=page.orders, next=page_token(page.position), unreadable=page.unreadable)
     _must_have(Step.STATUS_INDEX)
     if status is None:
         page_start(next_page, {})  # of a list that has one page only, there are no tokens

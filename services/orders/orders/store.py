@@ -324,6 +324,16 @@ class OrderStore:
         query = _query("orders-of-customer", "customer_id = :c", c=customer_id)
         return self._page(OrderSummary, self.OF_CUSTOMER, query | NEWEST_FIRST, limit, start)
 
+    def of_customer_for_support(
+        self, customer_id: str, status: OrderStatus | None, limit: int, start: Position | None
+    ) -> Page[SupportSummary]:
+        """A customer's orders, newest first, all or those in a status. Their couriers are not in the index."""
+        query = _query("orders-of-customer", "customer_id = :c", c=customer_id) | NEWEST_FIRST
+        if status is not None:
+            query |= {"FilterExpression": "#s = :s", "ExpressionAttributeNames": {"#s": "status"}}
+            query["ExpressionAttributeValues"] |= {":s": status.value}
+        return self._page(SupportSummary, self.OF_CUSTOMER, query, limit, start)
+
     def of_restaurant(
         self, restaurant_id: str, now: datetime, limit: int, start: Position | None
     ) -> Page[KitchenSummary]:

@@ -170,7 +170,11 @@ class CourierSummary(BaseModel):
 
 
 class SupportSummary(BaseModel):
-    """An order in support's list."""
+    """An order in support's list.
+
+    Attributes:
+        courier_id: who left with it, if somebody did; of a customer's list, nobody.
+    """
 
     order_id: str
     restaurant_id: str
