@@ -4,8 +4,8 @@ export interface Config {
   signInUrl: string;
   /** Of the app client by which browsers sign in. */
   clientId: string;
-  /** Base URLs of the APIs; one that a deployment has not is left out. */
-  apis: { orders: string; promotions: string; support?: string; live?: string };
+  /** Base URLs of the APIs; one that a deployment has not is left out. `socket` is for the page's policy: a ticket says where it is. */
+  apis: { orders: string; promotions: string; support?: string; live?: string; socket?: string };
 }
 
 /** Read it. Throws if it is not there, or not what it should be. */

@@ -2,6 +2,7 @@
 import createClient, { type Client, type Middleware } from "openapi-fetch";
 import type { components as orderTypes, paths as orderPaths } from "../../generated/orders";
 import type { components as promotionTypes, paths as promotionPaths } from "../../generated/promotions";
+import type { components as supportTypes, paths as supportPaths } from "../../generated/support";
 import { idToken, refresh } from "../auth/session";
 import type { Config } from "../config";
 import { conditionalFetch } from "./conditional";
@@ -24,6 +25,13 @@ export type Basket = Orders["Basket"];
 export type Quote = Orders["Quote"];
 export type RejectReason = NonNullable<Orders["RejectOrder"]["reason"]>;
 export type PromoCode = promotionTypes["schemas"]["PromoCodeView"];
+type Support = supportTypes["schemas"];
+export type OrderStory = Support["OrderStory"];
+export type WorkflowRun = Support["WorkflowRun"];
+export type StateVisit = Support["StateVisit"];
+export type TimelineEntry = Support["TimelineEntry"];
+export type PaymentAttempt = Support["PaymentAttempt"];
+export type AnnouncedEvent = Support["AnnouncedEvent"];
 export interface Money {
   amount: number;
   currency: string;
@@ -32,6 +40,7 @@ export interface Money {
 export interface Apis {
   orders: Client<orderPaths>;
   promotions: Client<promotionPaths>;
+  support: Client<supportPaths>;
 }
 
 /** Whoever is signed in shows the ID token; a token that the API does not take any more is refreshed, and it is asked again. */
@@ -62,5 +71,9 @@ export function connect(where: Config) {
     made.use(asWhoever);
     return made;
   };
-  apis = { orders: client<orderPaths>(where.apis.orders), promotions: client<promotionPaths>(where.apis.promotions) };
+  apis = {
+    orders: client<orderPaths>(where.apis.orders),
+    promotions: client<promotionPaths>(where.apis.promotions),
+    support: client<supportPaths>(where.apis.support ?? ""),
+  };
 }

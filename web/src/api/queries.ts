@@ -56,6 +56,21 @@ export const supportOrders = (status: OrderStatus | null) =>
     queryFn: () => answered(apis.orders.GET("/support/orders", { params: { query: { status, limit: 100 } } })),
   });
 
+/** The orders of one customer, by the `sub` of their tokens, newest first. */
+export const customerOrders = (customer: string) =>
+  queryOptions({
+    queryKey: ["orders", "support", "of", customer],
+    queryFn: () => answered(apis.orders.GET("/support/orders", { params: { query: { customer, limit: 100 } } })),
+  });
+
+export const story = (id: string) =>
+  queryOptions({
+    queryKey: ["story", id],
+    queryFn: () => answered(apis.support.GET("/orders/{order_id}", { params: { path: { order_id: id } } })),
+    // It is joined of logs and traces, and takes seconds: what is being read already is asked for again a little later.
+    staleTime: 3_000,
+  });
+
 export const myCodes = () =>
   queryOptions({
     queryKey: ["codes"],

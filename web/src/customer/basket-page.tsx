@@ -1,5 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
+import { useRef, useState } from "react";
 import { useNavigate } from "react-router";
 import { apis, type Basket, type PlaceOrder, type PromoCode, type Quote } from "../api/clients";
 import { answered, Problem } from "../api/problems";
@@ -90,6 +90,7 @@ function Checkout({ state }: { state: BasketState }) {
   const price = useQuery({ ...quote(priced(state)), placeholderData: (before: Quote | undefined) => before });
   const navigate = useNavigate();
   const queries = useQueryClient();
+  const form = useRef<HTMLFormElement>(null);
   const [looked, setLooked] = useState(false);
   const place = useMutation({
     mutationFn: (now: BasketState) => {
@@ -113,9 +114,12 @@ function Checkout({ state }: { state: BasketState }) {
   const order = () => {
     setLooked(true);
     if (!missing.name && !missing.address) place.mutate(state);
+    // Once they are marked: to the first that is missing.
+    else requestAnimationFrame(() => form.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus());
   };
   return (
     <form
+      ref={form}
       className={css.split}
       noValidate
       onSubmit={(event) => {

@@ -38,7 +38,7 @@ function TheOrder({ order }: { order: Order }) {
         <Ending order={order} />
         <Card label="Where it is">
           <div className={css.block}>
-            <ol className={css.life}>
+            <ol className={css.life} aria-label="The life of the order">
               {life(order).map((step) => (
                 <li key={step.status} data-is={step.is} aria-current={step.is === "now" ? "step" : undefined}>
                   <span className={css.dot} aria-hidden>

@@ -28,6 +28,7 @@ const ASK_EVERY = 4_000;
 const READ_ANYWAY_EVERY = 60_000;
 const PATIENCE = { first: 1_000, most: 30_000 };
 const REMEMBER = { most: 500, for: 10 * 60_000 };
+const UNSETTLED = 1_000;
 /** A lull this long is a dead line: API Gateway ends an idle connection after ten minutes. */
 const KEEP_ALIVE = 5 * 60_000;
 
@@ -152,15 +153,23 @@ export function take(queries: QueryClient, text: string) {
   } catch {
     return;
   }
-  if (said.type !== "changed" || typeof said.order_id !== "string") return;
+  if (said.type !== "changed") return;
+  const orderId = typeof said.order_id === "string" ? said.order_id : null;
   const event = String(said.event ?? "");
-  const seenAt = Date.now();
-  changes = [...changes, { orderId: said.order_id, event, occurredAt: Date.parse(String(said.occurred_at)) || seenAt, seenAt }]
-    .filter((change) => seenAt - change.seenAt < REMEMBER.for)
-    .slice(-REMEMBER.most);
-  tell();
-  void queries.invalidateQueries({ queryKey: ["order", said.order_id] });
-  void queries.invalidateQueries({ queryKey: ["story", said.order_id] });
-  void queries.invalidateQueries({ queryKey: ["orders"] });
-  if (event.startsWith("PromoCode") || event === "OrderDelivered") void queries.invalidateQueries({ queryKey: ["codes"] });
+  if (orderId) {
+    const seenAt = Date.now();
+    changes = [...changes, { orderId, event, occurredAt: Date.parse(String(said.occurred_at)) || seenAt, seenAt }]
+      .filter((change) => seenAt - change.seenAt < REMEMBER.for)
+      .slice(-REMEMBER.most);
+    tell();
+  }
+  const look = () => {
+    void queries.invalidateQueries({ queryKey: ["orders"] });
+    // Which order it is may be nothing for the hearer to know: then all that are shown are read.
+    for (const kind of ["order", "story"]) void queries.invalidateQueries({ queryKey: orderId ? [kind, orderId] : [kind] });
+    if (event.startsWith("PromoCode")) void queries.invalidateQueries({ queryKey: ["codes"] });
+  };
+  look();
+  // Some events are announced a moment before what they say can be read.
+  if (said.settled === false) setTimeout(look, UNSETTLED);
 }

@@ -1,1 +1,140 @@
-export default function Coming() { return <p>board-page</p>; }
+import { useState } from "react";
+import { Link, useNavigate, useSearchParams } from "react-router";
+import type { OrderStatus, SupportSummary } from "../api/clients";
+import { customerOrders, supportOrders } from "../api/queries";
+import { useLive } from "../live/live";
+import { useAnnounced } from "../ui/announce";
+import { Button, Card, Choice, Empty, Field, Note, Page, Shown, Status, TimeBar } from "../ui/kit";
+import { useNow } from "../ui/now";
+import { ENDS, moment, plural, shortId, span, STATUS, took } from "../ui/words";
+import css from "./support.module.css";
+
+/** Open orders by age against their three hours; or those of a status, or of a customer. What is asked stands in the address. */
+export default function BoardPage() {
+  const [asked, ask] = useSearchParams();
+  const status = asked.get("status");
+  const customer = asked.get("customer");
+  return (
+    <Page title="Orders" lead="Open ones the oldest first. Each reading is logged.">
+      <Find key={customer} customer={customer ?? ""} status={status ?? ""} onAsk={(next) => ask(next)} />
+      {customer ? <OfCustomer customer={customer} /> : <OfStatus status={isStatus(status) ? status : null} />}
+    </Page>
+  );
+}
+
+const isStatus = (text: string | null): text is OrderStatus => text !== null && text in STATUS;
+
+function Find({ customer, status, onAsk }: { customer: string; status: string; onAsk: (asked: Record<string, string>) => void }) {
+  const navigate = useNavigate();
+  const [order, setOrder] = useState("");
+  const [who, setWho] = useState(customer);
+  return (
+    <Card label="Find orders">
+      <div className={css.find}>
+        <form
+          className={css.findone}
+          onSubmit={(event) => {
+            event.preventDefault();
+            if (order.trim()) void navigate(`/support/orders/${encodeURIComponent(order.trim())}`);
+          }}
+        >
+          <Field label="Order" value={order} onChange={setOrder} maxLength={64} autoComplete="off" />
+          <Button type="submit">Open</Button>
+        </form>
+        <form
+          className={css.findone}
+          onSubmit={(event) => {
+            event.preventDefault();
+            onAsk(who.trim() ? { customer: who.trim() } : {});
+          }}
+        >
+          <Field label="Customer, by the id of the account" value={who} onChange={setWho} maxLength={128} autoComplete="off" />
+          <Button type="submit">Find</Button>
+        </form>
+        <Choice label="Status" value={status} onChange={(next) => onAsk(next ? { status: next } : {})}>
+          <option value="">All open ones</option>
+          {Object.entries(STATUS).map(([value, text]) => (
+            <option key={value} value={value}>
+              {text}
+            </option>
+          ))}
+        </Choice>
+      </div>
+    </Card>
+  );
+}
+
+function OfStatus({ status }: { status: OrderStatus | null }) {
+  const query = useLive(supportOrders(status));
+  useAnnounced(query.data && status === null ? `${plural(query.data.orders.length, "open order")}.` : null);
+  return (
+    <Shown query={query} what="orders">
+      {({ orders, next, unreadable }) => (
+        <Orders orders={orders} more={!!next} unreadable={unreadable ?? 0} none={status ? "No order has this status" : "No order is open"} />
+      )}
+    </Shown>
+  );
+}
+
+function OfCustomer({ customer }: { customer: string }) {
+  return (
+    <Shown query={useLive(customerOrders(customer))} what="orders">
+      {({ orders, next, unreadable }) => (
+        <Orders orders={orders} more={!!next} unreadable={unreadable ?? 0} none="This customer has no orders" />
+      )}
+    </Shown>
+  );
+}
+
+function Orders({ orders, more, unreadable, none }: { orders: SupportSummary[]; more: boolean; unreadable: number; none: string }) {
+  const now = useNow(5_000);
+  if (orders.length === 0) return <Empty title={none} />;
+  return (
+    <>
+      {unreadable > 0 && <Note tone="warn" title={`${plural(unreadable, "order")} cannot be read`} />}
+      <div className={css.table} tabIndex={0} role="group" aria-label="Orders, a table">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Order</th>
+              <th scope="col">Restaurant</th>
+              <th scope="col">Status</th>
+              <th scope="col">Placed</th>
+              <th scope="col">Of its three hours</th>
+            </tr>
+          </thead>
+          <tbody>
+            {orders.map((order) => {
+              const [from, until] = [Date.parse(order.placed_at), Date.parse(order.deadline_at)];
+              return (
+                <tr key={order.order_id}>
+                  <td>
+                    <Link to={`/support/orders/${order.order_id}`} className={css.mono}>
+                      {shortId(order.order_id)}
+                    </Link>
+                  </td>
+                  <td>{order.restaurant_name}</td>
+                  <td>
+                    <Status status={order.status} />
+                  </td>
+                  <td className="num">{moment(order.placed_at)}</td>
+                  <td>
+                    {ENDS.has(order.status) ? (
+                      <span className={css.soft}>took {took(Date.parse(order.updated_at ?? order.placed_at) - from)}</span>
+                    ) : (
+                      <div className={css.age}>
+                        <TimeBar label="Of its three hours" from={from} until={until} now={now} />
+                        <span className={css.soft}>{until > now ? `${span(until - now)} left` : `over since ${span(now - until)}`}</span>
+                      </div>
+                    )}
+                  </td>
+                </tr>
+              );
+            })}
+          </tbody>
+        </table>
+      </div>
+      {more && <p className={css.soft}>There are more: the first hundred are shown.</p>}
+    </>
+  );
+}

@@ -1,1 +1,287 @@
-export default function Coming() { return <p>story-page</p>; }
+import { lazy, Suspense, useMemo, useState } from "react";
+import { useParams } from "react-router";
+import { type AnnouncedEvent, config, type OrderStory, type PaymentAttempt, type TimelineEntry, type WorkflowRun } from "../api/clients";
+import { story } from "../api/queries";
+import { useLive } from "../live/live";
+import { useAnnounced } from "../ui/announce";
+import { Card, Empty, Loading, Note, Page, Shown, Status, TabbedPages } from "../ui/kit";
+import { clock, clockSeconds, moment, plural, shortId, took } from "../ui/words";
+import { title, wayOf } from "../workflow/asl";
+import css from "./support.module.css";
+
+const WorkflowDrawing = lazy(() => import("../workflow/drawing"));
+
+const CALLED = { order: "Order workflow", unwind: "Unwind workflow" } as const;
+
+export default function StoryPage() {
+  const { orderId = "" } = useParams();
+  return (
+    <Page title={`Order ${shortId(orderId)}`} lead={<span className={css.mono}>{orderId}</span>}>
+      {config.apis.support ? <Story orderId={orderId} /> : <Empty title="No story here">This deployment has no support API.</Empty>}
+    </Page>
+  );
+}
+
+function Story({ orderId }: { orderId: string }) {
+  const query = useLive(story(orderId));
+  useAnnounced(query.data ? query.data.headline : null);
+  return (
+    <Shown query={query} what="the story of the order">
+      {(told) => (
+        <>
+          <Headline told={told} />
+          {told.missing.length > 0 && (
+            <Note tone="warn" title="Something is missing">
+              <ul>
+                {told.missing.map(({ part, reason, detail }) => (
+                  <li key={part + reason + detail}>
+                    {part.replaceAll("_", " ")}: {detail}
+                  </li>
+                ))}
+              </ul>
+            </Note>
+          )}
+          <div className={css.split}>
+            <Workflows runs={told.workflows} />
+            <TabbedPages
+              label="What happened"
+              tabs={[
+                { id: "timeline", title: "Timeline", content: <Timeline entries={told.timeline} /> },
+                { id: "events", title: `Events (${told.events.length})`, content: <Events events={told.events} /> },
+                { id: "payments", title: `Payments (${told.payments.length})`, content: <Payments payments={told.payments} /> },
+              ]}
+            />
+          </div>
+        </>
+      )}
+    </Shown>
+  );
+}
+
+function Headline({ told }: { told: OrderStory }) {
+  return (
+    <Card label="In one sentence">
+      <p className={css.headline}>{told.headline}.</p>
+      {/\d\d:\d\d:\d\d/.test(told.headline) && <p className={css.soft}>The sentence has its times in UTC; all else here is in yours.</p>}
+      <dl className={css.facts}>
+        <div>
+          <dt className="visually-hidden">Status</dt>
+          <dd>
+            <Status status={told.status} />
+          </dd>
+        </div>
+        <div>
+          <dt>Placed</dt>
+          <dd className="num">{moment(told.placed_at)}</dd>
+        </div>
+        {told.ended_at ? (
+          <div>
+            <dt>Ended</dt>
+            <dd className="num">
+              {moment(told.ended_at)}, after {took(Date.parse(told.ended_at) - Date.parse(told.placed_at))}
+            </dd>
+          </div>
+        ) : (
+          told.deadline_at && (
+            <div>
+              <dt>Given up</dt>
+              <dd className="num">{moment(told.deadline_at)}</dd>
+            </div>
+          )
+        )}
+        <div>
+          <dt>As of</dt>
+          <dd className="num">{clockSeconds(told.told_at)}</dd>
+        </div>
+      </dl>
+      {told.dead && <p className={css.soft}>Its workflow is dead, and no end is recorded yet: it is about to be unwound.</p>}
+    </Card>
+  );
+}
+
+/** An order's life, and beside it what unwound it, if something did. */
+function Workflows({ runs }: { runs: WorkflowRun[] }) {
+  if (runs.length === 0) return <Empty title="No workflow has run yet" />;
+  if (runs.length === 1) return <Run run={runs[0]!} />;
+  return (
+    <TabbedPages
+      label="Workflows"
+      tabs={runs.map((run, index) => ({ id: run.execution_arn || String(index), title: CALLED[run.kind], content: <Run run={run} /> }))}
+    />
+  );
+}
+
+function Run({ run }: { run: WorkflowRun }) {
+  const way = useMemo(() => wayOf(run.path), [run.path]);
+  return (
+    <section className={css.block} aria-label={CALLED[run.kind]}>
+      <h2>{CALLED[run.kind]}</h2>
+      <p className={css.soft}>
+        {run.status.toLowerCase().replace("_", " ")} · began {clock(run.started_at)}
+        {run.waiting_in && <> · waits in {title(run.waiting_in)}</>}
+        {run.error && <span className={css.error}>{[run.error, run.cause].filter(Boolean).join(": ")}</span>}
+      </p>
+      <Suspense fallback={<Loading what="the drawing" rows={4} />}>
+        <WorkflowDrawing definition={run.definition} way={way} label={CALLED[run.kind]} />
+      </Suspense>
+      <details>
+        <summary>The way it took, as text: {plural(run.path.length, "state")}</summary>
+        <div className={css.table} tabIndex={0} role="group" aria-label="States, a table">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">State</th>
+                <th scope="col">Entered</th>
+                <th scope="col">Took</th>
+                <th scope="col">Outcome</th>
+                <th scope="col">Attempts</th>
+              </tr>
+            </thead>
+            <tbody>
+              {run.path.map((visit, index) => (
+                <tr key={index}>
+                  <td>{title(visit.state)}</td>
+                  <td className="num">{clockSeconds(visit.entered)}</td>
+                  <td className="num">{visit.left ? took(Date.parse(visit.left) - Date.parse(visit.entered)) : "—"}</td>
+                  <td>
+                    {visit.outcome}
+                    {visit.error && <span className={css.error}>{[visit.error, visit.cause].filter(Boolean).join(": ")}</span>}
+                  </td>
+                  <td className="num">{visit.attempts.length}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      </details>
+    </section>
+  );
+}
+
+type EntryKind = TimelineEntry["kind"];
+
+const KINDS: Record<EntryKind, string> = {
+  state: "state",
+  event: "event",
+  consumer: "heard",
+  payment_attempt: "payment",
+  log: "log",
+  segment: "work",
+  call: "call",
+  initialization: "start",
+};
+const GROUPS: { name: string; kinds: EntryKind[]; shown: boolean }[] = [
+  { name: "States", kinds: ["state"], shown: true },
+  { name: "Events, and who heard them", kinds: ["event", "consumer"], shown: true },
+  { name: "Payments", kinds: ["payment_attempt"], shown: true },
+  { name: "Logs", kinds: ["log"], shown: true },
+  { name: "Functions and calls", kinds: ["segment", "call", "initialization"], shown: false },
+];
+
+function toggled(set: ReadonlySet<string>, name: string): Set<string> {
+  const next = new Set(set);
+  if (!next.delete(name)) next.add(name);
+  return next;
+}
+
+function Timeline({ entries }: { entries: TimelineEntry[] }) {
+  const [shown, setShown] = useState(() => new Set(GROUPS.filter((group) => group.shown).map(({ name }) => name)));
+  const kinds = new Set(GROUPS.filter(({ name }) => shown.has(name)).flatMap((group) => group.kinds));
+  const visible = entries.filter(({ kind }) => kinds.has(kind));
+  return (
+    <div className={css.block}>
+      <fieldset className={css.filters}>
+        <legend className="visually-hidden">What to show</legend>
+        {GROUPS.map(({ name }) => (
+          <label key={name}>
+            <input
+              type="checkbox"
+              checked={shown.has(name)}
+              onChange={() => setShown((now) => toggled(now, name))}
+            />
+            {name}
+          </label>
+        ))}
+      </fieldset>
+      {visible.length === 0 ? (
+        <Empty title="Nothing of it is known" />
+      ) : (
+        <ol className={css.timeline} tabIndex={0} aria-label="Timeline">
+          {visible.map((entry) => (
+            <li key={entry.id} className={css.entry} data-kind={entry.kind}>
+              <time dateTime={entry.at}>{clockSeconds(entry.at)}</time>
+              <span className={`${css.what} ${css[`d${Math.min(entry.depth, 3)}`] ?? ""}`}>
+                <span className={css.kind}>{KINDS[entry.kind]}</span>
+                {entry.kind === "state" ? title(entry.label) : entry.label}
+                {entry.service && entry.kind !== "state" && entry.kind !== "consumer" && <span className={css.soft}> · {entry.service}</span>}
+                {entry.status && entry.kind !== "log" && <span className={css.soft}> · {entry.status}</span>}
+                {entry.error && <span className={css.error}>{entry.error}</span>}
+              </span>
+              <span className={css.took}>{entry.duration_ms === null ? "" : took(entry.duration_ms)}</span>
+            </li>
+          ))}
+        </ol>
+      )}
+    </div>
+  );
+}
+
+function Events({ events }: { events: AnnouncedEvent[] }) {
+  if (events.length === 0) return <Empty title="No event is known yet" />;
+  return (
+    <ol className={css.timeline}>
+      {events.map((event) => (
+        <li key={event.event_id} className={css.entry} data-kind="event">
+          <time dateTime={event.occurred_at}>{clockSeconds(event.occurred_at)}</time>
+          <span className={css.what}>
+            <strong>{event.name}</strong> <span className={css.soft}>from {event.source}</span>
+            {event.consumers.length === 0 ? (
+              <span className={css.soft}>, heard by nobody who tells of it</span>
+            ) : (
+              <ul className={css.heard} aria-label={`Who heard ${event.name}`}>
+                {event.consumers.map((consumer) => (
+                  <li key={consumer.service + consumer.at}>
+                    {consumer.service} · {took(consumer.delay_ms)}
+                    {consumer.outcome !== "consumed" && ` · ${consumer.outcome}`}
+                  </li>
+                ))}
+              </ul>
+            )}
+          </span>
+          <span />
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+function Payments({ payments }: { payments: PaymentAttempt[] }) {
+  if (payments.length === 0) return <Empty title="Nobody asked for money yet" />;
+  return (
+    <ol className={css.timeline}>
+      {payments.map((payment, index) => (
+        <li key={index} className={css.entry} data-kind="payment_attempt">
+          <time dateTime={payment.at}>{clockSeconds(payment.at)}</time>
+          <span className={css.what}>
+            <strong>{payment.operation}</strong>{" "}
+            <span className={css.soft}>
+              in {title(payment.state)} of the {payment.workflow} workflow
+            </span>
+            <br />
+            {payment.answer ? (
+              <>
+                {payment.answer.toLowerCase()}
+                {payment.network && `, ${payment.network}`}
+                {payment.code && `: ${payment.code}`}
+              </>
+            ) : (
+              !payment.error && "no answer yet"
+            )}
+            {payment.error && <span className={css.error}>{[payment.error, payment.cause].filter(Boolean).join(": ")}</span>}
+          </span>
+          <span className={css.took}>{payment.duration_ms === null ? "" : took(payment.duration_ms)}</span>
+        </li>
+      ))}
+    </ol>
+  );
+}

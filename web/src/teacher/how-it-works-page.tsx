@@ -1,1 +1,98 @@
-export default function Coming() { return <p>how-it-works-page</p>; }
+import { lazy, Suspense } from "react";
+import { Link } from "react-router";
+import orderWorkflow from "../../../statemachines/order.asl.json";
+import unwindWorkflow from "../../../statemachines/unwind.asl.json";
+import { useSession } from "../auth/session";
+import { type Change, useChanges, useConnection } from "../live/live";
+import { Loading, Note, Page, TabbedPages } from "../ui/kit";
+import { useNow } from "../ui/now";
+import { MINUTE, shortId, span } from "../ui/words";
+import ServicesMap, { services } from "./services-map";
+import css from "./teacher.module.css";
+
+const WorkflowDrawing = lazy(() => import("../workflow/drawing"));
+const REMEMBERED = 5 * MINUTE;
+
+export default function HowItWorksPage() {
+  const now = useNow(5_000);
+  const changes = useChanges().filter(({ seenAt }) => now - seenAt < REMEMBERED);
+  return (
+    <Page
+      title="How it works"
+      lead="Inside a bounded context, orchestrate; between bounded contexts, choreograph. A workflow takes one order through its life; what happens to it goes out as events, and whoever cares listens."
+    >
+      <section className={css.block} aria-label="Services and events">
+        <h2>Between services: events</h2>
+        <div className={css.split}>
+          <ServicesMap changes={changes} />
+          <Feed changes={changes} now={now} />
+        </div>
+        <ul className={css.services}>
+          {services.map(({ name, does, announces, hears, through }) => (
+            <li key={name} className={css.card}>
+              <h3>{name}</h3>
+              {does.map((each) => (
+                <p key={each} className={css.soft}>
+                  {each}
+                </p>
+              ))}
+              <dl>
+                {announces.length > 0 && (
+                  <div>
+                    <dt>Announces</dt>
+                    <dd>{announces.join(", ")}</dd>
+                  </div>
+                )}
+                {hears.length > 0 && (
+                  <div>
+                    <dt>Hears, by a {through}</dt>
+                    <dd>{hears.join(", ")}</dd>
+                  </div>
+                )}
+              </dl>
+            </li>
+          ))}
+        </ul>
+      </section>
+      <section className={css.block} aria-label="Workflows">
+        <h2>Inside orders: a workflow</h2>
+        <Suspense fallback={<Loading what="the drawing" rows={4} />}>
+          <TabbedPages
+            label="Workflows"
+            tabs={[
+              { id: "order", title: "An order's life", content: <WorkflowDrawing definition={orderWorkflow} label="Order workflow" /> },
+              { id: "unwind", title: "What follows its death", content: <WorkflowDrawing definition={unwindWorkflow} label="Unwind workflow" /> },
+            ]}
+          />
+        </Suspense>
+      </section>
+    </Page>
+  );
+}
+
+/** The events of the last minutes, as the live socket told of them. */
+function Feed({ changes, now }: { changes: readonly Change[]; now: number }) {
+  const session = useSession();
+  const connection = useConnection();
+  const support = session.is !== "out" && session.session.role === "support";
+  return (
+    <section className={css.block} aria-label="The last minutes">
+      <h3>The last five minutes</h3>
+      {!support && <Note title="Whose events you see">Somebody of support hears of all orders; everybody else, of their own.</Note>}
+      {connection !== "live" && support && <p className={css.soft}>No live connection just now, so no event can be told of.</p>}
+      {connection === "live" && changes.length === 0 && <p className={css.soft}>Quiet. Place an order, and watch.</p>}
+      <ol className={css.feed}>
+        {changes
+          .slice(-12)
+          .reverse()
+          .map(({ orderId, event, occurredAt, seenAt }) => (
+            <li key={orderId + event + seenAt}>
+              <strong>{event}</strong>
+              <span className={css.soft}>{span(now - occurredAt)} ago</span>
+              {support ? <Link to={`/support/orders/${orderId}`}>{shortId(orderId)}</Link> : <span className={css.soft}>{shortId(orderId)}</span>}
+            </li>
+          ))}
+      </ol>
+    </section>
+  );
+}

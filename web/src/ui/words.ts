@@ -6,11 +6,12 @@ export function money({ amount, currency }: Money): string {
   return format.format(amount / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
 }
 
-export const clock = (moment: string | number) =>
-  new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" }).format(new Date(moment));
+const times = { short: new Intl.DateTimeFormat(undefined, { timeStyle: "short" }), exact: new Intl.DateTimeFormat(undefined, { timeStyle: "medium" }) };
 
-export const clockSeconds = (moment: string | number) =>
-  new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit", second: "2-digit" }).format(new Date(moment));
+export const clock = (moment: string | number) => times.short.format(new Date(moment));
+
+/** To the second. */
+export const clockSeconds = (moment: string | number) => times.exact.format(new Date(moment));
 
 /** The time of day, with the day if it is not today's. */
 export function moment(at: string | number): string {
@@ -31,6 +32,13 @@ export function span(milliseconds: number): string {
   if (minutes < 60) return unit(minutes, "minute");
   const hours = Math.floor(minutes / 60);
   return minutes % 60 ? `${unit(hours, "hour")} ${unit(minutes % 60, "minute")}` : unit(hours, "hour");
+}
+
+/** Milliseconds, as short as they can be said: `5 ms`, `4.6 sec`, `2 hr 41 min`. */
+export function took(ms: number): string {
+  if (ms >= 10_000) return span(ms);
+  const [value, name, maximumFractionDigits] = ms < 1000 ? [ms, "millisecond", 0] : [ms / 1000, "second", 1];
+  return new Intl.NumberFormat(undefined, { style: "unit", unit: name as string, unitDisplay: "short", maximumFractionDigits: maximumFractionDigits as number }).format(value as number);
 }
 
 export const MINUTE = 60_000;

@@ -1,0 +1,142 @@
+/** A customer's order: one, whatever becomes of the page. */
+import { screen, waitFor, within } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { beforeEach, describe, expect, it } from "vitest";
+import { signOut } from "../src/auth/session";
+import { basket, have } from "../src/customer/basket";
+import { MENU, mustBeAccessible, ORDER, problem, QUOTE, World } from "./world";
+
+let world: World;
+const user = userEvent.setup();
+
+beforeEach(() => {
+  signOut();
+  world = new World()
+    .on("GET /restaurants", () => ({ restaurants: [MENU], next: null }))
+    .on("GET /restaurants/r-1/menu", () => MENU)
+    .on("GET /promo-codes", () => ({ promo_codes: [], next: null }))
+    .on("POST /quotes", () => QUOTE)
+    .on("POST /orders", () => ORDER)
+    .on("GET /orders/ord_abcdef", () => ORDER)
+    .on("GET /orders", () => ({ orders: [], next: null, unreadable: 0 }));
+});
+
+function fill() {
+  have(MENU, MENU.dishes[0]!, 1);
+  basket.set({ ...basket.get()!, name: "Ada", address: "Harbour Street 1" });
+}
+
+describe("the basket", () => {
+  it("is filled from a menu by somebody who is not signed in", async () => {
+    const page = world.open("/restaurants/r-1");
+    await user.click(await screen.findByRole("button", { name: "Add Margherita" }));
+    await user.click(screen.getByRole("button", { name: "One Margherita more" }));
+    expect(basket.get()?.lines).toMatchObject([{ dishId: "margherita", quantity: 2 }]);
+    expect(world.asked.every(({ headers }) => !headers.has("Authorization"))).toBe(true);
+    await mustBeAccessible(page.container);
+  });
+
+  it("is priced by the server, with the menu's version", async () => {
+    await world.signedIn("customer");
+    fill();
+    const page = world.open("/basket");
+    expect(await screen.findByText("€12.00")).toBeTruthy();
+    expect(JSON.parse(world.calls("POST /quotes")[0]!.body)).toEqual({
+      restaurant_id: "r-1",
+      lines: [{ dish_id: "margherita", quantity: 1 }],
+      promo_code: null,
+      menu_version: "v1",
+    });
+    await mustBeAccessible(page.container);
+  });
+
+  it("becomes one order, however often it is ordered", async () => {
+    await world.signedIn("customer");
+    fill();
+    const key = basket.get()!.key;
+    world.open("/basket");
+    await user.dblClick(await screen.findByRole("button", { name: "Order for €12.00" }));
+    expect(await screen.findByRole("heading", { name: "Your order from Bella Napoli" })).toBe(document.activeElement);
+    const placings = world.calls("POST /orders");
+    expect(new Set(placings.map(({ headers }) => headers.get("Idempotency-Key")))).toEqual(new Set([key]));
+    await waitFor(() => expect(basket.get()).toBeNull());
+  });
+
+  it("keeps its key when no answer comes, so that another try is the same order", async () => {
+    await world.signedIn("customer");
+    fill();
+    world.on("POST /orders", () => {
+      throw new TypeError("the network is gone");
+    });
+    world.open("/basket");
+    await user.click(await screen.findByRole("button", { name: "Order for €12.00" }));
+    expect(await screen.findByText(/it stays one order/)).toBeTruthy();
+    world.on("POST /orders", () => ORDER);
+    await user.click(screen.getByRole("button", { name: "Order for €12.00" }));
+    await screen.findByRole("heading", { name: "Your order from Bella Napoli" });
+    const [first, second] = world.calls("POST /orders");
+    expect(second!.headers.get("Idempotency-Key")).toBe(first!.headers.get("Idempotency-Key"));
+  });
+
+  it("says that it was ordered already, and becomes another order only when asked to", async () => {
+    await world.signedIn("customer");
+    fill();
+    const key = basket.get()!.key;
+    world.on("POST /orders", () => problem(409, "idempotency-key-reused", "used"));
+    world.open("/basket");
+    await user.click(await screen.findByRole("button", { name: "Order for €12.00" }));
+    await user.click(await screen.findByRole("button", { name: "Make this another order" }));
+    expect(basket.get()!.key).not.toBe(key);
+  });
+
+  it("tries a code when asked to, once, and says why it is refused", async () => {
+    await world.signedIn("customer");
+    fill();
+    world.open("/basket");
+    await screen.findByText("€12.00");
+    world.on("POST /quotes", ({ body }) =>
+      JSON.parse(body).promo_code ? problem(422, "unknown-promo-code", "You have no such promo code.") : QUOTE,
+    );
+    await user.type(screen.getByRole("textbox", { name: "Promo code" }), "nope-1");
+    expect(world.calls("POST /quotes")).toHaveLength(1);
+    await user.click(screen.getByRole("button", { name: "Apply" }));
+    expect(await screen.findByText("You have no such promo code.")).toBeTruthy();
+    expect(world.calls("POST /quotes").map(({ body }) => JSON.parse(body).promo_code)).toEqual([null, "NOPE-1"]);
+    expect(basket.get()!.promoCode).toBe("");
+  });
+
+  it("asks for what is missing, and goes there", async () => {
+    await world.signedIn("customer");
+    have(MENU, MENU.dishes[0]!, 1);
+    world.open("/basket");
+    await user.click(await screen.findByRole("button", { name: "Order for €12.00" }));
+    expect(await screen.findByText("Who shall get it?")).toBeTruthy();
+    await waitFor(() => expect(document.activeElement).toBe(screen.getByRole("textbox", { name: "Name" })));
+    expect(world.calls("POST /orders")).toEqual([]);
+  });
+});
+
+describe("an order", () => {
+  it("says where it is, and lets its customer cancel while the restaurant has not answered", async () => {
+    await world.signedIn("customer");
+    world.on("POST /orders/ord_abcdef/cancel", () => ORDER);
+    const page = world.open("/orders/ord_abcdef");
+    const steps = within(await screen.findByRole("list", { name: "The life of the order" })).getAllByRole("listitem");
+    expect(steps.find((step) => step.getAttribute("aria-current"))?.textContent).toContain("The restaurant answers");
+    await mustBeAccessible(page.container);
+    await user.click(screen.getByRole("button", { name: "Cancel the order" }));
+    await user.click(within(await screen.findByRole("dialog")).getByRole("button", { name: "Cancel the order" }));
+    await waitFor(() => expect(world.calls("POST /orders/ord_abcdef/cancel")).toHaveLength(1));
+  });
+
+  it("that was declined says why, and begins anew with another card and another key", async () => {
+    await world.signedIn("customer");
+    const reason = { code: "insufficient_funds", message: "Your card has insufficient funds.", network: "visa", summary: "visa: insufficient_funds" };
+    world.on("GET /orders/ord_abcdef", () => ({ ...ORDER, status: "DECLINED", reason }));
+    world.open("/orders/ord_abcdef");
+    expect(await screen.findByText("Your card has insufficient funds.")).toBeTruthy();
+    await user.click(screen.getByRole("button", { name: "Try another card" }));
+    await screen.findByRole("heading", { name: "Basket" });
+    expect(basket.get()).toMatchObject({ restaurantId: "r-1", address: "Harbour Street 1" });
+  });
+});

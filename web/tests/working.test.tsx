@@ -1,0 +1,104 @@
+/** Those whose work orders are: kitchen, courier, support. */
+import { screen, waitFor, within } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { beforeEach, expect, it } from "vitest";
+import orderWorkflow from "../../statemachines/order.asl.json";
+import { signOut } from "../src/auth/session";
+import { mustBeAccessible, ORDER, problem, World } from "./world";
+
+let world: World;
+const user = userEvent.setup();
+const SUMMARY = { order_id: "ord_abcdef", restaurant_id: "r-1", restaurant_name: "Bella Napoli", placed_at: ORDER.placed_at, updated_at: ORDER.updated_at, deadline_at: ORDER.deadline_at };
+
+beforeEach(() => {
+  signOut();
+  world = new World().on("GET /restaurants", () => ({ restaurants: [], next: null }));
+});
+
+it("a kitchen rejects an order with a reason, and is told when that is not possible any more", async () => {
+  await world.signedIn("restaurant", { "custom:restaurant_id": "r-1" });
+  world
+    .on("GET /kitchen/orders", () => ({ orders: [{ ...SUMMARY, status: "AWAITING_RESTAURANT" }], next: null, unreadable: 0 }))
+    .on("GET /orders/ord_abcdef", () => ORDER)
+    .on("POST /orders/ord_abcdef/reject", () => problem(409, "illegal-move", "Order ord_abcdef is CANCELLED."));
+  const page = world.open("/kitchen");
+  await user.click(await screen.findByRole("button", { name: "Reject …" }));
+  const dialog = await screen.findByRole("dialog");
+  await user.click(within(dialog).getByRole("radio", { name: "We are closing" }));
+  await user.click(within(dialog).getByRole("button", { name: "Reject the order" }));
+  await waitFor(() => expect(JSON.parse(world.calls("POST /orders/ord_abcdef/reject")[0]!.body)).toEqual({ reason: "closing" }));
+  expect(await screen.findByText("Order ord_abcdef is CANCELLED.")).toBeTruthy();
+  await mustBeAccessible(page.container);
+});
+
+it("a courier leaves with an order", async () => {
+  await world.signedIn("courier");
+  world
+    .on("GET /courier/orders", ({ url }) => ({ orders: url.searchParams.get("which") === "ready" ? [{ ...SUMMARY, status: "PREPARING" }] : [], next: null, unreadable: 0 }))
+    .on("GET /orders/ord_abcdef", () => ({ ...SUMMARY, status: "PREPARING", item_count: 3, delivery: null, pending_move: null }))
+    .on("POST /orders/ord_abcdef/dispatch", () => ({}));
+  const page = world.open("/courier");
+  await user.click(await screen.findByRole("button", { name: "Leave with it" }));
+  await waitFor(() => expect(world.calls("POST /orders/ord_abcdef/dispatch")).toHaveLength(1));
+  await mustBeAccessible(page.container);
+});
+
+it("support finds orders by age, by status and by customer", async () => {
+  await world.signedIn("support");
+  world.on("GET /support/orders", () => ({ orders: [{ ...SUMMARY, status: "PREPARING" }], next: null, unreadable: 0 }));
+  const page = world.open("/support");
+  await screen.findByRole("table");
+  await mustBeAccessible(page.container);
+  await user.selectOptions(screen.getByRole("combobox", { name: "Status" }), "Delivered");
+  await user.type(screen.getByRole("textbox", { name: /Customer/ }), "sub-1{Enter}");
+  await waitFor(() =>
+    expect(world.calls("GET /support/orders").map(({ url }) => [url.searchParams.get("status"), url.searchParams.get("customer")])).toEqual([
+      [null, null],
+      ["DELIVERED", null],
+      [null, "sub-1"],
+    ]),
+  );
+});
+
+it("support reads an order's story: the sentence, the way it took, the retries, what is missing", async () => {
+  await world.signedIn("support");
+  const attempt = { at: ORDER.placed_at, service: "lambda", operation: "invoke", duration_ms: 20, error: null, cause: null };
+  const visit = (state: string, outcome: string, attempts: object[]) => ({ state, type: "Task", entered: ORDER.placed_at, left: null, outcome, attempts, error: null, cause: null });
+  world.on("GET /orders/ord_abcdef", () => ({
+    order_id: "ord_abcdef",
+    headline: "still open: waiting for the restaurant",
+    status: "AWAITING_RESTAURANT",
+    dead: false,
+    placed_at: ORDER.placed_at,
+    deadline_at: ORDER.deadline_at,
+    ended_at: null,
+    told_at: ORDER.updated_at,
+    workflows: [
+      {
+        kind: "order",
+        execution_arn: "arn",
+        name: "ord_abcdef",
+        status: "RUNNING",
+        started_at: ORDER.placed_at,
+        stopped_at: null,
+        definition: orderWorkflow,
+        path: [visit("AnnouncePlaced", "succeeded", [attempt]), visit("AuthorizePayment", "retried", [attempt, attempt, attempt]), visit("AwaitRestaurant", "waiting", [attempt])],
+        waiting_in: "AwaitRestaurant",
+        error: null,
+        cause: null,
+      },
+    ],
+    payments: [],
+    events: [],
+    timeline: [],
+    missing: [{ part: "traces", reason: "not-yet", detail: "Traces come later." }],
+  }));
+  const page = world.open("/support/orders/ord_abcdef");
+  expect(await screen.findByText("still open: waiting for the restaurant.")).toBeTruthy();
+  expect(screen.getByText("traces: Traces come later.")).toBeTruthy();
+  const drawing = await screen.findByRole("img", { name: /Order workflow/ });
+  expect(drawing.querySelectorAll("[data-is=waiting]")).toHaveLength(1);
+  expect(within(drawing as HTMLElement).getByText("3×")).toBeTruthy();
+  expect(drawing.querySelectorAll("g[data-kind]")).toHaveLength(Object.keys(orderWorkflow.States).length);
+  await mustBeAccessible(page.container);
+});
