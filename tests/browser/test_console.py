@@ -1,0 +1,417 @@
+"""Four people at the console, in a real browser, through the real sign-in, against the real stack on the emulator.
+
+What one does, the others see; and what a page says is held against the rows. Whoever is clumsy, or has a bad line,
+makes one order and reads what to do.
+"""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+from laptop import Stack, web
+from laptop.client import Client
+from laptop.people import RESTAURANT
+from playwright.sync_api import Locator, Playwright, Route, expect, sync_playwright
+from worlds import chromium
+from worlds.polling import eventually
+from worlds.stack import balance, row
+from worlds.windows import LOOKS, NARROW, Room, Window, browser
+
+pytestmark = [
+    pytest.mark.laptop("own"),
+    pytest.mark.skipif(chromium.program() is None, reason=f"none of {', '.join(chromium.NAMES)} is on the path"),
+]
+
+DISH = "Margherita"
+PLACING = re.compile(r"/orders$")
+
+
+@pytest.fixture(scope="module")
+def built() -> None:
+    try:
+        if web.changed():
+            web.build()
+    except web.NotBuilt as why:
+        pytest.skip(f"the console is not built: {why}")
+
+
+@pytest.fixture(scope="module")
+def served(built: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack that serves the console, as `make up` starts it."""
+    with Stack.up(stays=True, state_dir=tmp_path_factory.mktemp("console")) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def client(served: Stack) -> Iterator[Client]:
+    with closing(Client(served.outputs, served.people)) as calls:
+        yield calls
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture
+def room(served: Stack, playwright: Playwright) -> Iterator[Room]:
+    """No page raises anything, or asks for what its policy refuses."""
+    with browser(playwright) as running:
+        room = Room(running, served)
+        yield room
+        assert room.leave() == []
+
+
+def fill_basket(customer: Window) -> None:
+    customer.page.get_by_role("link", name=re.compile("Bella Napoli")).click()
+    customer.press(f"Add {DISH}")
+    customer.page.get_by_role("link", name=re.compile("To the basket")).click()
+    customer.heading("Basket")
+
+
+def check_out(customer: Window, card: str = "Visa") -> None:
+    customer.page.get_by_label("Name").fill("Ada Lovelace")
+    customer.page.get_by_label("Address").fill("Harbour Street 1")
+    customer.page.get_by_label("Card").select_option(label=card)
+
+
+def pay(customer: Window) -> None:
+    customer.press(re.compile("^Order for"))
+
+
+def ordered(customer: Window, card: str = "Visa") -> str:
+    """An order that was placed by hand, from the first page on."""
+    customer.sign_in("/")
+    fill_basket(customer)
+    check_out(customer, card)
+    pay(customer)
+    return customer.order_id()
+
+
+def slip(worker: Window, order_id: str) -> Locator:
+    """An order as those see it who work on it."""
+    return worker.page.get_by_role("article", name=re.compile(order_id.removeprefix("ord_")[:6], re.IGNORECASE))
+
+
+def step(customer: Window, name: str) -> Locator:
+    """A step of an order's life, as its customer follows it."""
+    return customer.page.get_by_role("listitem").filter(has_text=name)
+
+
+def is_at(customer: Window, name: str) -> None:
+    """Wait until the order is at a step; nobody reloads."""
+    expect(step(customer, name)).to_have_attribute("data-is", "now")
+
+
+def read(customer: Window, text: str | re.Pattern[str]) -> None:
+    """Wait until it can be read on the page; nobody reloads."""
+    expect(customer.page.get_by_role("main")).to_contain_text(text)
+
+
+# --- Four people around an order --------------------------------------------------------------------------------------
+
+
+def test_an_order_is_placed_accepted_dispatched_and_delivered_in_as_many_windows(room: Room) -> None:
+    kitchen, courier, support = (room.window(name, viewport=NARROW) for name in ("bella", "carl", "sue"))
+    kitchen.sign_in("/kitchen")
+    courier.sign_in("/courier")
+    support.sign_in("/support")
+    customer = room.window("ada")
+    order_id = ordered(customer)
+    is_at(customer, "The restaurant answers")
+
+    slip(kitchen, order_id).get_by_role("button", name="Accept").click()
+    is_at(customer, "The kitchen cooks")
+    slip(courier, order_id).get_by_role("button", name="Leave with it").click()
+    is_at(customer, "The courier is on the road")
+    assert not balance(room.stack, order_id).captured
+    courier.page.get_by_role("tab", name=re.compile("On the road")).click()
+    slip(courier, order_id).get_by_role("button", name="Handed over").click()
+
+    read(customer, "Enjoy your meal")
+    expect(slip(kitchen, order_id)).to_have_count(0)
+    expect(slip(courier, order_id)).to_have_count(0)
+    assert balance(room.stack, order_id).captured == int(row(room.stack, order_id)["total"]["M"]["amount"]["N"])
+
+    # Who delivered earns a code, which a page shows once it is there.
+    customer.page.get_by_role("link", name="Codes").click()
+    customer.heading("Promo codes")
+
+
+def test_a_declined_card_says_why_and_another_one_pays(room: Room, client: Client) -> None:
+    customer = room.window("dora")
+    declined = ordered(customer, "Visa, insufficient funds")
+    read(customer, "insufficient")
+    assert row(room.stack, declined)["status"]["S"] == "DECLINED"
+    assert balance(room.stack, declined).held == 0
+
+    customer.press("Try another card")
+    customer.heading("Basket")
+    expect(customer.page.get_by_label("Name")).to_have_value("Ada Lovelace")
+    customer.page.get_by_label("Card").select_option(label="Mastercard")
+    pay(customer)
+    customer.page.wait_for_url(lambda url: "/orders/ord_" in url and declined not in url)
+    paid = customer.order_id()
+    is_at(customer, "The restaurant answers")
+    assert balance(room.stack, paid).open > 0
+    assert {order["order_id"] for order in client.orders("dora")} == {declined, paid}
+
+
+def test_a_restaurant_rejects_with_a_reason_that_the_customer_reads(room: Room) -> None:
+    kitchen = room.window("bella", viewport=NARROW)
+    kitchen.sign_in("/kitchen")
+    customer = room.window("rosa")
+    order_id = ordered(customer)
+    slip(kitchen, order_id).get_by_role("button", name="Reject").click()
+    kitchen.page.get_by_label("Something is out of stock").check(force=True)
+    kitchen.press("Reject the order")
+
+    read(customer, "The restaurant rejected it")
+    read(customer, "The hold on your card is released.")
+    assert row(room.stack, order_id)["status"]["S"] == "REJECTED"
+    eventually(lambda: balance(room.stack, order_id).open == 0)
+
+
+def test_a_customer_cancels_while_that_is_possible(room: Room) -> None:
+    customer = room.window("cleo")
+    order_id = ordered(customer)
+    is_at(customer, "The restaurant answers")
+    customer.press("Cancel the order")
+    customer.page.get_by_role("dialog").get_by_role("button", name="Cancel the order").click()
+
+    read(customer, "You cancelled it")
+    assert row(room.stack, order_id)["status"]["S"] == "CANCELLED"
+    eventually(lambda: balance(room.stack, order_id).open == 0)
+    expect(customer.page.get_by_role("button", name="Cancel the order")).to_have_count(0)
+
+
+def test_after_three_hours_it_is_given_up_and_the_customer_reads_it(
+    built: None, playwright: Playwright, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    state = tmp_path_factory.mktemp("three-hours")
+    with (
+        # Three hours of forty seconds: long enough for somebody to accept within the quarter of an hour.
+        Stack.up(stays=True, state_dir=state, clock=270) as stack,
+        closing(Client(stack.outputs, stack.people)) as client,
+        browser(playwright) as running,
+    ):
+        room = Room(running, stack)
+        customer = room.window("eve")
+        order_id = ordered(customer)
+        client.knows(order_id, "eve")
+        client.until(order_id, "AWAITING_RESTAURANT")
+        client.move(order_id, "accept")
+        is_at(customer, "The kitchen cooks")
+        client.until(order_id, "EXPIRED", besides=60)
+        read(customer, "Given up after three hours")
+        eventually(lambda: balance(stack, order_id).open == 0)
+        assert room.leave() == []
+
+
+# --- Whoever is clumsy, or has a bad line -----------------------------------------------------------------------------
+
+
+def asked_to_place(customer: Window) -> list[str]:
+    """The keys of the orders that the page asks for from now on."""
+    keys = list[str]()
+
+    def note(request: Any) -> None:
+        if request.method == "POST" and PLACING.search(request.url):
+            keys.append(request.headers["idempotency-key"])
+
+    customer.page.on("request", note)
+    return keys
+
+
+def is_under_way(customer: Window, held: list[Route]) -> None:
+    """Wait until a request was caught."""
+
+    def is_caught() -> bool:
+        customer.page.wait_for_timeout(20)  # in which Playwright tells of it
+        return bool(held)
+
+    eventually(is_caught)
+
+
+def ready_to_pay(customer: Window) -> None:
+    customer.sign_in("/")
+    fill_basket(customer)
+    check_out(customer)
+    expect(customer.page.get_by_role("button", name=re.compile("^Order for"))).to_be_enabled()
+
+
+def test_who_clicks_twice_orders_once(room: Room, client: Client) -> None:
+    customer = room.window("tess")
+    ready_to_pay(customer)
+    customer.page.get_by_role("button", name=re.compile("^Order for")).dblclick()
+    order_id = customer.order_id()
+    assert [order["order_id"] for order in client.orders("tess")] == [order_id]
+
+
+def test_who_goes_back_after_ordering_finds_the_order_and_no_basket(room: Room, client: Client) -> None:
+    customer = room.window("bea")
+    ready_to_pay(customer)
+    pay(customer)
+    order_id = customer.order_id()
+    is_at(customer, "The restaurant answers")
+    customer.page.go_back()
+    read(customer, "There is nothing in it")
+    customer.page.get_by_role("link", name="Your last order").click()
+    assert customer.order_id() == order_id
+    assert len(client.orders("bea")) == 1
+
+
+def test_two_tabs_with_one_basket_make_one_order(room: Room, client: Client) -> None:
+    first = room.window("toni")
+    ready_to_pay(first)
+    second = room.window("toni", beside=first)
+    second.sign_in("/basket")
+    keys = asked_to_place(first), asked_to_place(second)
+    # Both are on their way before either is answered.
+    second.page.get_by_role("button", name=re.compile("^Order for")).wait_for()
+    held = list[Route]()
+    first.page.route(PLACING, lambda route: held.append(route) if route.request.method == "POST" else route.fallback())
+    pay(first)
+    is_under_way(first, held)
+    pay(second)
+    order_id = second.order_id()
+    held[0].continue_()
+    assert first.order_id() == order_id
+    assert keys[0] == keys[1]
+    assert [order["order_id"] for order in client.orders("toni")] == [order_id]
+
+
+def test_an_answer_that_never_came_is_asked_for_again_and_is_the_same_order(room: Room, client: Client) -> None:
+    customer = room.window("nora")
+    ready_to_pay(customer)
+    keys = asked_to_place(customer)
+
+    def lose(route: Route) -> None:
+        if route.request.method == "POST":
+            route.fetch()
+            route.abort()
+        else:
+            route.fallback()
+
+    customer.page.route(PLACING, lose)
+    pay(customer)
+    read(customer, "No answer")
+    read(customer, "it stays one order")
+    customer.page.unroute(PLACING)
+    pay(customer)
+    order_id = customer.order_id()
+    assert len(keys) == 2
+    assert len(set(keys)) == 1
+    assert [order["order_id"] for order in client.orders("nora")] == [order_id]
+
+
+def test_while_the_api_is_down_the_page_says_so_and_goes_on_afterwards(room: Room) -> None:
+    customer = room.window("dina")
+    customer.page.route(re.compile("/restaurants"), lambda route: route.abort())
+    customer.go("/")
+    read(customer, "No answer")
+    customer.page.unroute(re.compile("/restaurants"))
+    customer.press("Try again")
+    expect(customer.page.get_by_role("link", name=re.compile("Bella Napoli"))).to_be_visible()
+
+
+def test_on_a_slow_line_one_sees_that_it_is_under_way(room: Room, client: Client) -> None:
+    customer = room.window("sloane")
+    ready_to_pay(customer)
+    held = list[Route]()
+    customer.page.route(
+        PLACING, lambda route: held.append(route) if route.request.method == "POST" else route.fallback()
+    )
+    pay(customer)
+    expect(customer.page.get_by_role("button", name="Ordering …")).to_be_visible()
+    is_under_way(customer, held)
+    held[0].continue_()
+    order_id = customer.order_id()
+    assert [order["order_id"] for order in client.orders("sloane")] == [order_id]
+
+
+def test_a_sign_in_that_ran_out_loses_neither_page_nor_basket(room: Room) -> None:
+    customer = room.window("exa")
+    customer.page.clock.install()
+    ready_to_pay(customer)
+    customer.page.route(
+        re.compile("/oauth2/token"), lambda route: route.fulfill(status=400, json={"error": "invalid_grant"})
+    )
+    customer.page.clock.set_system_time(time.time() + 16 * 60)
+    pay(customer)
+    read(customer, re.compile("."))
+    expect(customer.page.get_by_text("Your sign-in has run out")).to_be_visible()
+    customer.page.unroute(re.compile("/oauth2/token"))
+    customer.press("Sign in again")
+    customer.page.get_by_label("Username").fill(customer.person.email)
+    customer.page.get_by_label("Password").fill(room.stack.people.password)
+    customer.page.get_by_role("button", name="Sign in").click()
+    customer.heading("Basket")
+    expect(customer.page.get_by_label("Name")).to_have_value("Ada Lovelace")
+    pay(customer)
+    is_at(customer, "The restaurant answers")
+
+
+# --- For everybody ----------------------------------------------------------------------------------------------------
+
+PAGES: dict[str, tuple[str, str, str]] = {
+    "restaurants": ("mia", "/", "What shall it be today?"),
+    "menu": ("mia", f"/restaurants/{RESTAURANT}", "Bella Napoli"),
+    "orders": ("mia", "/orders", "Your orders"),
+    "codes": ("mia", "/codes", "Promo codes"),
+    "kitchen": ("bella", "/kitchen", "Bella Napoli"),
+    "courier": ("carl", "/courier", "Deliveries"),
+    "board": ("sue", "/support", "Orders"),
+    "how-it-works": ("sue", "/how-it-works", "How it works"),
+}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_is_for_everybody_light_and_dark_narrow_and_wide(room: Room, page: str) -> None:
+    name, path, heading = PAGES[page]
+    somebody = room.window(name)
+    somebody.sign_in(path)
+    somebody.heading(heading)
+    expect(somebody.page.get_by_text("Loading")).to_have_count(0)
+    for look in LOOKS:
+        somebody.page.emulate_media(color_scheme=look)
+        assert somebody.axe() == []
+    somebody.page.set_viewport_size(NARROW)
+    assert somebody.axe() == []
+    wider = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert somebody.page.evaluate(wider) <= 0
+    somebody.picture(page)
+
+
+def test_an_order_can_be_placed_by_the_keyboard_alone(room: Room, client: Client) -> None:
+    customer = room.window("kay")
+    customer.sign_in(f"/restaurants/{RESTAURANT}")
+    customer.heading("Bella Napoli")
+
+    def tab_to(reached: Callable[[], bool]) -> None:
+        for _ in range(80):
+            if reached():
+                return
+            customer.page.keyboard.press("Tab")
+        raise AssertionError("the focus never came there")
+
+    def focused(locator: Locator) -> Callable[[], bool]:
+        return lambda: bool(locator.count() and locator.first.evaluate("node => node === document.activeElement"))
+
+    page = customer.page
+    tab_to(focused(page.get_by_role("button", name=f"Add {DISH}")))
+    page.keyboard.press("Enter")
+    tab_to(focused(page.get_by_role("link", name=re.compile("To the basket"))))
+    page.keyboard.press("Enter")
+    customer.heading("Basket")
+    for label, text in (("Name", "Kay"), ("Address", "Harbour Street 1")):
+        tab_to(focused(page.get_by_label(label, exact=True)))
+        page.keyboard.type(text)
+    tab_to(focused(page.get_by_role("button", name=re.compile("^Order for"))))
+    page.keyboard.press("Enter")
+    order_id = customer.order_id()
+    assert [order["order_id"] for order in client.orders("kay")] == [order_id]

@@ -1,0 +1,152 @@
+"""People at their browsers: each in a window of their own, signed in by the pool's own page, at the console."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from laptop import Stack, web
+from laptop.pace import patience
+from laptop.people import Person, somebody
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, ViewportSize, expect
+
+from worlds import chromium
+
+PICTURES = "TIFFIN_PICTURES"
+"""Environment variable: a folder that pictures of pages are put into; without it none are taken."""
+NARROW: ViewportSize = {"width": 390, "height": 844}
+WIDE: ViewportSize = {"width": 1280, "height": 900}
+LOOKS: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+_AXE = web.FOLDER / "node_modules" / "axe-core" / "axe.min.js"
+
+
+@dataclass
+class Window:
+    """Somebody's browser.
+
+    Attributes:
+        person: who looks.
+        page: what they look at.
+        complaints: what the page raised or was refused by its own policy, in the browser's words.
+    """
+
+    person: Person
+    page: Page
+    stack: Stack
+    complaints: list[str] = field(default_factory=list)
+
+    def go(self, path: str) -> None:
+        """Open a page by its address, as by a link in a mail; who is signed in stays so no longer."""
+        self.page.goto(self.stack.outputs[web.URL] + path)
+
+    def sign_in(self, path: str | None = None) -> None:
+        """Sign in, and come back to where one was."""
+        if path is not None:
+            self.go(path)
+        self.page.get_by_role("banner").get_by_role("button", name="Sign in").click()
+        self.page.get_by_label("Username").fill(self.person.email)
+        self.page.get_by_label("Password").fill(self.stack.people.password)
+        self.page.get_by_role("button", name="Sign in").click()
+        expect(self.page.get_by_role("button", name="Sign out")).to_be_visible()
+
+    def heading(self, name: str | re.Pattern[str]) -> None:
+        """Wait for the page that is called so."""
+        expect(self.page.get_by_role("heading", level=1, name=name)).to_be_visible()
+
+    def press(self, name: str | re.Pattern[str]) -> None:
+        """Press a button."""
+        self.page.get_by_role("button", name=name).click()
+
+    def order_id(self) -> str:
+        """Of the order that is looked at."""
+        self.page.wait_for_url(re.compile(r"/orders/ord_"))
+        return self.page.url.rpartition("/")[2]
+
+    def axe(self) -> list[str]:
+        """What the page does not do for everybody: the rules of axe that it breaks, with where."""
+        self.page.evaluate(_AXE.read_text("utf-8"))
+        found: dict[str, Any] = self.page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
+        return [f"{one['id']}: {node['html'][:160]}" for one in found["violations"] for node in one["nodes"]]
+
+    def picture(self, name: str) -> None:
+        """Take pictures of the page, light and dark, narrow and wide, if somebody asked for pictures."""
+        folder = os.environ.get(PICTURES)
+        if not folder:
+            return
+        before = self.page.viewport_size
+        for shape, size in (("wide", WIDE), ("narrow", NARROW)):
+            self.page.set_viewport_size(size)
+            for look in LOOKS:
+                self.page.emulate_media(color_scheme=look)
+                self.page.screenshot(path=Path(folder) / f"{name}-{look}-{shape}.png", animations="disabled")
+        self.page.emulate_media(color_scheme="light")
+        if before:
+            self.page.set_viewport_size(before)
+
+
+class Room:
+    """All windows onto one stack.
+
+    Args:
+        browser: runs them.
+        stack: serves the console.
+    """
+
+    def __init__(self, browser: Browser, stack: Stack) -> None:
+        self._browser, self.stack = browser, stack
+        self._contexts = list[BrowserContext]()
+        self._windows = list[Window]()
+
+    def window(self, name: str, beside: Window | None = None, **options: Any) -> Window:
+        """Somebody's new window, or tab.
+
+        Args:
+            name: whose: somebody who is known here, or a new customer.
+            beside: the window whose next tab it is.
+            options: of the browser's context, such as `viewport`.
+        """
+        person = somebody(name)
+        self.stack.people.token(person)  # so that there is an account
+        if beside:
+            context = beside.page.context
+        else:
+            context = self._browser.new_context(**{"viewport": WIDE, "locale": "en-GB", **options})
+            context.set_default_timeout(patience(10) * 1000)
+            self._contexts.append(context)
+        window = Window(person, context.new_page(), self.stack)
+        window.page.on("pageerror", lambda error: window.complaints.append(str(error)))
+        window.page.on(
+            "console",
+            lambda said: window.complaints.append(said.text) if "Content Security Policy" in said.text else None,
+        )
+        self._windows.append(window)
+        return window
+
+    def leave(self) -> list[str]:
+        """Close all windows.
+
+        Returns:
+            What their pages complained of.
+        """
+        for context in self._contexts:
+            context.close()
+        self._contexts.clear()
+        complaints = [complaint for window in self._windows for complaint in window.complaints]
+        self._windows.clear()
+        return complaints
+
+
+@contextmanager
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """The system's own browser, which needs no download."""
+    program = chromium.program()
+    assert program is not None
+    running = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"])
+    expect.set_options(timeout=patience(10) * 1000)
+    try:
+        yield running
+    finally:
+        running.close()
