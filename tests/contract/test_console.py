@@ -33,6 +33,15 @@ def test_every_service_with_an_api_that_the_console_calls_has_its_document_there
     assert {path.name.partition(".")[0] for path in console.GENERATED.glob("*.openapi.json")} == there
 
 
+@pytest.mark.parametrize(
+    "name", [name for name in console.APIS if (ROOT / "services" / name / name / "api.py").exists()]
+)
+def test_every_reference_of_a_document_leads_to_a_schema(name: str) -> None:
+    document = console.document(name)
+    referred = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)))
+    assert referred <= document["components"]["schemas"].keys()
+
+
 def directives(config: object) -> dict[str, str]:
     return parts(headers(config)["Content-Security-Policy"])
 

@@ -4,7 +4,7 @@ import { Navigate, NavLink, Route, Routes, useLocation, useNavigate } from "reac
 import css from "./app.module.css";
 import { forgetAnswers } from "./api/conditional";
 import { current, onChange, type Role, signIn, signOut, takeUp, useSession } from "./auth/session";
-import { basket, count } from "./customer/basket";
+import { basket, count, lastPlaced } from "./customer/basket";
 import { BasketPage } from "./customer/basket-page";
 import { CodesPage } from "./customer/codes-page";
 import { MenuPage } from "./customer/menu-page";
@@ -138,7 +138,7 @@ function Bar() {
                 {CALLED[session.session.role]}
                 {session.session.restaurantId && <small>{session.session.restaurantId}</small>}
               </span>
-              <Button look="plain" onPress={signOut}>
+              <Button look="plain" onPress={leave}>
                 Sign out
               </Button>
             </>
@@ -147,6 +147,13 @@ function Bar() {
       </div>
     </header>
   );
+}
+
+/** Sign out, and leave nothing of a person in this browser. */
+function leave() {
+  signOut();
+  basket.set(null);
+  lastPlaced.set(null);
 }
 
 function ThemeChoice() {

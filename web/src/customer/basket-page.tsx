@@ -1,5 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useRef, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useNavigate } from "react-router";
 import { apis, type Basket, type PlaceOrder, type PromoCode, type Quote } from "../api/clients";
 import { answered, Problem } from "../api/problems";
@@ -41,8 +41,15 @@ function NotYours() {
 }
 
 function Dishes({ state }: { state: BasketState }) {
+  const list = useRef<HTMLUListElement>(null);
+  const lines = useRef(state.lines.length);
+  // A line that is gone had the focus: the list has it then.
+  useEffect(() => {
+    if (state.lines.length < lines.current) list.current?.focus();
+    lines.current = state.lines.length;
+  }, [state.lines.length]);
   return (
-    <ul className={css.lines}>
+    <ul className={css.lines} ref={list} tabIndex={-1} aria-label="Dishes in the basket">
       {state.lines.map((line) => (
         <li key={line.dishId} className={css.line}>
           <span>{line.name}</span>
@@ -224,6 +231,7 @@ function Sums({ quote: { subtotal, delivery_fee, discount, total, promo_code }, 
 function Codes({ state }: { state: BasketState }) {
   const [typed, setTyped] = useState("");
   const codes = useQuery(myCodes());
+  const dishes = state.lines.reduce((sum, line) => sum + line.price * line.quantity, 0);
   const available = codes.data?.promo_codes.filter(({ status }) => status === "available") ?? [];
   const queries = useQueryClient();
   const attempt = useMutation({
@@ -271,11 +279,15 @@ function Codes({ state }: { state: BasketState }) {
       </div>
       {available.length > 0 && (
         <div className={css.codes} role="group" aria-label="Your codes">
-          {available.map((code: PromoCode) => (
-            <Button key={code.code} onPress={() => attempt.mutate(code.code)}>
-              {code.code} · {offText(code)}
-            </Button>
-          ))}
+          {available.map((code: PromoCode) => {
+            const missing = code.minimum_order.amount > dishes && code.minimum_order.currency === state.currency;
+            return (
+              <Button key={code.code} isDisabled={missing} onPress={() => attempt.mutate(code.code)}>
+                {code.code} · {offText(code)}
+                {missing && `, from ${money(code.minimum_order)} on`}
+              </Button>
+            );
+          })}
         </div>
       )}
     </div>

@@ -9,12 +9,13 @@ export interface Step {
   is: "done" | "now" | "later" | "dead";
 }
 
-const WAY: [OrderStatus, string][] = [
-  ["PLACED", "Placed"],
-  ["AWAITING_RESTAURANT", "The restaurant answers"],
-  ["PREPARING", "The kitchen cooks"],
-  ["OUT_FOR_DELIVERY", "The courier is on the road"],
-  ["DELIVERED", "Delivered, and paid"],
+/** The steps of a good life: what each is called while it is on, and once the next has begun. */
+const WAY: [OrderStatus, string, string][] = [
+  ["PLACED", "Placed", "Placed"],
+  ["AWAITING_RESTAURANT", "The restaurant is asked", "The restaurant accepted"],
+  ["PREPARING", "The kitchen cooks", "Cooked"],
+  ["OUT_FOR_DELIVERY", "The courier is on the road", "Carried to you"],
+  ["DELIVERED", "Delivered, and paid", "Delivered, and paid"],
 ];
 
 const DEATHS: Partial<Record<OrderStatus, string>> = {
@@ -29,9 +30,9 @@ export function life({ status, timeline }: Pick<Order, "status" | "timeline">): 
   const at = new Map(timeline.map((entry) => [entry.status, entry.at]));
   const death = DEATHS[status];
   const steps = WAY.filter(([step]) => !death || at.has(step)).map(
-    ([step, title]): Step => ({
+    ([step, on, over], index, all): Step => ({
       status: step,
-      title,
+      title: at.has(all[index + 1]?.[0] ?? step) ? over : on,
       at: at.get(step) ?? null,
       is: !at.has(step) ? "later" : step === status && !ENDS.has(status) ? "now" : "done",
     }),

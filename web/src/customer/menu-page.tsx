@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useParams } from "react-router";
 import type { Dish, Restaurant } from "../api/clients";
 import { menu } from "../api/queries";
@@ -104,8 +104,20 @@ function DishRow({
   onAdd: () => void;
   onChange: (quantity: number) => void;
 }) {
+  const row = useRef<HTMLLIElement>(null);
+  const acted = useRef(false);
+  const has = quantity > 0;
+  // The button that was pressed gives way to another one: the focus goes on to that.
+  useEffect(() => {
+    if (acted.current) row.current?.querySelector<HTMLElement>("button:last-of-type")?.focus();
+    acted.current = false;
+  }, [has]);
+  const acting = (act: () => void) => {
+    acted.current = true;
+    act();
+  };
   return (
-    <li className={css.dish}>
+    <li className={css.dish} ref={row}>
       <div>
         <h3>{dish.name}</h3>
         {dish.description && <p className={css.soft}>{dish.description}</p>}
@@ -115,10 +127,10 @@ function DishRow({
           {(dish.allergens?.length ?? 0) > 0 && <span>contains {dish.allergens?.join(", ")}</span>}
         </p>
       </div>
-      {quantity > 0 ? (
-        <Quantity of={dish.name} value={quantity} onChange={onChange} />
+      {has ? (
+        <Quantity of={dish.name} value={quantity} onChange={(next) => (next > 0 ? onChange(next) : acting(() => onChange(0)))} />
       ) : (
-        <Button onPress={onAdd} aria-label={`Add ${dish.name}`}>
+        <Button onPress={() => acting(onAdd)} aria-label={`Add ${dish.name}`}>
           Add
         </Button>
       )}

@@ -172,11 +172,10 @@ function Receipt({ order }: { order: Order }) {
           <h2>What you ordered</h2>
           <ul className={css.lines}>
             {order.lines.map((line) => (
-              <li key={line.dish_id} className={css.line}>
+              <li key={line.dish_id} className={`${css.line} ${css.printed}`}>
                 <span>
                   {line.quantity} × {line.name}
                 </span>
-                <span />
                 <span className={css.price}>{money(line.price)}</span>
               </li>
             ))}
