@@ -25,10 +25,10 @@ FOLDER = ROOT / "web"
 DIST = FOLDER / "dist"
 CONFIG = "config.json"
 """What differs from one deployment to the next; it is served beside the page, and lies in the emulator's directory."""
-_BUILT = DIST / ".built"
+BUILT = DIST / ".built"
 _MADE_BY_TOOLS = frozenset({"node_modules", "dist"})
 # What its pages draw, from where it is.
-_DRAWN = ROOT / "statemachines"
+DRAWN = ROOT / "statemachines"
 # The APIs by their names in config.json: the outputs with their URLs, as far as a stack has them.
 _APIS = {"orders": "ApiUrl", "promotions": "PromotionsApiUrl", "support": "SupportApiUrl", "live": "LiveApiUrl"}
 _SOCKET = "LiveUrl"
@@ -92,7 +92,7 @@ def files() -> Iterator[Path]:
 
 def changed() -> bool:
     """Whether what is built is not of the sources as they are."""
-    return not _BUILT.is_file() or _BUILT.read_text("utf-8") != _sources()
+    return not BUILT.is_file() or BUILT.read_text("utf-8") != _sources()
 
 
 def build(state_dir: Path = STATE_DIR) -> None:
@@ -112,7 +112,7 @@ def build(state_dir: Path = STATE_DIR) -> None:
         _run(npm, log, "npm could not fetch its packages")
         installed.touch()
     _run(("node", "node_modules/vite/bin/vite.js", "build"), log, "its build failed")
-    _BUILT.write_text(sources, "utf-8")
+    BUILT.write_text(sources, "utf-8")
 
 
 def _run(command: Iterable[str], log: Path, failure: str) -> None:
@@ -138,7 +138,7 @@ def _run(command: Iterable[str], log: Path, failure: str) -> None:
 
 def _sources() -> str:
     own = [path for path in FOLDER.iterdir() if path.name not in _MADE_BY_TOOLS]
-    files = [file for path in (*own, _DRAWN) for file in (path.rglob("*") if path.is_dir() else [path])]
+    files = [file for path in (*own, DRAWN) for file in (path.rglob("*") if path.is_dir() else [path])]
     digest = hashlib.sha256()
     for path in sorted(files):
         if path.is_file() and not path.name.endswith(".d.ts"):

@@ -1,11 +1,11 @@
-import { lazy, Suspense, useMemo, useState } from "react";
-import { useParams } from "react-router";
-import { type AnnouncedEvent, config, type OrderStory, type PaymentAttempt, type TimelineEntry, type WorkflowRun } from "../api/clients";
-import { story } from "../api/queries";
+import { lazy, type ReactNode, Suspense, useMemo, useState } from "react";
+import { Link, useParams } from "react-router";
+import { type AnnouncedEvent, config, type OrderStory, type PaymentAttempt, type SupportOrder, type TimelineEntry, type WorkflowRun } from "../api/clients";
+import { order as orderQuery, story } from "../api/queries";
 import { useLive } from "../live/live";
 import { useAnnounced } from "../ui/announce";
 import { Card, Empty, Loading, Note, Page, Shown, Status, TabbedPages } from "../ui/kit";
-import { clock, clockSeconds, moment, plural, shortId, took } from "../ui/words";
+import { clock, clockSeconds, moment, money, plural, shortId, took } from "../ui/words";
 import { title, wayOf } from "../workflow/asl";
 import css from "./support.module.css";
 
@@ -41,7 +41,7 @@ function Story({ orderId }: { orderId: string }) {
               </ul>
             </Note>
           )}
-          <div className={css.split}>
+          <div className={told.workflows.length > 1 ? css.block : css.split}>
             <Workflows runs={told.workflows} />
             <TabbedPages
               label="What happened"
@@ -49,6 +49,7 @@ function Story({ orderId }: { orderId: string }) {
                 { id: "timeline", title: "Timeline", content: <Timeline entries={told.timeline} /> },
                 { id: "events", title: `Events (${told.events.length})`, content: <Events events={told.events} /> },
                 { id: "payments", title: `Payments (${told.payments.length})`, content: <Payments payments={told.payments} /> },
+                { id: "order", title: "Order", content: <TheOrder orderId={orderId} /> },
               ]}
             />
           </div>
@@ -102,12 +103,12 @@ function Headline({ told }: { told: OrderStory }) {
 /** An order's life, and beside it what unwound it, if something did. */
 function Workflows({ runs }: { runs: WorkflowRun[] }) {
   if (runs.length === 0) return <Empty title="No workflow has run yet" />;
-  if (runs.length === 1) return <Run run={runs[0]!} />;
   return (
-    <TabbedPages
-      label="Workflows"
-      tabs={runs.map((run, index) => ({ id: run.execution_arn || String(index), title: CALLED[run.kind], content: <Run run={run} /> }))}
-    />
+    <div className={runs.length > 1 ? css.beside : undefined}>
+      {runs.map((run) => (
+        <Run key={run.execution_arn} run={run} />
+      ))}
+    </div>
   );
 }
 
@@ -252,6 +253,56 @@ function Events({ events }: { events: AnnouncedEvent[] }) {
         </li>
       ))}
     </ol>
+  );
+}
+
+/** What was ordered, by whom, and who made which move. */
+function TheOrder({ orderId }: { orderId: string }) {
+  return (
+    <Shown query={useLive(orderQuery<SupportOrder>(orderId))} what="the order">
+      {(order) => (
+        <Card label="The order">
+          <dl className={css.list}>
+            <Row term="Restaurant">{order.restaurant_name}</Row>
+            <Row term="Customer">
+              <Link to={`/support?customer=${encodeURIComponent(order.customer_id)}`} className={css.mono}>
+                {order.customer_id}
+              </Link>
+            </Row>
+            {order.courier_id && (
+              <Row term="Courier">
+                <span className={css.mono}>{order.courier_id}</span>
+              </Row>
+            )}
+            <Row term="Dishes">{order.lines.map((line) => `${line.quantity} × ${line.name}`).join(", ")}</Row>
+            <Row term="Total">
+              {money(order.total)}
+              {order.promo_code && `, with ${order.promo_code} (−${money(order.discount)})`}
+            </Row>
+            <Row term="Card">
+              {order.payment_method}, {(order.payment?.status ?? "unknown").toLowerCase()}
+            </Row>
+            {order.reason && <Row term="Ended because">{order.reason.message}</Row>}
+            {Object.entries(order.claims).map(([status, claim]) => (
+              <Row key={status} term={`“${claim.move}”`}>
+                at {clockSeconds(claim.at)}
+                {claim.reason && `, ${claim.reason.replaceAll("_", " ")}`}
+                {claim.by && <span className={css.mono}> by {claim.by}</span>}
+              </Row>
+            ))}
+          </dl>
+        </Card>
+      )}
+    </Shown>
+  );
+}
+
+function Row({ term, children }: { term: string; children: ReactNode }) {
+  return (
+    <div>
+      <dt>{term}</dt>
+      <dd>{children}</dd>
+    </div>
   );
 }
 

@@ -35,6 +35,8 @@ interface State {
   Catch?: { Next: string; ErrorEquals: string[] }[];
 }
 
+const OTHERWISE = "otherwise";
+const LONGEST = 26;
 const WAITS = ".waitForTaskToken";
 const DOES: [string, Kind][] = [
   ["events:putEvents", "announce"],
@@ -50,8 +52,7 @@ export function graph(definition: unknown): Graph {
       if (!(way.to in States)) continue;
       const key = `${from}→${way.to}`;
       const known = edges.get(key);
-      const label = [known?.label, way.label].filter(Boolean).filter((text, index, all) => all.indexOf(text) === index);
-      edges.set(key, { from, ...way, label: label.join(", ") });
+      edges.set(key, { from, ...way, label: joined(known?.label, way.label) });
     }
   }
   return {
@@ -61,13 +62,26 @@ export function graph(definition: unknown): Graph {
   };
 }
 
+/** What several ways between the same two states are called. Whatever leads where all else leads needs no name. */
+function joined(...labels: (string | undefined)[]): string {
+  if (labels.includes(OTHERWISE)) return OTHERWISE;
+  const all = [...new Set(labels.filter(Boolean))].join(", ");
+  return all.length > LONGEST ? `${all.slice(0, all.lastIndexOf(",", LONGEST)) || all.slice(0, LONGEST)}, …` : all;
+}
+
 function* ways(state: State): Generator<Omit<Edge, "from">> {
   if (state.Next) yield { to: state.Next, label: "", caught: false };
   for (const { Next, Condition = "" } of state.Choices ?? []) yield { to: Next, label: asked(Condition), caught: false };
-  if (state.Default) yield { to: state.Default, label: "otherwise", caught: false };
+  if (state.Default) yield { to: state.Default, label: OTHERWISE, caught: false };
   for (const { Next, ErrorEquals } of state.Catch ?? []) {
-    yield { to: Next, label: ErrorEquals.map((error) => words(error.split(".").at(-1) ?? error)).join(", "), caught: true };
+    yield { to: Next, label: ErrorEquals.map(wrong).join(", "), caught: true };
   }
+}
+
+/** What went wrong, in plain words. A write is refused if another one was first. */
+function wrong(error: string): string {
+  const name = error.split(".").at(-1) ?? error;
+  return { Timeout: "no answer in time", ConditionalCheckFailedException: "already settled" }[name] ?? words(name);
 }
 
 /** The values that a condition asks for. */
