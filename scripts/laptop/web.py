@@ -3,6 +3,7 @@
 What serves it is `emulator.web_server`, in the emulator's own process, so it comes and goes with that.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -96,7 +97,9 @@ def changed() -> bool:
 
 
 def build(state_dir: Path = STATE_DIR) -> None:
-    """Build it, with npm's packages fetched if they are not there yet. Types and budget are `make web`'s to check.
+    """Build it if it changed, with npm's packages fetched if they are not there yet. One does, others wait for it.
+
+    Types and budget are `make web`'s to check.
 
     Args:
         state_dir: where the log goes.
@@ -104,8 +107,15 @@ def build(state_dir: Path = STATE_DIR) -> None:
     Raises:
         NotBuilt: npm could not fetch its packages, or the build failed.
     """
-    sources, log = _sources(), state_dir / "console-build.log"
-    private.file(log).write_text("")
+    with private.file(state_dir / "console-build.lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        if changed():
+            _build(private.file(state_dir / "console-build.log"))
+
+
+def _build(log: Path) -> None:
+    sources = _sources()
+    log.write_text("")
     lock, installed = FOLDER / "package-lock.json", FOLDER / "node_modules" / ".package-lock.json"
     if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
         npm = ("npm", "ci", "--prefer-offline", "--loglevel=error", "--fetch-retries=1", "--fetch-timeout=30000")

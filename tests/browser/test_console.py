@@ -32,8 +32,7 @@ PLACING = re.compile(r"/orders$")
 @pytest.fixture(scope="module")
 def built() -> None:
     try:
-        if web.changed():
-            web.build()
+        web.build()
     except web.NotBuilt as why:
         pytest.skip(f"the console is not built: {why}")
 

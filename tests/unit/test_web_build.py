@@ -43,8 +43,12 @@ def test_it_is_built_once_and_again_when_a_source_changed(sources: Path, command
     assert web.changed()
     build(sources)
     assert not web.changed()
+    build(sources)
+    assert commands == ["node"]
     (sources / "src" / "main.tsx").write_text("two")
     assert web.changed()
+    build(sources)
+    assert commands == ["node", "node"]
 
 
 def test_a_workflow_that_its_pages_draw_is_a_source_too(sources: Path, commands: list[str]) -> None:
@@ -56,6 +60,7 @@ def test_a_workflow_that_its_pages_draw_is_a_source_too(sources: Path, commands:
 def test_packages_are_fetched_where_the_lock_is_newer(sources: Path, commands: list[str]) -> None:
     build(sources)
     assert commands == ["node"]
+    (sources / "src" / "main.tsx").write_text("two")
     (sources / "node_modules" / ".package-lock.json").unlink()
     (sources / "node_modules").rmdir()
     with pytest.raises(FileNotFoundError):  # npm would have made it
