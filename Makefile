@@ -28,7 +28,7 @@ LONG := $(addprefix tests/contract/test_,extending.py template_lint.py house.py)
 IN_DOCKER := tests/sam_local
 EMULATED := tests/workflow tests/e2e tests/aws $(LONG) tests/emulator tests/browser
 # What the tools that read the code need to find in it.
-PATHS := services/shared:services/orders:services/payments:services/promotions:services/notifications:services/observability:services/kitchens:services/estimates:scripts
+PATHS := services/shared:services/orders:services/payments:services/promotions:services/notifications:services/observability:services/kitchens:services/estimates:services/support:scripts
 # The caller's AWS settings never reach these targets: what talks to AWS is `sam deploy`, typed by hand.
 export SAM_CLI_TELEMETRY := 0
 # What was fetched is kept in the home directory; below .tiffin, where there is none, or nothing can be written to it.

@@ -23,10 +23,11 @@ from operations.trouble import TROUBLE, plain
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from tracing import figures, sources, timeline
-from tracing.facts import UnknownOrder
-from tracing.story import duration
-from tracing.timeline import Timeline
+from support import timeline
+from support.facts import UnknownOrder
+from support.story import duration
+from support.timeline import Timeline
+from tracing import figures, sources
 
 _MINUTES = 15
 """How many are shown."""

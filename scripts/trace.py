@@ -20,8 +20,9 @@ from operations import deployed
 from operations.trouble import TROUBLE, plain
 from rich.console import Console
 from rich.markup import escape
-from tracing import html, sources, story, text, timeline
-from tracing.facts import UnknownOrder
+from support import story, timeline
+from support.facts import UnknownOrder
+from tracing import html, sources, text
 
 
 def as_json(told: timeline.Timeline, said: story.Story) -> dict[str, Any]:

@@ -82,6 +82,12 @@ _TABLE: dict[str, list[tuple[Any, ...]]] = {
         ("GET /promo-codes", DELIVERED, "401 200+ 200- 403 403 403 403 403"),
         ("GET /openapi.json", "", "200 200 200 200 200 200 200 200"),
     ],
+    "support": [
+        ("GET /orders/{order_id}", AWAITING, "401 403 403 403 403 403 403 200"),
+        ("GET /orders/{order_id}", DELIVERED, "401 403 403 403 403 403 403 200"),
+        ("GET /definitions", "", "401 403 403 403 403 403 403 200"),
+        ("GET /openapi.json", "", "200 200 200 200 200 200 200 200"),
+    ],
     "estimates": [
         ("GET /orders/{order_id}/estimate", OUT, "401 200 404 200 404 403 403 200"),
         ("GET /openapi.json", "", "200 200 200 200 200 200 200 200"),
@@ -123,8 +129,13 @@ TOKENS = (
     Token("of a deleted user, until it expires", 200, ""),
     Token("of a deleted user, afterwards", 401, "sign-in-needed"),
 )
-"""Each is tried at every API, at `ASKED`."""
-ASKED = {"orders": "GET /orders", "promotions": "GET /promo-codes", "estimates": "GET /orders/{order_id}/estimate"}
+"""Each is tried at every API, at `ASKED`, by whom that is for."""
+ASKED = {
+    "orders": "GET /orders",
+    "promotions": "GET /promo-codes",
+    "support": "GET /definitions",
+    "estimates": "GET /orders/{order_id}/estimate",
+}
 
 
 def page() -> str:
@@ -138,14 +149,14 @@ def page() -> str:
     )
     tokens = "\n".join(f"| {one.kind} | {one.status} | {f'`{one.problem}`' if one.problem else ''} |" for one in TOKENS)
     routes = len({(row.service, row.route) for row in ROWS})
-    tried = " and ".join(f"`{route}`" for route in ASKED.values())
+    tried = ", ".join(f"`{route}`" for route in ASKED.values())
     answers = Counter(answer[:3] for row in ROWS for answer in row.answers.values())
     counts = ", ".join(f"{number} × {status}" for status, number in sorted(answers.items()))
     return f"""# Access
 
 <!-- Written by `.venv/bin/python scripts/render_access.py` from scripts/contracts/access.py. Do not edit. -->
 
-Who gets which answer, at all {routes} routes of the three APIs. `tests/e2e/test_access.py` asks every one of these
+Who gets which answer, at all {routes} routes of the four APIs. `tests/e2e/test_access.py` asks every one of these
 {len(ROWS) * len(ASKS)} questions on the deployed stack, with tokens of people who signed in; a route without a row
 fails `tests/contract/test_access_table.py`.
 
@@ -185,7 +196,7 @@ In all: {counts}.
 
 ## Tokens
 
-Each was tried at {tried}.
+Each was tried at {tried}, of whom that is for.
 
 | a token … | status | problem |
 |---|---|---|

@@ -32,6 +32,10 @@ NAMED_BY_PATTERN = {
     ("ses", "configuration-set"): "an identity's default configuration set is asked for too, and is the account's own",
 }
 
+# What stands behind a name that is given in full. CloudWatch Logs asks for a group with its streams behind it, whatever
+# the action (`GetAtt Arn` of a log group ends so too); the reference leaves that out.
+_BEHIND_NAMES = {("logs", "log-group"): ":*"}
+
 # Operators that are also true where the key is absent (IAM user guide, "Set operators for multi-valued context keys").
 _VACUOUS = "ForAllValues:"
 
@@ -100,7 +104,9 @@ def _resources(where: str, effect: str, actions: list[str], resources: list[str]
         if not any(_kind_of(resource, action) & kinds for action, kinds in wanted.items()):
             yield Finding(where, f"no action here is for {resource}")
         of = {(action.partition(":")[0], kind) for action in actions for kind in _kind_of(resource, action)}
-        if set("*?") & set(resource) and effect == "Allow" and not of & NAMED_BY_PATTERN.keys():
+        behind = next((end for kind, end in _BEHIND_NAMES.items() if kind in of), "")
+        named = resource.removesuffix(behind)
+        if set("*?") & set(named) and effect == "Allow" and not of & NAMED_BY_PATTERN.keys():
             yield Finding(where, f"{resource}: a wildcard for a kind of resource that can be named")
 
 

@@ -54,7 +54,8 @@ class Client:
     """Calls the REST APIs, each route as somebody whose it is: the customer, the restaurant, the courier or support.
 
     Args:
-        outputs: the stack's outputs; `ApiUrl`, `PromotionsApiUrl` and, where it is, `EstimatesApiUrl` are read.
+        outputs: the stack's outputs; `ApiUrl`, `PromotionsApiUrl` and, where they are, `SupportApiUrl` and
+            `EstimatesApiUrl` are read.
         people: who sign in.
         restaurant: whose orders are placed, unless another is said.
         pause: seconds between two looks at an order that is waited for, at most; the first follow sooner.
@@ -77,6 +78,7 @@ class Client:
         self._restaurant, self._pause, self._timeout = restaurant, pause, timeout
         self._http = httpx.Client(limits=httpx.Limits(max_connections=64), event_hooks=hooks, transport=transport)
         self._orders, self._promotions = outputs["ApiUrl"], outputs["PromotionsApiUrl"]
+        self._support = outputs.get("SupportApiUrl", "")
         self._estimates = outputs.get("EstimatesApiUrl", "")
         self.people = people
         self._placed: dict[str, _Placed] = {}
@@ -194,6 +196,19 @@ class Client:
     def promo_codes(self, customer: str) -> list[dict[str, Any]]:
         """A customer's promo codes."""
         return list(self._ask("GET", f"{self._promotions}/promo-codes", customer)["promo_codes"])
+
+    def story(self, order_id: str, by: Person | str = SUPPORT) -> dict[str, Any]:
+        """Where an order is, what happened to it, and why.
+
+        Args:
+            order_id: the order.
+            by: who asks.
+        """
+        return self._ask("GET", f"{self._support}/orders/{order_id}", by)
+
+    def definitions(self) -> list[dict[str, Any]]:
+        """The workflows as they are deployed, each with its `kind` and `definition`."""
+        return list(self._ask("GET", f"{self._support}/definitions", SUPPORT)["workflows"])
 
     def estimate(self, order_id: str, by: Person | str | None = None) -> dict[str, Any] | None:
         """When an order is likely to arrive; None if nobody knows. For a stack with estimates.

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .timeline import Span
+from support.timeline import Span
 
 
 @dataclass(frozen=True)

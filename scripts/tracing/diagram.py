@@ -6,9 +6,8 @@ from itertools import pairwise
 from typing import Any
 
 from contracts.diagrams import transitions
-
-from .story import duration
-from .visits import Visit
+from support.story import duration
+from support.visits import Visit
 
 _WIDTH, _HEIGHT = 190, 40
 _COLUMN, _ROW = 214, 66

@@ -5,8 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from orders.model import ENDS
-
-from .timeline import Timeline
+from support.timeline import Timeline
 
 PERCENTILES = (50, 90, 99)
 

@@ -4,14 +4,15 @@ import json
 from html import escape
 from typing import Any
 
+from support.facts import Execution, LogLine
+from support.steps import steps
+from support.story import Story, clock, duration
+from support.timeline import Span, Timeline
+from support.visits import Visit
+
 from . import diagram
 from .axis import Axis
-from .facts import Execution, LogLine
-from .steps import steps
-from .story import Story, clock, duration
 from .text import attempts
-from .timeline import Span, Timeline
-from .visits import Visit
 
 _STYLE = """
 :root { color-scheme: light dark;

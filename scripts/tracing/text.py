@@ -6,12 +6,13 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from support.facts import Part
+from support.steps import steps
+from support.story import Story, clock, duration
+from support.timeline import Span, Timeline
+from support.visits import Attempt, Visit
 
 from .axis import Axis
-from .steps import steps
-from .story import Story, clock, duration
-from .timeline import Span, Timeline
-from .visits import Attempt, Visit
 
 _COLOURS = {"DELIVERED": "green", "OPEN": "cyan", "EXPIRED": "red", "FAILED": "red", "DEAD": "red"}
 _OUTCOMES = {"ok": "cyan", "error": "yellow", "throttle": "yellow", "fault": "red"}
@@ -30,14 +31,9 @@ def show(console: Console, timeline: Timeline, story: Story) -> None:
         highlight=False,
         soft_wrap=True,
     )
-    unseen = {line.trace_id for line in timeline.logs if line.trace_id} - {span.trace_id for span in timeline.spans}
-    if unseen:
-        console.print(
-            f"[dim]{len(unseen)} of the traces that the log lines name are not to be found in X-Ray: an account with "
-            "Transaction Search indexes 1 % of them unless told otherwise (docs/tracing.md, Limits).[/]\n",
-            highlight=False,
-            soft_wrap=True,
-        )
+    for missing in timeline.missing:
+        told = missing.detail if missing.part is Part.TRACES else f"Not all of {missing.part}: {missing.detail}"
+        console.print(f"[dim]{escape(told)}[/]\n", highlight=False, soft_wrap=True)
     _steps(console, timeline)
     _waterfall(console, timeline)
     _events(console, timeline)

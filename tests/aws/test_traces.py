@@ -4,7 +4,7 @@ import time
 
 from laptop.client import Client
 from operations.deployed import Deployed
-from tracing import story, timeline
+from support import story, timeline
 from tracing.sources import Live
 from worlds.polling import eventually
 

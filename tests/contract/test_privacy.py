@@ -13,6 +13,7 @@ from notifications import store as notifications
 from operations import personal
 from orders import customers, promo_codes
 from payments import sandbox
+from support import store as support
 from tiffin import outbox
 from worlds import ROOT
 from worlds.templates import EVERYTHING
@@ -39,6 +40,7 @@ LIVES = {
     "Promotions/PromotionsTable": {OUTBOX},
     "Notifications/SentTable": {notifications.REMEMBERED},
     "KitchensService/FiguresTable": {kitchens.REMEMBERED},
+    "Support/StoriesTable": {support.REMEMBERED},
     "EstimatesService/EstimatesTable": {estimates.REMEMBERED},
 }
 

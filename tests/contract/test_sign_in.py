@@ -16,6 +16,7 @@ OPEN = {
     ("orders", "get", "/restaurants/{restaurant_id}/menu"),
     ("orders", "get", "/openapi.json"),
     ("promotions", "get", "/openapi.json"),
+    ("support", "get", "/openapi.json"),
     ("estimates", "get", "/openapi.json"),
 }
 """All that is answered without a token."""
@@ -56,7 +57,7 @@ def test_exactly_menus_and_openapi_documents_are_open() -> None:
 
 def test_a_token_is_of_the_user_pool_that_the_service_is_told_of() -> None:
     documents = dict(apis())
-    assert set(documents) == {"orders", "promotions", "estimates"}
+    assert set(documents) == {"orders", "promotions", "support", "estimates"}
     for document in documents.values():
         assert "security" not in document
         [(name, scheme)] = document["securityDefinitions"].items()
@@ -66,7 +67,7 @@ def test_a_token_is_of_the_user_pool_that_the_service_is_told_of() -> None:
             "providerARNs": [{"Ref": "UserPoolArn"}],
         }
     root = transformed()["template.yaml"]["Resources"]
-    for service in ("Orders", "Promotions", "EstimatesService"):
+    for service in ("Orders", "Promotions", "Support", "EstimatesService"):
         given = root[service]["Properties"]["Parameters"]["UserPoolArn"]
         assert given == {"Fn::GetAtt": ["Identity", "Outputs.UserPoolArn"]}
 

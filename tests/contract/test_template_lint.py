@@ -165,6 +165,8 @@ BROKEN: list[tuple[str, Break, str, str]] = [
     ("any resource", allow("dynamodb:GetItem", "*"), "Odd", "can be limited to table: '*' allows all"),
     ("a wildcard in a resource", allow("dynamodb:GetItem", {"Fn::Sub": "${OrdersTable.Arn}*"}), "Odd",
      "a wildcard for a kind of resource that can be named"),
+    ("any log group", allow("logs:FilterLogEvents", {"Fn::Sub": "arn:aws:logs:*:*:log-group:/aws/lambda/*:*"}), "Odd",
+     "a wildcard for a kind of resource that can be named"),
     ("a resource that cannot be named", allow("xray:PutTraceSegments", TABLE), "Odd", "it needs Resource '*'"),
     ("another service's resource", allow("dynamodb:GetItem", QUEUE), "Odd", "dynamodb:GetItem is for table, and no"),
     ("another kind of the service", allow("states:StartExecution", EXECUTIONS), "Odd", "is for statemachine, and no"),
@@ -240,7 +242,7 @@ def test_nested_stacks_are_named_as_cloudformation_names_them() -> None:
     stacks = {stack.path: stack for stack in deploy(transformed(), NAMES[0])}
     assert stacks[("Orders",)].name.startswith("tiffin-staging-Orders-")
     names = {stack.name for stack in stacks.values()}
-    assert len(names) == len(stacks) == 7
+    assert len(names) == len(stacks) == 8
     outputs = stacks[()].resolved["Outputs"]
     assert outputs["OrdersTableName"]["Value"].startswith(f"{stacks[('Orders',)].name}-OrdersTable-")
     assert all(len(name) <= 128 for name in names)

@@ -175,7 +175,7 @@ def test_a_rule_tries_for_a_day_and_keeps_what_it_could_not_deliver(made: Made) 
 @each("AWS::DynamoDB::Table")
 def test_a_table_is_encrypted_and_can_be_put_back_to_any_second_or_can_be_filled_anew(made: Made) -> None:
     # Menus are loaded from a file, what was told, predicted or counted is forgotten after a while, or counted anew.
-    if made.name not in {"MenusTable", "SentTable", "FiguresTable", "EstimatesTable", "CustomersTable"}:
+    if made.name not in {"MenusTable", "SentTable", "FiguresTable", "EstimatesTable", "CustomersTable", "StoriesTable"}:
         assert made.own["SSESpecification"] == {"SSEEnabled": True}
         assert made.own["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert made.own["BillingMode"] == "PAY_PER_REQUEST"
@@ -184,7 +184,7 @@ def test_a_table_is_encrypted_and_can_be_put_back_to_any_second_or_can_be_filled
 @each("AWS::DynamoDB::Table")
 def test_a_table_outlives_its_stack_or_holds_nothing_that_is_missed(made: Made) -> None:
     # Beside those: the sandbox stands for the gateway's own side, and its money is none.
-    missed_by_nobody = {"MenusTable", "SentTable", "FiguresTable", "EstimatesTable", "CustomersTable"}
+    missed_by_nobody = {"MenusTable", "SentTable", "FiguresTable", "EstimatesTable", "CustomersTable", "StoriesTable"}
     if made.name not in missed_by_nobody | {"SandboxLedgerTable"}:
         assert made.whole["DeletionPolicy"] == "RetainExceptOnCreate"
         assert made.whole["UpdateReplacePolicy"] == "Retain"
@@ -265,6 +265,12 @@ def test_a_function_writes_lines_into_its_service_s_log_group_alone(made: Made) 
         for one in statements(policies)
         if any(action.startswith("logs:") for action in listed(one["Action"]))
     ]
+    # Who is asked where an order is reads others' lines too, of the groups that it is told of.
+    reading = [one for one in found if listed(one["Action"]) == ["logs:FilterLogEvents"]]
+    assert bool(reading) is (made.path == "services/support/template.yaml")
+    for group in (group["Fn::Sub"] for one in reading for group in one["Resource"]):
+        assert re.fullmatch(r".*:log-group:\$\{\w+LogGroupName\}(:\*)?", group)
+    found = [one for one in found if one not in reading]
     group = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:${Logs}:log-stream:*"
     assert [(one["Action"], one["Resource"]) for one in found] == [
         (["logs:CreateLogStream", "logs:PutLogEvents"], {"Fn::Sub": group})
@@ -426,6 +432,7 @@ def test_an_address_that_asks_too_often_is_refused_at_every_api_where_that_is_wa
     assert limited == {
         "OrdersAddressLimit": ("LimitsAddresses", "${Orders.Outputs.ApiId}/stages/v1"),
         "PromotionsAddressLimit": ("LimitsAddresses", "${Promotions.Outputs.ApiId}/stages/v1"),
+        "SupportAddressLimit": ("LimitsAddresses", "${Support.Outputs.ApiId}/stages/v1"),
         "EstimatesAddressLimit": ("LimitsAddressesOfEstimates", "${EstimatesService.Outputs.ApiId}/stages/v1"),
     }
 
@@ -438,7 +445,7 @@ def test_what_api_gateway_logs_by_is_the_account_s_and_outlives_the_stack() -> N
     by = ["SetsAccessLogsRole", {"Ref": "ApiGatewayAccount"}, {"Fn::If": ["LogsAccess", "the-accounts-role", ""]}]
     given = {name: one["Properties"].get("Parameters", {}).get("AccessLogsBy") for name, one in root.items()}
     told = {name: value for name, value in given.items() if value}
-    assert told == {name: {"Fn::If": by} for name in ("Orders", "Promotions", "EstimatesService")}
+    assert told == {name: {"Fn::If": by} for name in ("Orders", "Promotions", "Support", "EstimatesService")}
 
 
 @each("AWS::StepFunctions::StateMachine")

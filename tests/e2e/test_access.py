@@ -45,7 +45,14 @@ PROBLEMS = {
     "404": {"unknown-order", "no-estimate"},
     "409": {"illegal-move"},
 }
-URLS = {"orders": "ApiUrl", "promotions": "PromotionsApiUrl", "estimates": "EstimatesApiUrl"}
+URLS = {
+    "orders": "ApiUrl",
+    "promotions": "PromotionsApiUrl",
+    "support": "SupportApiUrl",
+    "estimates": "EstimatesApiUrl",
+}
+GROUPS = ("customer", "support")
+"""Of whom tokens are tried: support's at its API, a customer's at the others."""
 DATE_AND_IDS = {"date", "x-amzn-requestid", "x-amz-apigw-id", "x-amzn-trace-id", "x-amz-request-id"}
 
 
@@ -192,20 +199,21 @@ def test_everybody_gets_the_answer_that_the_table_says(world: World, row: access
 
 
 class Tokens:
-    """Makes every kind of token that somebody might try, of customers made for it.
+    """Makes every kind of token that somebody might try, of people made for it.
 
     Args:
         stack: whose user pool and keys.
+        group: whose tokens.
     """
 
-    def __init__(self, stack: Stack) -> None:
-        self._stack, self._pool = stack, stack.client("cognito-idp")
+    def __init__(self, stack: Stack, group: str) -> None:
+        self._stack, self._pool, self._group = stack, stack.client("cognito-idp"), group
         self._pool_id = stack.outputs["UserPoolId"]
         self._password = f"Aa1-{uuid.uuid4()}"
 
     def good(self) -> tuple[str, dict[str, Any]]:
         """A token that is taken, and what is in it."""
-        token = self._stack.people.token("access-token")
+        token = self._stack.people.token(Person(f"access-token-{self._group}", Role(self._group)))
         return token, claims(token)
 
     def expired(self) -> str:
@@ -220,15 +228,16 @@ class Tokens:
     def of_another_pool(self) -> str:
         pool_id = self._pool.create_user_pool(PoolName="elsewhere")["UserPool"]["Id"]
         try:
-            self._pool.create_group(UserPoolId=pool_id, GroupName="customer")
-            return self._of_somebody(pool_id, "customer")["IdToken"]
+            self._pool.create_group(UserPoolId=pool_id, GroupName=self._group)
+            return self._of_somebody(pool_id, self._group)["IdToken"]
         finally:
             self._pool.delete_user_pool(UserPoolId=pool_id)
 
     def tampered(self) -> str:
         token, said = self.good()
         head, _, signature = token.split(".")
-        return f"{head}.{text(said | {'cognito:groups': ['support']})}.{signature}"
+        others = [group for group in GROUPS if group != self._group]
+        return f"{head}.{text(said | {'cognito:groups': others})}.{signature}"
 
     def unsigned(self) -> str:
         return f"{text({'alg': 'none', 'typ': 'JWT'})}.{self.good()[0].split('.')[1]}."
@@ -238,7 +247,7 @@ class Tokens:
         return signed(token, said, rsa.generate_private_key(public_exponent=65537, key_size=2048))
 
     def access(self) -> str:
-        return self._of_somebody(self._pool_id, "customer")["AccessToken"]
+        return self._of_somebody(self._pool_id, self._group)["AccessToken"]
 
     def of(self, *groups: str) -> str:
         """The ID token of an account in these groups."""
@@ -246,7 +255,7 @@ class Tokens:
 
     def of_a_deleted_user(self, seconds: int) -> str:
         """An ID token that is good for so long, of a user who is gone."""
-        return self._of_somebody(self._pool_id, "customer", seconds=seconds, stays=False)["IdToken"]
+        return self._of_somebody(self._pool_id, self._group, seconds=seconds, stays=False)["IdToken"]
 
     def _of_somebody(self, pool_id: str, *groups: str, seconds: int = 600, stays: bool = True) -> dict[str, str]:
         where = {"UserPoolId": pool_id, "Username": f"{uuid.uuid4().hex}@tiffin.example"}
@@ -302,11 +311,16 @@ MADE: dict[str, Callable[[Tokens], str]] = {
 ONCE_GONE = [one for one in access.TOKENS if one.kind.startswith("of a deleted user")]
 
 
-def answers(world: World, token: str) -> dict[str, tuple[int, str]]:
-    """What each API answers to a token: the status, and the problem if it is one."""
+def tokens(world: World, make: Callable[[Tokens], str]) -> dict[str, str]:
+    """A kind of token, of somebody of each group."""
+    return {group: make(Tokens(world.stack, group)) for group in GROUPS}
+
+
+def answers(world: World, tokens: dict[str, str]) -> dict[str, tuple[int, str]]:
+    """What each API answers to a token, by its bearer's group: the status, and the problem if it is one."""
     found = {}
     for service, route in access.ASKED.items():
-        order_id = nobodys()
+        order_id, token = nobodys(), tokens["support" if service == "support" else "customer"]
         if service == "estimates":
             world.estimate(order_id, str(claims(token)["sub"]))
         answer = world.ask(access.Row(service, route, "", {}), order_id, token)
@@ -316,22 +330,21 @@ def answers(world: World, token: str) -> dict[str, tuple[int, str]]:
 
 def test_a_token_that_is_good_is_taken(world: World) -> None:
     """And so what is refused below is refused for what the test did to it."""
-    assert answers(world, Tokens(world.stack).good()[0]) == dict.fromkeys(access.ASKED, (200, ""))
+    assert answers(world, tokens(world, lambda made: made.good()[0])) == dict.fromkeys(access.ASKED, (200, ""))
 
 
 @pytest.mark.parametrize("one", [one for one in access.TOKENS if one not in ONCE_GONE], ids=lambda one: str(one.kind))
 def test_a_token_is_answered_as_the_table_says(world: World, one: access.Token) -> None:
-    token = MADE[one.kind](Tokens(world.stack))
-    assert answers(world, token) == dict.fromkeys(access.ASKED, (one.status, one.problem))
+    assert answers(world, tokens(world, MADE[one.kind])) == dict.fromkeys(access.ASKED, (one.status, one.problem))
 
 
 def test_a_deleted_users_token_is_taken_until_it_expires(world: World) -> None:
     before, after = ONCE_GONE
-    token = Tokens(world.stack).of_a_deleted_user(int(patience(15)))
-    assert answers(world, token) == dict.fromkeys(access.ASKED, (before.status, before.problem))
+    gone = tokens(world, lambda made: made.of_a_deleted_user(int(patience(15))))
+    assert answers(world, gone) == dict.fromkeys(access.ASKED, (before.status, before.problem))
     refused = dict.fromkeys(access.ASKED, (after.status, after.problem))
-    eventually(lambda: answers(world, token) == refused, what="the token's end")
-    assert claims(token)["exp"] <= time.time()
+    eventually(lambda: answers(world, gone) == refused, what="the tokens' end")
+    assert all(claims(token)["exp"] <= time.time() for token in gone.values())
 
 
 class TestPagesOfTheConsole:
@@ -348,6 +361,7 @@ class TestPagesOfTheConsole:
         [
             ("orders", "/orders", "POST"),
             ("promotions", "/promo-codes", "GET"),
+            ("support", "/orders/x", "GET"),
             ("estimates", "/orders/x/estimate", "GET"),
         ],
     )

@@ -23,7 +23,12 @@ KEYS = {
     "sub",
     "groups",
 }
-APIS = {"ApiUrl": "orders", "PromotionsApiUrl": "promotions", "EstimatesApiUrl": "estimates"}
+APIS = {
+    "ApiUrl": "orders",
+    "PromotionsApiUrl": "promotions",
+    "SupportApiUrl": "support",
+    "EstimatesApiUrl": "estimates",
+}
 
 
 def lines(stack: Stack, api: str, since: int) -> list[dict[str, Any]]:
@@ -39,7 +44,7 @@ def lines(stack: Stack, api: str, since: int) -> list[dict[str, Any]]:
 def test_a_request_is_a_line_with_its_route_and_nothing_of_what_was_in_it(stack: Stack, api: str) -> None:
     since = int(time.time() * 1000)
     url = stack.outputs[api]
-    paths = {"ApiUrl": "/orders/{order_id}", "PromotionsApiUrl": "/promo-codes"}
+    paths = {"ApiUrl": "/orders/{order_id}", "PromotionsApiUrl": "/promo-codes", "SupportApiUrl": "/orders/{order_id}"}
     resource = paths.get(api, "/orders/{order_id}/estimate")
     secrets = {
         "path": "ord_accesslogsaccesslogsaccess",

@@ -12,7 +12,8 @@ from laptop.client import Client
 from laptop.environment import STATE_DIR
 from laptop.record.store import FILE
 from operations.deployed import Deployed
-from tracing import html, story, timeline
+from support import story, timeline
+from tracing import html
 from tracing.sources import Live, Recorded, Source
 from worlds.polling import eventually
 

@@ -35,6 +35,7 @@ def test_a_sample_comes_first_that_needs_no_earlier_one_and_leaves_no_dead_lette
         "Promotions/ApiFunction": "list",
         "Promotions/ConsumerFunction": "delivered",
         "Promotions/OutboxRelayFunction": "issued",
+        "Support/ApiFunction": "get-definitions",
         "Notifications/ConsumerFunction": "cancelled",
         "Observability/ConsumerFunction": "delivered",
         "KitchensService/ConsumerFunction": "prepared",

@@ -3,10 +3,10 @@
 from typing import Any
 
 from rich.console import Console
-from tracing.facts import Facts
-from tracing.story import tell
+from support.facts import Facts
+from support.story import tell
+from support.timeline import build, trees
 from tracing.text import show
-from tracing.timeline import build, trees
 
 ORDER = "ord_vc72z45425iwi2mntvykvtjm4w"
 

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from contracts import schemas
 from rich.console import Console
-from tracing import figures, story, text, timeline
+from support import story, timeline
+from support.facts import HIDDEN, BusEvent, Execution, Facts, LogLine, bus_event, log_line, redacted
+from support.steps import steps
+from support.visits import Visit
+from tracing import figures, text
 from tracing.axis import Axis
-from tracing.facts import HIDDEN, BusEvent, Execution, Facts, LogLine, bus_event, log_line, redacted
 from tracing.html import page
-from tracing.steps import steps
-from tracing.visits import Visit
 
 PLACED = 1_000_000.0
 STATES: dict[str, Any] = {

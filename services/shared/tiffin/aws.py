@@ -73,11 +73,13 @@ APIS = {
     ),
     "dynamodb": _Api("dynamodb", "dynamodb", "DYNAMODB", "1.0", "DynamoDB_20120810."),
     "events": _Api("events", "events", "EVENTBRIDGE", target="AWSEvents."),
+    "logs": _Api("logs", "logs", "CLOUDWATCH_LOGS", target="Logs_20140328."),
     "secretsmanager": _Api("secretsmanager", "secretsmanager", "SECRETS_MANAGER", target="secretsmanager."),
     "sesv2": _Api("email", "ses", "SESV2", paths={"SendEmail": "/v2/email/outbound-emails"}),
     # It once spoke another protocol: asked so, it says errors by the codes of then, as boto3 has them.
     "sqs": _Api("sqs", "sqs", "SQS", "1.0", "AmazonSQS.", headers=(("x-amzn-query-mode", "true"),)),
     "stepfunctions": _Api("states", "states", "SFN", "1.0", "AWSStepFunctions."),
+    "xray": _Api("xray", "xray", "XRAY", paths={"GetTraceSummaries": "/TraceSummaries", "BatchGetTraces": "/Traces"}),
 }
 """The services that are spoken to, by boto3's names of them."""
 

@@ -2,8 +2,10 @@
 
 import json
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 # Fields of an order that say who somebody is, where they live, how they pay, or that are a key to something.
@@ -79,6 +81,64 @@ class BusEvent:
     data: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Row:
+    """What the order's own row says of its life; nothing of who ordered but the id.
+
+    Attributes:
+        placed, deadline: epoch seconds.
+        reason: why it ended, as the workflow wrote it; empty if it did not.
+        entered: when it came into each status, epoch seconds.
+    """
+
+    status: str
+    customer_id: str
+    placed: float
+    deadline: float | None
+    reason: dict[str, str]
+    entered: dict[str, float]
+
+
+class Part(StrEnum):
+    """A part of an order's story."""
+
+    WORKFLOW = "workflow"
+    UNWIND = "unwind"
+    EVENTS = "events"
+    TRACES = "traces"
+    LOGS = "logs"
+    TIMELINE = "timeline"
+
+
+class Why(StrEnum):
+    """Why a part is missing, or some of it."""
+
+    THROTTLED = "throttled"
+    REFUSED = "refused"
+    FAILED = "failed"
+    OUT_OF_TIME = "out_of_time"
+    TOO_OLD = "too_old"
+    TOO_MUCH = "too_much"
+    NOT_FOUND = "not_found"
+
+
+PASSING = frozenset({Why.THROTTLED, Why.FAILED, Why.OUT_OF_TIME})
+"""What may be otherwise when it is asked for again."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A part of the story that could not be had, or not whole.
+
+    Attributes:
+        detail: a sentence for a person, with nothing in it of what was asked or answered.
+    """
+
+    part: Part
+    why: Why
+    detail: str
+
+
 @dataclass
 class Facts:
     """Everything about one order."""
@@ -89,6 +149,8 @@ class Facts:
     segments: list[dict[str, Any]] = field(default_factory=list)
     logs: list[LogLine] = field(default_factory=list)
     events: list[BusEvent] = field(default_factory=list)
+    row: Row | None = None
+    missing: list[Missing] = field(default_factory=list)
 
 
 def redacted(value: Any) -> Any:
@@ -167,3 +229,40 @@ def announced(execution: Execution) -> list[BusEvent]:
                 read = bus_event(entry.get("DetailType", ""), entry.get("Source", ""), entry.get("Detail"))
                 found += [read] if read else []
     return found
+
+
+def once(events: Iterable[BusEvent | None]) -> list[BusEvent]:
+    """Each event once, however often it was announced."""
+    unique: dict[str, BusEvent] = {}
+    for event in events:
+        if event:
+            unique.setdefault(event.event_id, event)
+    return list(unique.values())
+
+
+def read_execution(
+    kind: str, described: Mapping[str, Any], definition: str, history: list[dict[str, Any]]
+) -> Execution:
+    """An execution, from what Step Functions says of it.
+
+    Args:
+        kind: `order` or `unwind`.
+        described: as `DescribeExecution` answers.
+        definition: the ASL that it runs by.
+        history: see `Execution`.
+    """
+    stopped = described.get("stopDate")
+    return Execution(
+        arn=described["executionArn"],
+        kind=kind,
+        name=described["name"],
+        status=described["status"],
+        started=seconds(described["startDate"]),
+        stopped=seconds(stopped) if stopped else None,
+        given=json.loads(described.get("input") or "{}"),
+        history=history,
+        definition=json.loads(definition),
+        error=described.get("error"),
+        cause=described.get("cause"),
+        clock=float(described.get("clock", 1.0)),
+    )

@@ -8,8 +8,8 @@ from typing import Any
 
 from tiffin.events import ORDER_ENDS
 
-from .facts import Execution, Facts, LogLine, seconds
-from .visits import Visit, visits_of
+from support.facts import Execution, Facts, LogLine, Missing, Part, Row, Why, seconds
+from support.visits import Visit, visits_of
 
 _RESOURCE = re.compile(r"(?:.*-)?([A-Za-z]+(?:Function|Workflow|Table|Queue))-[A-Za-z0-9]+$")
 # A function of a nested application: of a name that gets too long, AWS cuts what makes the nested stack's unique, and
@@ -123,6 +123,13 @@ class Timeline:
     events: list[Publication]
     logs: list[LogLine]
     clock: float = 1.0
+    row: Row | None = None
+    missing: list[Missing] = field(default_factory=list)
+
+    @property
+    def order(self) -> Execution | None:
+        """The execution of the order workflow."""
+        return next((e for e in self.executions if e.kind == "order"), None)
 
 
 def build(facts: Facts) -> Timeline:
@@ -145,7 +152,7 @@ def build(facts: Facts) -> Timeline:
     return Timeline(
         order_id=facts.order_id,
         source=facts.source,
-        placed=placed_at(order) if order else min(starts, default=0.0),
+        placed=placed_at(order) if order else facts.row.placed if facts.row else min(starts, default=0.0),
         ended=max(moments, default=0.0),
         executions=facts.executions,
         visits=visits,
@@ -153,7 +160,21 @@ def build(facts: Facts) -> Timeline:
         events=_publications(facts, spans),
         logs=facts.logs,
         clock=order.clock if order else 1.0,
+        row=facts.row,
+        missing=[*facts.missing, *_unseen(facts, spans)],
     )
+
+
+def _unseen(facts: Facts, spans: list[Span]) -> list[Missing]:
+    """Whether log lines name traces that X-Ray does not show."""
+    unseen = {line.trace_id for line in facts.logs if line.trace_id} - {span.trace_id for span in spans}
+    if not unseen:
+        return []
+    detail = (
+        f"{len(unseen)} of the traces that the log lines name are not to be found in X-Ray: an account with "
+        "Transaction Search indexes 1 % of them unless told otherwise (docs/tracing.md, Limits)."
+    )
+    return [Missing(Part.TRACES, Why.NOT_FOUND, detail)]
 
 
 def distance(at: float, begin: float, end: float | None) -> float:

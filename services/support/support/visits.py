@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from .facts import Execution, LogLine, redacted
+from support.facts import Execution, LogLine, redacted
 
 
 @dataclass
@@ -46,6 +46,7 @@ class Visit:
 
     Attributes:
         workflow: `order` or `unwind`.
+        execution: the ARN of the execution.
         waits: whether it waits for somebody's callback.
         left: epoch seconds; None while it is there, or if the execution ended there.
     """
@@ -60,6 +61,7 @@ class Visit:
     given: Any = None
     returned: Any = None
     logs: list[LogLine] = field(default_factory=list)
+    execution: str = ""
 
     @property
     def failed(self) -> bool:
@@ -78,7 +80,9 @@ def visits_of(execution: Execution) -> Iterator[Visit]:
             name = details["name"]
             waits = ".waitForTaskToken" in str(states.get(name, {}).get("Resource", ""))
             given = redacted(_parsed(details.get("input")))
-            visit = Visit(execution.kind, name, kind.removesuffix("StateEntered"), waits, at, given=given)
+            visit = Visit(
+                execution.kind, name, kind.removesuffix("StateEntered"), waits, at, given=given, execution=execution.arn
+            )
             yield visit
         elif visit is None:
             continue

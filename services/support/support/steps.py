@@ -6,9 +6,9 @@ is half a second ahead must not put a request behind what it caused.
 
 from dataclasses import dataclass
 
-from .facts import LogLine
-from .timeline import Span, Timeline, distance, function_path
-from .visits import Visit
+from support.facts import LogLine
+from support.timeline import Span, Timeline, distance, function_path
+from support.visits import Visit
 
 # By which state a move is awaited. A cancel is awaited by none: it stops the workflow where that is.
 _AWAITS = {

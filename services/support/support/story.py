@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from orders.model import ENDS
+from tiffin.events import ORDER_ENDS
 
-from .facts import Execution
-from .timeline import Timeline
-from .visits import Visit
+from support.facts import Execution, Part
+from support.timeline import Timeline
+from support.visits import Visit
+
+ENDS = frozenset(ORDER_ENDS.values())
 
 _WAITS_FOR = {
     "AwaitRestaurant": "the restaurant to answer",
@@ -39,12 +41,14 @@ def tell(timeline: Timeline, now: float) -> Story:
         timeline: the order's.
         now: epoch seconds, for what is still open.
     """
-    end = _recorded_end(timeline.visits)
-    order = next((e for e in timeline.executions if e.kind == "order"), None)
+    end = _recorded_end(timeline.visits) or _end_in_the_row(timeline)
+    order = timeline.order
     if end is not None:
         status, reason, at = end
         return Story(status, _ended(timeline, status, reason, at), at)
     if order is None:
+        if timeline.row and any(one.part is Part.WORKFLOW for one in timeline.missing):
+            return Story("OPEN", f"still open: {timeline.row.status}, as its row says; its workflow is not known", None)
         return Story("OPEN", "still open: placed, but its workflow was never started; the reconciler will", None)
     if order.status == "RUNNING":
         return Story("OPEN", _open(timeline, now), None)
@@ -60,6 +64,14 @@ def _recorded_end(visits: list[Visit]) -> tuple[str, dict[str, Any], float] | No
                 reason = attempt.write["ExpressionAttributeValues"].get(":reason") or {}
                 return status, {k: v.get("S") for k, v in (reason.get("M") or {}).items()}, attempt.ended
     return None
+
+
+def _end_in_the_row(timeline: Timeline) -> tuple[str, dict[str, Any], float] | None:
+    """The same by the order's row: of what is older than Step Functions' memory, all there is."""
+    row = timeline.row
+    if row is None or row.status not in ENDS:
+        return None
+    return row.status, row.reason, row.entered.get(row.status, timeline.ended)
 
 
 def _ended(timeline: Timeline, status: str, reason: dict[str, Any], at: float) -> str:
@@ -81,7 +93,7 @@ def _ended(timeline: Timeline, status: str, reason: dict[str, Any], at: float) -
         return f"cancelled by the customer{_while_waiting(timeline)}, {after}"
     if status == "EXPIRED":
         return f"expired: {_lower(message)}{_while_waiting(timeline)}, {after}"
-    order = next((e for e in timeline.executions if e.kind == "order"), None)
+    order = timeline.order
     failure = _failure(timeline, order) if order else ""
     return f"failed: {failure or _lower(message) or code}, {after}"
 

@@ -1,0 +1,140 @@
+"""Telling a story: from what was told a moment ago, or by reading it, once for all who ask at that time."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from aws_lambda_powertools.metrics import MetricUnit
+from pydantic import ValidationError
+from tiffin.models import BaseModel
+from tiffin.telemetry import metrics
+
+from support import story, timeline
+from support.facts import PASSING
+from support.live import Live
+from support.store import Kept, StoryStore
+from support.views import OrderStory, WorkflowDefinition, WorkflowDefinitions, WorkflowKind, view
+
+View = TypeVar("View", bound=BaseModel)
+
+# How long, in seconds, a story is told again as it was read. Whoever presses reload then asks one table, and neither
+# Step Functions nor CloudWatch Logs, whose `FilterLogEvents` lets five calls a second through for all of an account,
+# and nobody raises that (CloudWatch Logs user guide, "Quotas"): a story takes four.
+WHILE_OPEN = 5
+"""It moves on; seconds are what a person notices late."""
+JUST_ENDED, LATE = 15, 300
+"""X-Ray shows a trace up to a minute after its end, and an order's last consumers come after that: until `LATE`
+seconds after its end a story still grows."""
+ONCE_ENDED = 600
+"""Nothing comes any more, but for a letter that somebody sends back."""
+IN_PART = 10
+"""What is missing and may be had: asking again at once is what was too much."""
+DEPLOYED = 60
+"""Definitions: a deployment takes longer."""
+STALE = 60
+"""How old a story may be that is told while somebody else reads it anew."""
+
+
+class StillBeingRead(Exception):
+    """Somebody else reads the story, and is not done yet."""
+
+
+class Stories:
+    """What support asks.
+
+    Args:
+        live: where it is read.
+        store: what was told.
+        reads: seconds within which a story has been read, or will not be.
+        patience: seconds to wait for somebody else's reading.
+        pause: waits.
+    """
+
+    def __init__(
+        self,
+        live: Live,
+        store: StoryStore,
+        reads: float,
+        patience: float,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._live, self._store, self._reads, self._patience, self._pause = live, store, reads, patience, pause
+
+    def of(self, order_id: str) -> OrderStory:
+        """An order's story.
+
+        Raises:
+            UnknownOrder: there is none.
+            StillBeingRead: see there.
+        """
+        return self._told(order_id, OrderStory, lambda: self._read(order_id), _fresh_for)
+
+    def definitions(self) -> WorkflowDefinitions:
+        """The workflows as they are deployed.
+
+        Raises:
+            StillBeingRead: see there.
+        """
+
+        def read() -> WorkflowDefinitions:
+            found = self._live.definitions()
+            return WorkflowDefinitions(
+                workflows=[
+                    WorkflowDefinition(kind=WorkflowKind(kind), definition=definition)
+                    for kind, definition in found.items()
+                ]
+            )
+
+        return self._told("definitions", WorkflowDefinitions, read, lambda _: DEPLOYED)
+
+    def _read(self, order_id: str) -> OrderStory:
+        now = datetime.now(UTC)
+        told = timeline.build(self._live.facts(order_id))
+        return view(told, story.tell(told, now.timestamp()), now)
+
+    def _told(self, key: str, model: type[View], read: Callable[[], View], fresh_for: Callable[[View], float]) -> View:
+        now = time.time()
+        kept = self._store.find(key)
+        if kept and now < kept.fresh_until and (known := _parsed(model, kept)):
+            return known
+        if self._store.begin(key, now, now + self._reads):
+            return self._anew(key, now, read, fresh_for)
+        # Whoever waited has no time left to read by itself: it only looks.
+        waits_until = time.monotonic() + self._patience
+        while True:
+            if kept and now < kept.told + STALE and (known := _parsed(model, kept)):
+                return known
+            if time.monotonic() >= waits_until:
+                raise StillBeingRead
+            self._pause(0.25)
+            kept = self._store.find(key)
+
+    def _anew(self, key: str, now: float, read: Callable[[], View], fresh_for: Callable[[View], float]) -> View:
+        try:
+            found = read()
+        except BaseException:
+            self._store.give_up(key)
+            raise
+        metrics.add_metric("StoriesRead", MetricUnit.Count, 1)
+        if isinstance(found, OrderStory) and any(one.reason in PASSING for one in found.missing):
+            metrics.add_metric("StoriesInPart", MetricUnit.Count, 1)
+        self._store.keep(key, Kept(found.model_dump_json(), now, time.time() + fresh_for(found)))
+        return found
+
+
+def _fresh_for(told: OrderStory) -> float:
+    """How many seconds a story may be told again."""
+    if any(one.reason in PASSING for one in told.missing):
+        return IN_PART
+    if told.ended_at is None:
+        return WHILE_OPEN
+    return JUST_ENDED if (told.told_at - told.ended_at).total_seconds() < LATE else ONCE_ENDED
+
+
+def _parsed(model: type[View], kept: Kept) -> View | None:
+    """A story as it is kept; None if the version that kept it had other views."""
+    try:
+        return model.model_validate_json(kept.text)
+    except ValidationError:
+        return None
