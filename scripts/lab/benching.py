@@ -85,6 +85,7 @@ CASES = [
         "Promotions/OutboxRelayFunction", "PromotionsOutboxRelayFunction-issued", _OTHER,
         "Promotions/RelayFunction", "PromotionsRelayFunction-issued",
     ),
+    Case("Support/ApiFunction", "SupportApiFunction-get-definitions", _API, fresh=False),
     Case(
         "Notifications/ConsumerFunction", "NotificationsConsumerFunction-delivered", _OTHER,
         "Notifications/ConsumerFunction",

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from support.facts import Part
+from support.facts import StoryPart
 from support.steps import steps
 from support.story import Story, clock, duration
 from support.timeline import Span, Timeline
@@ -32,7 +32,7 @@ def show(console: Console, timeline: Timeline, story: Story) -> None:
         soft_wrap=True,
     )
     for missing in timeline.missing:
-        told = missing.detail if missing.part is Part.TRACES else f"Not all of {missing.part}: {missing.detail}"
+        told = missing.detail if missing.part is StoryPart.TRACES else f"Not all of {missing.part}: {missing.detail}"
         console.print(f"[dim]{escape(told)}[/]\n", highlight=False, soft_wrap=True)
     _steps(console, timeline)
     _waterfall(console, timeline)

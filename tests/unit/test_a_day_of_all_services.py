@@ -47,6 +47,10 @@ from promotions.model import code_for
 from promotions.operations import Promotions
 from promotions.rules import RULES
 from promotions.store import PromotionsStore
+from support import api as support_api
+from support.live import Live
+from support.operations import Stories
+from support.store import StoryStore
 from tiffin import outbox, telemetry
 from tiffin.consumer import NotTaken
 from tiffin.events import rfc3339
@@ -59,13 +63,14 @@ from worlds.menus import BUCKET, MENU, Kitchen, a_file
 from worlds.orders import orders_world
 from worlds.pool import FakePool
 from worlds.runtime import ENVIRONMENT, context
-from worlds.templates import applications, create_table, functions, resources
+from worlds.support import LIMITS, PLACES, Aws
+from worlds.templates import applications, create_table, functions, resources, table
 from worlds.workflows import FakeUnwindWorkflow
 
 FUNCTIONS: list[ModuleType] = [
     *(orders.api, orders.consumer, orders.reconciler, orders.menu_files, payments.handler, promotions.api),
     *(promotions.consumer, notifications.consumer, observability.consumer, kitchens.consumer, outbox),
-    *(estimates.api, estimates.consumer, estimates.copier),
+    *(estimates.api, estimates.consumer, estimates.copier, support_api),
 ]
 CUSTOMER = "cust-5f1c7a52-8f0b-4f43"
 PERSONAL = {
@@ -396,6 +401,21 @@ def accepted_orders_get_estimates(world: World) -> None:
             ask(estimates.api.handler, event("GET", f"/orders/{order_id}/estimate", claims=claims))
 
 
+def support_is_told_stories(world: World) -> None:
+    aws = Aws()
+    aws.lines["/orders"] = [{"message": "placed", "order_id": ORDER, "level": "INFO", **PERSONAL}]
+    told = Stories(Live(aws, PLACES, "here", LIMITS), StoryStore(create_table("support", "StoriesTable")), 28, 0)
+    world.patch.setattr(support_api, "stories", lambda: told)
+    for order_id in (ORDER, OTHER):
+        row = {"order_id": order_id, "customer_id": CUSTOMER, "status": "PLACED", "note": PERSONAL["note"]}
+        table("OrdersTable").put_item(Item=row)
+    for claims in (support(), claims_of(CUSTOMER)):
+        for path in (f"/orders/{ORDER}", "/orders/ord_none", f"/orders/{PERSONAL['name']}", "/definitions"):
+            ask(support_api.handler, event("GET", path, claims=claims))
+    aws.failing["filter_log_events"] = "ThrottlingException"
+    ask(support_api.handler, event("GET", f"/orders/{OTHER}", claims=support()))
+
+
 def what_payments_wrote_is_announced(world: World) -> None:
     rows = world.doors.dynamodb.scan(TableName="PaymentsTable")["Items"]
     outgoing = [row for row in rows if row["record"]["S"].startswith("EVENT#")]
@@ -439,6 +459,7 @@ def day() -> Iterator[Day]:
                 menus_come_in,
                 kitchens_are_counted,
                 accepted_orders_get_estimates,
+                support_is_told_stories,
                 what_payments_wrote_is_announced,
             ):
                 part(world)
@@ -514,8 +535,8 @@ def test_each_metric_is_counted_by_the_service_in_the_unit_and_with_the_dimensio
 
 # Whoever decides by what was read must read what is so now (DynamoDB developer guide, "Read consistency"). The others:
 # an index is never consistent, and its readers read each order again before they act; a menu, an address and the list
-# of codes that somebody looks at may be a moment old, as may an estimate. The menu that an order is priced by is read
-# consistently, and then remembered for seconds (tests/unit/test_remembered_menus.py).
+# of codes that somebody looks at may be a moment old, as may an estimate, and an order's story. The menu that an order
+# is priced by is read consistently, and then remembered for seconds (tests/unit/test_remembered_menus.py).
 READS = {
     ("orders.api", "BatchGetItem", "OrdersTable", None, True),
     ("orders.api", "BatchGetItem", "PromoCodesTable", None, True),
@@ -537,6 +558,10 @@ READS = {
     ("notifications.consumer", "GetItem", "SentTable", None, True),
     ("kitchens.consumer", "GetItem", "FiguresTable", None, True),
     ("estimates.api", "GetItem", "EstimatesTable", None, False),
+    ("support.api", "GetItem", "StoriesTable", None, True),
+    ("support.api", "GetItem", "OrdersTable", None, False),
+    ("support.api", "Query", "PaymentsTable", None, False),
+    ("support.api", "Query", "PromotionsTable", None, False),
 }
 
 

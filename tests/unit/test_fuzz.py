@@ -8,11 +8,13 @@ from estimates import api as estimates_api
 from estimates.store import EstimateStore
 from orders import api as orders_api
 from promotions import api as promotions_api
+from support import api as support_api
 from tiffin.callers import Role
 from worlds.fuzzing import WHOSE, Kitchen, fuzz
 from worlds.gateway import CUSTOMER, Handler
 from worlds.orders import orders_world
 from worlds.promotions import TRACE, RecordingStore, delivered
+from worlds.support import World as Support
 from worlds.templates import create_table
 
 CASES = int(os.environ.get("CASES", "200"))
@@ -31,6 +33,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             codes.record(delivered(number, customer=CUSTOMER), TRACE)
         estimates = EstimateStore(create_table("estimates", "EstimatesTable"))
         monkeypatch.setattr(estimates_api, "store", lambda: estimates)
+        told = Support().stories
+        monkeypatch.setattr(support_api, "stories", lambda: told)
         yield
 
 
@@ -44,6 +48,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         (promotions_api.handler, Role.SUPPORT, 0.05, {401, 403}),
         (estimates_api.handler, Role.CUSTOMER, 0.1, {401, 404, 405, 422}),
         (estimates_api.handler, Role.COURIER, 0.05, {401, 403}),
+        (support_api.handler, Role.SUPPORT, 0.1, {200, 401, 404, 405, 422}),
+        (support_api.handler, Role.CUSTOMER, 0.05, {401, 403}),
     ],
 )
 def test_an_api_does_as_its_document_says(

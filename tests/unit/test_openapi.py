@@ -18,20 +18,23 @@ from orders.menus import MenuStore
 from orders.promo_codes import PromoCodeStore
 from promotions import api as promotions_api
 from promotions.store import PromotionsStore
+from support import api as support_api
 from tiffin.callers import Role
 from tiffin.rest import ANYWHERE
 from worlds import ROOT
 from worlds.described import NOWHERE, described
-from worlds.gateway import CUSTOMER, Answer, Handler, ask, claims_of, event
+from worlds.gateway import CUSTOMER, Answer, Handler, ask, claims_of, event, support
 from worlds.orders import MENU_ITEM, Api, an_order, orders_world
+from worlds.support import ORDER
+from worlds.support import World as Support
 from worlds.templates import create_table, resources
 
 JSON = {"Content-Type": "application/json"}
-DOCUMENTS = [described(api.handler) for api in (orders_api, promotions_api, estimates_api)]
+DOCUMENTS = [described(api.handler) for api in (orders_api, promotions_api, support_api, estimates_api)]
 PROBLEMS = "https://tiffin.example/problems/"
 GATEWAY = {
     service: resources(service)["Api"]["Properties"]["GatewayResponses"]
-    for service in ("orders", "promotions", "estimates")
+    for service in ("orders", "promotions", "support", "estimates")
 }
 
 
@@ -79,7 +82,7 @@ class TestTheCatalogue:
         assert {kind: known for kind, known in table().items() if kind not in NOWHERE} == statuses
 
     def test_api_gateway_answers_alike_for_all(self) -> None:
-        assert GATEWAY["orders"] == GATEWAY["promotions"] == GATEWAY["estimates"]
+        assert all(GATEWAY["orders"] == answers for answers in GATEWAY.values())
 
     @pytest.mark.parametrize(("kind", "response"), GATEWAY["orders"].items())
     def test_what_api_gateway_answers_is_a_problem_document(self, kind: str, response: dict[str, Any]) -> None:
@@ -282,9 +285,25 @@ def read_estimates(tour: Tour) -> None:
         tour.ask("GET", f"/orders/{order_id}/estimate", estimates_api.handler)
 
 
+def read_stories(tour: Tour) -> None:
+    """An order of every part that a story has; and one that is being read for somebody else."""
+    world = Support()
+    world.execution(status="ABORTED")
+    world.unwind("by-chance")
+    world.aws.failing["filter_log_events"] = "ThrottlingException"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(support_api, "stories", lambda: world.stories)
+        for path in (f"/orders/{ORDER}", "/orders/ord_none", "/orders/%00", "/definitions"):
+            tour.ask("GET", path, support_api.handler, claims=support())
+        world.now += 1000
+        for key, path in ((ORDER, f"/orders/{ORDER}"), ("definitions", "/definitions")):
+            world.store.begin(key, world.now, world.now + 28)
+            tour.ask("GET", path, support_api.handler, claims=support())
+
+
 def let_nobody_in(tour: Tour) -> None:
     """Each route that is not everybody's, asked by whom it is not for."""
-    for handler in (orders_api.handler, promotions_api.handler, estimates_api.handler):
+    for handler in (orders_api.handler, promotions_api.handler, support_api.handler, estimates_api.handler):
         for route, roles in importlib.import_module(handler.__module__).ACCESS.items():
             method, path = route.replace("{order_id}", "ord_none").split()
             others = [claims_of("someone", role) for role in Role if role not in (roles or Role)]
@@ -301,6 +320,7 @@ def break_everything(tour: Tour, monkeypatch: pytest.MonkeyPatch) -> None:
     for module, adapters in (
         (orders_api, ("store", "menus", "workflow")),
         (promotions_api, ("store",)),
+        (support_api, ("stories",)),
         (estimates_api, ("store",)),
     ):
         for adapter in adapters:
@@ -314,13 +334,24 @@ def break_everything(tour: Tour, monkeypatch: pytest.MonkeyPatch) -> None:
         tour.ask("POST", f"/orders/{order_id}/{move}")
     tour.ask("GET", "/promo-codes", promotions_api.handler)
     tour.ask("GET", "/orders/ord_none/estimate", estimates_api.handler)
+    for path in ("/orders/ord_none", "/definitions"):
+        tour.ask("GET", path, support_api.handler, claims=support())
 
 
 def test_each_answer_of_the_documents_is_given(world: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """No answer is documented that nobody gets; each that is given is as its schema says."""
     tour = Tour(world)
     parts: list[Callable[[Tour], None]] = [
-        *(place_orders, read_orders, move_orders, read_menus, read_promo_codes, read_estimates, let_nobody_in),
+        *(
+            place_orders,
+            read_orders,
+            move_orders,
+            read_menus,
+            read_promo_codes,
+            read_stories,
+            read_estimates,
+            let_nobody_in,
+        ),
         *(ask_with_a_card_number, ask_for_what_cannot_be_read),
     ]
     for part in parts:
@@ -336,5 +367,5 @@ def test_each_answer_of_the_documents_is_given(world: Api, monkeypatch: pytest.M
 
 def test_all_documents_are_found_by_who_knows_no_table() -> None:
     with mock_aws():
-        for handler in (orders_api.handler, promotions_api.handler, estimates_api.handler):
+        for handler in (orders_api.handler, promotions_api.handler, support_api.handler, estimates_api.handler):
             assert ask(handler, event("GET", "/openapi.json")).headers["content-type"] == "application/json"

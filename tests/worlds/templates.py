@@ -66,6 +66,11 @@ def _tables() -> "DynamoDBServiceResource":
     return boto3.resource("dynamodb", region_name="eu-central-1")
 
 
+def table(name: str) -> "Table":
+    """A table that there is in moto's DynamoDB."""
+    return _tables().Table(name)
+
+
 def create_table(service: str, logical_id: str) -> "Table":
     """Make a table of a service's template in moto's DynamoDB, named by its logical id."""
     wanted = deployed()[service][logical_id]["Properties"]

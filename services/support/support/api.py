@@ -34,6 +34,8 @@ TIME, READ_TIMEOUT = 12, 5.0
 READS, PATIENCE = 28, 10
 PAGES, TRACES, UNWINDS = 5, 60, 25
 BUSY = {HTTPStatus.SERVICE_UNAVAILABLE: ["story-being-read"]}
+DEFINITIONS = answers({HTTPStatus.OK: "Their definitions, in Amazon States Language."}, BUSY)
+del DEFINITIONS[HTTPStatus.UNPROCESSABLE_ENTITY]  # nothing can be asked wrongly
 
 
 @app.get(
@@ -61,7 +63,7 @@ def get_story(order_id: OrderId) -> OrderStory:
     "/definitions",
     summary="The workflows as they are deployed",
     tags=["Support"],
-    responses=answers({HTTPStatus.OK: "Their definitions, in Amazon States Language."}, BUSY),
+    responses=DEFINITIONS,
 )
 def get_definitions() -> WorkflowDefinitions:
     """What an order that is placed now will run by; the one that an order runs by is in its story."""

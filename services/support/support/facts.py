@@ -99,7 +99,7 @@ class Row:
     entered: dict[str, float]
 
 
-class Part(StrEnum):
+class StoryPart(StrEnum):
     """A part of an order's story."""
 
     WORKFLOW = "workflow"
@@ -110,7 +110,7 @@ class Part(StrEnum):
     TIMELINE = "timeline"
 
 
-class Why(StrEnum):
+class MissingReason(StrEnum):
     """Why a part is missing, or some of it."""
 
     THROTTLED = "throttled"
@@ -122,7 +122,7 @@ class Why(StrEnum):
     NOT_FOUND = "not_found"
 
 
-PASSING = frozenset({Why.THROTTLED, Why.FAILED, Why.OUT_OF_TIME})
+PASSING = frozenset({MissingReason.THROTTLED, MissingReason.FAILED, MissingReason.OUT_OF_TIME})
 """What may be otherwise when it is asked for again."""
 
 
@@ -134,8 +134,8 @@ class Missing:
         detail: a sentence for a person, with nothing in it of what was asked or answered.
     """
 
-    part: Part
-    why: Why
+    part: StoryPart
+    why: MissingReason
     detail: str
 
 

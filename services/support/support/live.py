@@ -22,10 +22,10 @@ from support.facts import (
     Facts,
     LogLine,
     Missing,
-    Part,
+    MissingReason,
     Row,
+    StoryPart,
     UnknownOrder,
-    Why,
     announced,
     bus_event,
     log_line,
@@ -45,20 +45,20 @@ _TRACES_KEPT = 30 * _DAY
 _HISTORY_KEPT = 90 * _DAY
 """Seconds (Step Functions developer guide, "Service quotas")."""
 _READ = {"GET", "HEAD", "OPTIONS"}
-_THROTTLED = {
-    "LimitExceededException",
-    "ProvisionedThroughputExceededException",
-    "RequestLimitExceeded",
-    "ThrottledException",
-    "Throttling",
-    "ThrottlingException",
-    "TooManyRequestsException",
+_REASONS = {
+    **dict.fromkeys(("AccessDenied", "AccessDeniedException", "UnauthorizedOperation"), MissingReason.REFUSED),
+    "LimitExceededException": MissingReason.THROTTLED,
+    "ProvisionedThroughputExceededException": MissingReason.THROTTLED,
+    "RequestLimitExceeded": MissingReason.THROTTLED,
+    "ThrottledException": MissingReason.THROTTLED,
+    "Throttling": MissingReason.THROTTLED,
+    "ThrottlingException": MissingReason.THROTTLED,
+    "TooManyRequestsException": MissingReason.THROTTLED,
 }
-_REFUSED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 _SAID = {
-    Why.THROTTLED: "more is asked of AWS at the moment than it answers",
-    Why.REFUSED: "AWS does not let this caller see it",
-    Why.FAILED: "AWS did not answer",
+    MissingReason.THROTTLED: "more is asked of AWS at the moment than it answers",
+    MissingReason.REFUSED: "AWS does not let this caller see it",
+    MissingReason.FAILED: "AWS did not answer",
 }
 
 
@@ -110,7 +110,7 @@ EVERYTHING = Limits()
 
 
 class _NotHad(Exception):
-    def __init__(self, why: Why, detail: str) -> None:
+    def __init__(self, why: MissingReason, detail: str) -> None:
         super().__init__(detail)
         self.why = why
 
@@ -145,7 +145,7 @@ class Live:
         since = (order.started if order else facts.row.placed if facts.row else time.time() - _SPAN) - 60
         if order is not None:
             facts.executions.append(order)
-            with self._or_missing(facts, Part.UNWIND):
+            with self._or_missing(facts, StoryPart.UNWIND):
                 for unwind in self._unwinds(order):
                     facts.executions.append(unwind)
                     facts.executions[1:] = sorted(facts.executions[1:], key=lambda e: e.started)
@@ -153,12 +153,12 @@ class Live:
         # Each is read item by item, so that what came before a failure stays.
         found: list[BusEvent] = [event for e in facts.executions for event in announced(e)]
         customer_id = facts.row.customer_id if facts.row else order.given.get("customer_id", "") if order else ""
-        with self._or_missing(facts, Part.EVENTS):
+        with self._or_missing(facts, StoryPart.EVENTS):
             found.extend(self._outboxes(order_id, customer_id))
         facts.events = once(found)
-        with self._or_missing(facts, Part.TRACES):
+        with self._or_missing(facts, StoryPart.TRACES):
             facts.segments.extend(self._segments(order_id, since, min(until, time.time() + 1)))
-        with self._or_missing(facts, Part.LOGS):
+        with self._or_missing(facts, StoryPart.LOGS):
             facts.logs.extend(self._logs(order_id, since, until))
         facts.logs.sort(key=lambda line: line.at)
         return facts
@@ -206,10 +206,10 @@ class Live:
         if facts.row is None:
             return self._execution("order", arn)
         found = None
-        with self._or_missing(facts, Part.WORKFLOW):
+        with self._or_missing(facts, StoryPart.WORKFLOW):
             found = self._execution("order", arn)
             if found is None and facts.row.placed < time.time() - _HISTORY_KEPT:
-                raise _NotHad(Why.TOO_OLD, "Step Functions keeps an execution for 90 days after its end.")
+                raise _NotHad(MissingReason.TOO_OLD, "Step Functions keeps an execution for 90 days after its end.")
         return found
 
     def _execution(self, kind: str, arn: str) -> Execution | None:
@@ -246,7 +246,7 @@ class Live:
                 break
         for number, (_, _, arn) in enumerate(sorted(near)):
             if number >= self._limits.unwinds:
-                raise _NotHad(Why.TOO_MUCH, "More orders died at that time than are looked through.")
+                raise _NotHad(MissingReason.TOO_MUCH, "More orders died at that time than are looked through.")
             unwind = self._execution("unwind", arn)
             if unwind and (unwind.given.get("detail") or {}).get("name") == order.name:
                 yield unwind
@@ -262,7 +262,7 @@ class Live:
     def _segments(self, order_id: str, since: float, until: float) -> Iterator[dict[str, Any]]:
         xray = self._client("xray")
         if until < time.time() - _TRACES_KEPT:
-            raise _NotHad(Why.TOO_OLD, "X-Ray keeps a trace for 30 days.")
+            raise _NotHad(MissingReason.TOO_OLD, "X-Ray keeps a trace for 30 days.")
         ids: dict[str, bool] = {}
         start = max(since, time.time() - _TRACES_KEPT)
         while start < until:
@@ -287,11 +287,11 @@ class Live:
                         yield {"trace_id": trace["Id"], **json.loads(segment["Document"])}
         if len(kept) < len(wanted):
             detail = f"Of {len(wanted)} traces {len(kept)} are shown, those that changed something first."
-            raise _NotHad(Why.TOO_MUCH, detail)
+            raise _NotHad(MissingReason.TOO_MUCH, detail)
 
     def _logs(self, order_id: str, since: float, until: float) -> Iterator[LogLine]:
         if until < time.time() - self._limits.logs_kept:
-            raise _NotHad(Why.TOO_OLD, f"Log lines are kept for {self._limits.logs_kept / _DAY:.0f} days.")
+            raise _NotHad(MissingReason.TOO_OLD, f"Log lines are kept for {self._limits.logs_kept / _DAY:.0f} days.")
         logs = self._client("logs")
         for group in self._places.log_groups():
             pages = self._pages(
@@ -346,15 +346,15 @@ class Live:
             if not (position := page.get(token[0])):
                 return
             if number >= self._limits.pages:
-                raise _NotHad(Why.TOO_MUCH, "There is more of it than one answer holds.")
+                raise _NotHad(MissingReason.TOO_MUCH, "There is more of it than one answer holds.")
             request[token[1]] = position
 
     def _in_time(self) -> None:
         if time.monotonic() >= self._until:
-            raise _NotHad(Why.OUT_OF_TIME, "It was not read in the time that an answer may take.")
+            raise _NotHad(MissingReason.OUT_OF_TIME, "It was not read in the time that an answer may take.")
 
     @contextmanager
-    def _or_missing(self, facts: Facts, part: Part) -> Iterator[None]:
+    def _or_missing(self, facts: Facts, part: StoryPart) -> Iterator[None]:
         """Note what cannot be had of a part. What was read of it before stays."""
         try:
             yield
@@ -362,10 +362,12 @@ class Live:
             facts.missing.append(Missing(part, reason.why, str(reason)))
         except ClientError as error:
             code = error.response["Error"]["Code"]
-            why = Why.THROTTLED if code in _THROTTLED else Why.REFUSED if code in _REFUSED else Why.FAILED
+            why = _REASONS.get(code, MissingReason.FAILED)
             facts.missing.append(Missing(part, why, f"{error.operation_name}: {_SAID[why]} ({code})."))
         except BotoCoreError as error:
-            facts.missing.append(Missing(part, Why.FAILED, f"{_SAID[Why.FAILED]} ({type(error).__name__})."))
+            facts.missing.append(
+                Missing(part, MissingReason.FAILED, f"{_SAID[MissingReason.FAILED]} ({type(error).__name__}).")
+            )
 
 
 def _executions(machine_arn: str) -> str:

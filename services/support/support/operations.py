@@ -48,7 +48,8 @@ class Stories:
         store: what was told.
         reads: seconds within which a story has been read, or will not be.
         patience: seconds to wait for somebody else's reading.
-        pause: waits.
+        now: the time, in epoch seconds.
+        pause: waits for seconds.
     """
 
     def __init__(
@@ -57,9 +58,11 @@ class Stories:
         store: StoryStore,
         reads: float,
         patience: float,
+        now: Callable[[], float] = time.time,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._live, self._store, self._reads, self._patience, self._pause = live, store, reads, patience, pause
+        self._live, self._store, self._reads, self._patience = live, store, reads, patience
+        self._now, self._pause = now, pause
 
     def of(self, order_id: str) -> OrderStory:
         """An order's story.
@@ -89,23 +92,23 @@ class Stories:
         return self._told("definitions", WorkflowDefinitions, read, lambda _: DEPLOYED)
 
     def _read(self, order_id: str) -> OrderStory:
-        now = datetime.now(UTC)
+        now = self._now()
         told = timeline.build(self._live.facts(order_id))
-        return view(told, story.tell(told, now.timestamp()), now)
+        return view(told, story.tell(told, now), datetime.fromtimestamp(now, UTC))
 
     def _told(self, key: str, model: type[View], read: Callable[[], View], fresh_for: Callable[[View], float]) -> View:
-        now = time.time()
+        now = self._now()
         kept = self._store.find(key)
         if kept and now < kept.fresh_until and (known := _parsed(model, kept)):
             return known
         if self._store.begin(key, now, now + self._reads):
             return self._anew(key, now, read, fresh_for)
         # Whoever waited has no time left to read by itself: it only looks.
-        waits_until = time.monotonic() + self._patience
+        waits_until = now + self._patience
         while True:
             if kept and now < kept.told + STALE and (known := _parsed(model, kept)):
                 return known
-            if time.monotonic() >= waits_until:
+            if self._now() >= waits_until:
                 raise StillBeingRead
             self._pause(0.25)
             kept = self._store.find(key)
@@ -119,7 +122,7 @@ class Stories:
         metrics.add_metric("StoriesRead", MetricUnit.Count, 1)
         if isinstance(found, OrderStory) and any(one.reason in PASSING for one in found.missing):
             metrics.add_metric("StoriesInPart", MetricUnit.Count, 1)
-        self._store.keep(key, Kept(found.model_dump_json(), now, time.time() + fresh_for(found)))
+        self._store.keep(key, Kept(found.model_dump_json(), now, self._now() + fresh_for(found)))
         return found
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from tiffin.events import ORDER_ENDS
 
-from support.facts import Execution, Part
+from support.facts import Execution, StoryPart
 from support.timeline import Timeline
 from support.visits import Visit
 
@@ -47,7 +47,7 @@ def tell(timeline: Timeline, now: float) -> Story:
         status, reason, at = end
         return Story(status, _ended(timeline, status, reason, at), at)
     if order is None:
-        if timeline.row and any(one.part is Part.WORKFLOW for one in timeline.missing):
+        if timeline.row and any(one.part is StoryPart.WORKFLOW for one in timeline.missing):
             return Story("OPEN", f"still open: {timeline.row.status}, as its row says; its workflow is not known", None)
         return Story("OPEN", "still open: placed, but its workflow was never started; the reconciler will", None)
     if order.status == "RUNNING":

@@ -8,7 +8,7 @@ from typing import Any
 
 from tiffin.events import ORDER_ENDS
 
-from support.facts import Execution, Facts, LogLine, Missing, Part, Row, Why, seconds
+from support.facts import Execution, Facts, LogLine, Missing, MissingReason, Row, StoryPart, seconds
 from support.visits import Visit, visits_of
 
 _RESOURCE = re.compile(r"(?:.*-)?([A-Za-z]+(?:Function|Workflow|Table|Queue))-[A-Za-z0-9]+$")
@@ -168,13 +168,13 @@ def build(facts: Facts) -> Timeline:
 def _unseen(facts: Facts, spans: list[Span]) -> list[Missing]:
     """Whether log lines name traces that X-Ray does not show."""
     unseen = {line.trace_id for line in facts.logs if line.trace_id} - {span.trace_id for span in spans}
-    if not unseen:
+    if not unseen or any(one.part is StoryPart.TRACES for one in facts.missing):
         return []
     detail = (
         f"{len(unseen)} of the traces that the log lines name are not to be found in X-Ray: an account with "
         "Transaction Search indexes 1 % of them unless told otherwise (docs/tracing.md, Limits)."
     )
-    return [Missing(Part.TRACES, Why.NOT_FOUND, detail)]
+    return [Missing(StoryPart.TRACES, MissingReason.NOT_FOUND, detail)]
 
 
 def distance(at: float, begin: float, end: float | None) -> float:

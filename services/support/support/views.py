@@ -5,6 +5,7 @@ nothing that an order may hold one day is, either. Its size is bounded, and what
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -12,7 +13,7 @@ from typing import Any
 
 from tiffin.models import BaseModel
 
-from support.facts import Execution, LogLine, Missing, Part, Why
+from support.facts import Execution, LogLine, Missing, MissingReason, StoryPart
 from support.steps import steps
 from support.story import ENDS, Story
 from support.timeline import Publication, Span, Timeline, function_path
@@ -231,8 +232,8 @@ class MissingPart(BaseModel):
         detail: a sentence for a person.
     """
 
-    part: Part
-    reason: Why
+    part: StoryPart
+    reason: MissingReason
     detail: str
 
 
@@ -294,7 +295,7 @@ def view(told: Timeline, said: Story, now: datetime) -> OrderStory:
     entries = _few_enough(list(_entries(told)), missing)
     for there, most in ((len(told.events), MOST_EVENTS), *((len(e.consumers), MOST_CONSUMERS) for e in told.events)):
         if there > most:
-            missing.append(_cut(Part.EVENTS, there, most))
+            missing.append(_cut(StoryPart.EVENTS, there, most))
     return OrderStory(
         order_id=told.order_id,
         headline=said.sentence,
@@ -334,7 +335,8 @@ def _run(told: Timeline, execution: Execution, missing: list[Missing]) -> Workfl
     visits = [visit for visit in told.visits if visit.execution == execution.arn]
     running = execution.stopped is None
     if len(visits) > MOST_VISITS:
-        missing.append(_cut(Part.WORKFLOW if kind is WorkflowKind.ORDER else Part.UNWIND, len(visits), MOST_VISITS))
+        part = StoryPart.WORKFLOW if kind is WorkflowKind.ORDER else StoryPart.UNWIND
+        missing.append(_cut(part, len(visits), MOST_VISITS))
     last = visits[-1] if visits else None
     return WorkflowRun(
         kind=kind,
@@ -582,23 +584,39 @@ def _entry(
     )
 
 
+# What is left out first where there is too much, always from the end.
+_LEAST_MISSED = (
+    EntryKind.LOG,
+    EntryKind.CALL,
+    EntryKind.INITIALIZATION,
+    EntryKind.SEGMENT,
+    EntryKind.CONSUMER,
+    EntryKind.EVENT,
+    EntryKind.PAYMENT_ATTEMPT,
+    EntryKind.STATE,
+)
+
+
 def _few_enough(entries: list[TimelineEntry], missing: list[Missing]) -> list[TimelineEntry]:
-    """Entries without the deepest, and then without the last, until they are few enough: none loses its parent."""
-    kept, depth = entries, max((entry.depth for entry in entries), default=0)
-    while len(kept) > MOST_ENTRIES and depth > 0:
-        depth -= 1
-        kept = [entry for entry in kept if entry.depth <= depth]
-    kept = kept[:MOST_ENTRIES]
-    if len(kept) < len(entries):
-        missing.append(_cut(Part.TIMELINE, len(entries), len(kept)))
-    return kept
+    """Entries without those that are missed least, until they are few enough; none goes that has one below it."""
+    over = len(entries) - MOST_ENTRIES
+    if over <= 0:
+        return entries
+    missing.append(_cut(StoryPart.TIMELINE, len(entries), MOST_ENTRIES))
+    below, gone = Counter(entry.parent for entry in entries), set[str]()
+    for kind in _LEAST_MISSED:
+        for entry in reversed(entries):
+            if len(gone) < over and entry.kind is kind and not below[entry.id]:
+                gone.add(entry.id)
+                below[entry.parent] -= 1
+    return [entry for entry in entries if entry.id not in gone]
 
 
 # --- Small things -----------------------------------------------------------------------------------------------------
 
 
-def _cut(part: Part, there: int, shown: int) -> Missing:
-    return Missing(part, Why.TOO_MUCH, f"Of {there} {shown} are shown.")
+def _cut(part: StoryPart, there: int, shown: int) -> Missing:
+    return Missing(part, MissingReason.TOO_MUCH, f"Of {there} {shown} are shown.")
 
 
 def _at(moment: float) -> datetime:
