@@ -44,9 +44,11 @@ def requests_to_try(stack: Stack) -> str:
     return f"""\
 API={stack.outputs["ApiUrl"]}
 PROMOTIONS={stack.outputs["PromotionsApiUrl"]}
+SUPPORT={stack.outputs["SupportApiUrl"]}
 ADA="Authorization: Bearer $(make -s token USER=ada)"
 COOK="Authorization: Bearer $(make -s token USER={cook.name}{made})"
 CARL="Authorization: Bearer $(make -s token USER=carl)"
+SUE="Authorization: Bearer $(make -s token USER=sue)"
 curl -s $API/restaurants/{restaurant}/menu; echo
 ANSWER=$(curl -s $API/orders -H "$ADA" -H 'Content-Type: application/json' \\
   -H "Idempotency-Key: $(python3 -c 'import uuid; print(uuid.uuid4())')" \\
@@ -66,6 +68,7 @@ for turn in $(seq 100); do
   test -z "$ORDER" && break
   CODES=$(curl -s $PROMOTIONS/promo-codes -H "$ADA"); printf '%s' "$CODES" | grep -q '"code"' && break; sleep 0.2
 done; printf '%s\\n' "$CODES"
+curl -s $SUPPORT/orders/$ORDER -H "$SUE" | grep -o '"headline": *"[^"]*"'
 {_optional_requests(stack)}"""
 
 
@@ -112,7 +115,7 @@ def show(stack: Stack, console: Console) -> None:
         )
     console.print(
         "\nTo be pasted as a block: tokens, good for 15 minutes; the menu; an order\n"
-        "and all its moves; the customer's promo codes.\n",
+        "and all its moves; the customer's promo codes; what support is told.\n",
         highlight=False,
     )
     console.print(escape(requests_to_try(stack)), soft_wrap=True, highlight=False)

@@ -4,11 +4,14 @@ Orders of every kind run, with words that occur nowhere else; then everything th
 them.
 """
 
+import base64
 import json
 import re
 import time
 import uuid
+import zlib
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -181,6 +184,21 @@ def test_every_line_about_an_order_says_which_and_from_where(stack: Stack, run: 
         assert {"level", "message", "timestamp", "service", "correlation_id", "xray_trace_id", "cold_start"} <= set(
             line
         )
+
+
+def test_what_support_is_told_is_free_of_personal_words(stack: Stack, run: Run) -> None:
+    """Of the customer not even the id; and so is what is kept of it."""
+    words = (*WORDS, CARD, stack.people.subject("cust-private"))
+    with closing(Client(stack.outputs, stack.people)) as client:
+        stories = {order_id: json.dumps(client.story(order_id)) for order_id in run.orders}
+    for order_id, end in run.orders.items():
+        assert json.loads(stories[order_id])["status"] == end
+    assert found(list(stories.values()), *words) == []
+    pages = stack.client("dynamodb").get_paginator("scan").paginate(TableName=stack.outputs["StoriesTableName"])
+    kept = {item["story"]["S"]: item["text"]["S"] for page in pages for item in page["Items"] if "text" in item}
+    texts = [zlib.decompress(base64.b85decode(kept[order_id])).decode() for order_id in run.orders]
+    assert all("timeline" in text for text in texts)
+    assert found(texts, *words) == []
 
 
 def test_no_part_of_a_token_is_written_down(stack: Stack, tap: BusTap, run: Run) -> None:

@@ -47,6 +47,7 @@ def test_the_printed_calls_take_an_order_to_the_door_when_pasted(
         True
     ] * 2
     assert "WELCOME-" in ran.stdout
+    assert re.search(r'^"headline": ?"delivered, and paid with visa, ', ran.stdout, re.MULTILINE)
     assert list(folder.iterdir()) == []
 
 

@@ -30,6 +30,7 @@ def test_the_order_to_try_is_a_valid_one_from_the_menu() -> None:
     outputs = {
         "ApiUrl": "http://127.0.0.1:1/v1",
         "PromotionsApiUrl": "http://127.0.0.1:1/v2",
+        "SupportApiUrl": "http://127.0.0.1:1/v3",
         "MenusTableName": "menus",
     }
     stack: Any = SimpleNamespace(outputs=outputs, client=lambda _: Table())
@@ -50,6 +51,7 @@ def test_a_restaurant_whose_person_is_known_is_tried_before_one_of_a_smaller_nam
     outputs = {
         "ApiUrl": "http://127.0.0.1:1/v1",
         "PromotionsApiUrl": "http://127.0.0.1:1/v2",
+        "SupportApiUrl": "http://127.0.0.1:1/v3",
         "MenusTableName": "menus",
     }
     stack: Any = SimpleNamespace(outputs=outputs, client=lambda _: Table(RESTAURANT))
@@ -66,7 +68,8 @@ class Running:
         self.changes = changes
         self.asked: list[dict[str, str]] = []
         self.paced: list[float] = []
-        apis = {"ApiUrl": f"{self.endpoint}/v1", "PromotionsApiUrl": f"{self.endpoint}/v2"}
+        names = ("ApiUrl", "PromotionsApiUrl", "SupportApiUrl")
+        apis = {name: f"{self.endpoint}/v{number}" for number, name in enumerate(names, 1)}
         self.outputs = {**apis, "MenusTableName": "menus"}
 
     def client(self, _: str) -> Table:

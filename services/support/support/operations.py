@@ -20,7 +20,7 @@ View = TypeVar("View", bound=BaseModel)
 
 # How long, in seconds, a story is told again as it was read. Whoever presses reload then asks one table, and neither
 # Step Functions nor CloudWatch Logs, whose `FilterLogEvents` lets five calls a second through for all of an account,
-# and nobody raises that (CloudWatch Logs user guide, "Quotas"): a story takes four.
+# and nobody raises that (AWS re:Post, "How do I determine throttling in my CloudWatch logs?"): a story takes four.
 WHILE_OPEN = 5
 """It moves on; seconds are what a person notices late."""
 JUST_ENDED, LATE = 15, 300
