@@ -167,6 +167,11 @@ ALIKE: dict[str, list[Any]] = {
         ("put_events", {"Entries": [{"Source": "s", "DetailType": "d", "Detail": "no JSON"}]}),
         ("describe_event_bus", {"Name": "nowhere"}),
     ],
+    "logs": [
+        ("create_log_group", {"logGroupName": "g"}),
+        ("create_log_group", {"logGroupName": "g"}),
+        ("filter_log_events", {"logGroupName": "nowhere"}),
+    ],
     "secretsmanager": [("get_secret_value", {"SecretId": "nowhere"})],
     "sesv2": [
         (

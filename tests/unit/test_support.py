@@ -325,18 +325,20 @@ class TestOnceForAll:
         assert world.aws.asked["describe_state_machine"] == 2
 
 
-def test_nothing_personal_is_told_or_kept(world: World) -> None:
+@pytest.mark.parametrize("attempted", [True, False])
+def test_nothing_personal_is_told_or_kept(world: World, attempted: bool) -> None:
     who = {"name": "Ada Lovelace", "delivery": {"address": "12 St James"}, "note": "gong"}
     given: dict[str, Any] = who | {"taskToken": "AQB4token"}
     quoting = f"The JSONPath '$.x' could not be found in the input '{json.dumps(given)}'"
     call = scheduled("lambda", "invoke", Payload={"operation": "authorize", "payment_method": "pm_card_visa", **given})
-    world.execution(
-        entered("AuthorizePayment", given), call, failed("States.Runtime", quoting), status="FAILED", **given
-    )
-    arn = next(iter(world.aws.executions))
-    world.aws.executions[arn][0]["cause"] = quoting
+    trouble = [failed("States.Runtime", quoting)] if attempted else []
+    arn = world.execution(entered("AuthorizePayment", given), call, *trouble, status="FAILED", order=given)
+    world.aws.executions[arn][0].update(error="States.Runtime", cause=quoting)
     world.aws.lines["/orders"] = [world.line("placed", delivery=given, customer_id=CUSTOMER, token="AQB4token")]
-    told = world.stories.of(ORDER).model_dump_json()
+    story = world.stories.of(ORDER)
+    assert "States.Runtime in AuthorizePayment: The JSONPath '$.x' could not be found in the input" in story.headline
+    assert (story.workflows[0].error, story.workflows[0].path[0].state) == ("States.Runtime", "AuthorizePayment")
+    told = story.model_dump_json()
     assert [word for word in SECRETS if word in told] == []
     kept = world.store.find(ORDER)
     assert kept

@@ -175,6 +175,11 @@ def redacted(value: Any) -> Any:
     return value
 
 
+def unquoting(cause: str) -> str:
+    """A cause without what it quotes: Step Functions repeats a state's input in some (`States.Runtime`)."""
+    return re.split(r"[\[{]", cause, maxsplit=1)[0].strip(" '\"")
+
+
 def seconds(moment: Any) -> float:
     """A moment in epoch seconds, whether boto3 made it a datetime, the record kept its text, or it is a number."""
     if isinstance(moment, datetime):

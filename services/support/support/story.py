@@ -6,7 +6,7 @@ from typing import Any
 
 from tiffin.events import ORDER_ENDS
 
-from support.facts import Execution, StoryPart
+from support.facts import Execution, StoryPart, unquoting
 from support.timeline import Timeline
 from support.visits import Visit
 
@@ -127,9 +127,8 @@ def _failure(timeline: Timeline, order: Execution) -> str:
         return ""
     cause = (last.attempts[-1].cause if last and last.failed else None) or order.cause
     where = f" in {last.state}" if last else ""
-    return (
-        f"{error}{where}{f': {str(cause).rstrip(chr(46))[:160]}' if cause and not str(cause).startswith('{') else ''}"
-    )
+    why = unquoting(str(cause or "")).rstrip(".")[:160]
+    return f"{error}{where}{f': {why}' if why else ''}"
 
 
 def _while_waiting(timeline: Timeline) -> str:

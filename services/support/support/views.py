@@ -4,7 +4,6 @@ Each view has fields of its own, and no input or output of anything: what a stat
 nothing that an order may hold one day is, either. Its size is bounded, and what is left out is told as missing.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ from typing import Any
 
 from tiffin.models import BaseModel
 
-from support.facts import Execution, LogLine, Missing, MissingReason, StoryPart
+from support.facts import Execution, LogLine, Missing, MissingReason, StoryPart, unquoting
 from support.steps import steps
 from support.story import ENDS, Story
 from support.timeline import Publication, Span, Timeline, function_path
@@ -632,5 +631,4 @@ def _short(text: Any, most: int) -> str | None:
 
 
 def _cause(text: str | None) -> str | None:
-    """A cause without what it quotes: Step Functions repeats a state's input in some (`States.Runtime`)."""
-    return _short(re.split(r"[\[{]", text, maxsplit=1)[0].strip(), _CAUSE) if text else None
+    return _short(unquoting(text), _CAUSE) if text else None
