@@ -28,7 +28,7 @@ LONG := $(addprefix tests/contract/test_,extending.py template_lint.py house.py)
 IN_DOCKER := tests/sam_local
 EMULATED := tests/workflow tests/e2e tests/aws $(LONG) tests/emulator tests/browser
 # What the tools that read the code need to find in it.
-PATHS := services/shared:services/orders:services/payments:services/promotions:services/notifications:services/observability:services/kitchens:services/estimates:services/support:scripts
+PATHS := services/shared:services/orders:services/payments:services/promotions:services/notifications:services/observability:services/kitchens:services/estimates:services/support:services/live:scripts
 # The caller's AWS settings never reach these targets: what talks to AWS is `sam deploy`, typed by hand.
 export SAM_CLI_TELEMETRY := 0
 # What was fetched is kept in the home directory; below .tiffin, where there is none, or nothing can be written to it.
@@ -40,7 +40,7 @@ export __SAM_CLI_APP_DIR := $(or $(__SAM_CLI_APP_DIR),$(XDG_CACHE_HOME)/sam)
 endif
 KEPT := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tiffin
 
-.PHONY: help demo up down token bench bench-tracing bench-laptop cost capacity load soak model bench-models isolation faults permissions fuzz redrive replay reread trace stats export forget web web-test publish smoke test-stack doctor undeploy sam-local test emulated containers packages audit check unit style lint format lock clean
+.PHONY: help demo up down token bench bench-tracing bench-laptop cost capacity load soak watchers model bench-models isolation faults permissions fuzz redrive replay reread trace stats export forget web web-test publish smoke test-stack doctor undeploy sam-local test emulated containers packages audit check unit style lint format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -94,6 +94,10 @@ model: $(VENV)/ready ## train a model for estimates, and write build/estimates.s
 
 bench-models: $(VENV)/ready ## how long a model's file takes to load, by its size: SIZES=10MB,2GB, PAGE=docs/large-files.md
 	@$(BIN)/python scripts/bench_models.py $(if $(SIZES),--sizes $(SIZES)) $(if $(PAGE),--write $(PAGE))
+
+watchers: $(VENV)/ready ## how late live news comes, to one listener and to many: WATCHERS=200, ORDERS=20, PAGE=docs/live.md
+	@$(BIN)/python scripts/watchers.py $(if $(WATCHERS),--watchers $(WATCHERS)) $(if $(ORDERS),--orders $(ORDERS)) \
+	  $(if $(PAGE),--write $(PAGE))
 
 isolation: $(VENV)/ready ## break all that listens, and see that no order notices: ORDERS=200, PAGE=docs/isolation.md
 	@$(BIN)/python scripts/isolation.py $(if $(ORDERS),--orders $(ORDERS)) $(if $(PAGE),--write $(PAGE))

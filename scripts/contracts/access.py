@@ -92,6 +92,10 @@ _TABLE: dict[str, list[tuple[Any, ...]]] = {
         ("GET /orders/{order_id}/estimate", OUT, "401 200 404 200 404 403 403 200"),
         ("GET /openapi.json", "", "200 200 200 200 200 200 200 200"),
     ],
+    "live": [
+        ("POST /tickets", "", "401 200 200 200 200 200 200 200"),
+        ("GET /openapi.json", "", "200 200 200 200 200 200 200 200"),
+    ],
 }
 ROWS = tuple(
     Row(service, route, order, dict(zip(ASKS, answers.split(), strict=True)), *query)
@@ -135,6 +139,7 @@ ASKED = {
     "promotions": "GET /promo-codes",
     "support": "GET /definitions",
     "estimates": "GET /orders/{order_id}/estimate",
+    "live": "POST /tickets",
 }
 
 

@@ -142,6 +142,7 @@ _NAME_NOTHING = {
 }
 _WITHIN_ANOTHER = {
     "AWS::ApiGateway::Stage": "named within its API",
+    "AWS::ApiGatewayV2::Stage": "named within its API",
     "AWS::Cognito::UserPoolGroup": "named within its user pool",
     "AWS::Lambda::Alias": "named within its function",
     "AWS::StepFunctions::StateMachineAlias": "named within its state machine",

@@ -25,6 +25,7 @@ LIMITED_ALL_THE_SAME = {
 NAMED_BY_PATTERN = {
     ("states", "execution"): "executions are named by orders, which are not there yet",
     ("logs", "log-stream"): "streams are named by Lambda, within a group that is named",
+    ("execute-api", "execute-api-general"): "connections are named by API Gateway, as they come",
     ("ec2", "network-interface"): "Lambda makes them, and EC2 names them",
     ("secretsmanager", "secret"): "Secrets Manager appends a hyphen and six characters to the name",
     ("s3", "object"): "an object is named by whoever puts it there",

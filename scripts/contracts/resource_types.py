@@ -27,6 +27,8 @@ class Made(NamedTuple):
 NAMED_BY = {
     "AWS::ApiGateway::RestApi": "Name",
     "AWS::ApiGateway::Stage": "StageName",
+    "AWS::ApiGatewayV2::Api": "Name",
+    "AWS::ApiGatewayV2::Stage": "StageName",
     "AWS::Budgets::Budget": "Budget.BudgetName",
     "AWS::CloudFront::Function": "Name",
     "AWS::CloudFront::OriginAccessControl": "OriginAccessControlConfig.Name",
@@ -66,6 +68,9 @@ NAMED_BY = {
 TYPES = {
     "AWS::ApiGateway::Deployment": Made("{id}"),
     "AWS::ApiGateway::RestApi": Made("{id}", {"RestApiId": "{id}", "RootResourceId": "{id}"}),
+    "AWS::ApiGatewayV2::Api": Made("{id}", {"ApiId": "{id}"}),
+    "AWS::ApiGatewayV2::Integration": Made("{id}", {"IntegrationId": "{id}"}),
+    "AWS::ApiGatewayV2::Route": Made("{id}", {"RouteId": "{id}"}),
     "AWS::CloudFormation::Stack": Made(_ARN % ("cloudformation", "stack/{name}/{uuid}"), longest=128),
     "AWS::CloudFront::Distribution": Made("{id}", {"Id": "{id}", "DomainName": "{id}.cloudfront.net"}),
     "AWS::CloudFront::Function": Made(

@@ -94,6 +94,9 @@ CASES = [
         "Observability/ConsumerFunction", "ObservabilityConsumerFunction-delivered", _OTHER,
         "Observability/MetricsFunction", "ObservabilityMetricsFunction-delivered",
     ),
+    Case("Live/ApiFunction", "LiveApiFunction-issue-ticket", _API, fresh=False),
+    Case("Live/GateFunction", "LiveGateFunction-disconnect", _OTHER, fresh=False),
+    Case("Live/ConsumerFunction", "LiveConsumerFunction-delivered", _OTHER),
     Case("KitchensService/ConsumerFunction", "KitchensConsumerFunction-prepared", _OTHER),
     # The copy first: the others of the service work with what it leaves.
     Case("EstimatesService/CopyFunction", "EstimatesCopyFunction-uploaded", _OTHER, fresh=False),

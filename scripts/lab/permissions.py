@@ -23,6 +23,7 @@ from contracts.permissions import listed, statements
 from laptop import Stack, menus
 from laptop.client import Client, NotThere, Refused
 from laptop.errors import EventNotSeen, MenuNotTaken, NotInTime
+from laptop.listener import Listener, NotHeard, NotLetIn
 from laptop.mailbox import mails, verify
 from laptop.pace import eventually
 from operations.deployed import Deployed
@@ -34,7 +35,10 @@ from .isolating import PARAMETERS, SENDER
 
 QUICK, WELL = 3.0, 40.0
 """Seconds for each step of a story, on a quiet machine: while something is taken away, and once it is back."""
-_FAILURES = (NotThere, NotInTime, Refused, EventNotSeen, MenuNotTaken, ClientError, BotoCoreError, httpx.HTTPError)
+_FAILURES = (
+    *(NotThere, NotInTime, Refused, EventNotSeen, MenuNotTaken, NotLetIn, NotHeard),
+    *(ClientError, BotoCoreError, httpx.HTTPError),
+)
 
 
 @dataclass(frozen=True)
@@ -516,6 +520,41 @@ def _estimate_kept(without: str) -> Callable[[World], None]:
     return story
 
 
+def _heard(w: World) -> None:
+    customer = w.customer()
+    with Listener.of(w.stack.outputs, w.stack.people, customer) as listener:
+        order_id = w.order(customer=customer)
+        for event in ("OrderPlaced", "PaymentAuthorized"):
+            listener.wait_for_event(event, order_id, w.seconds)
+
+
+def _listeners(w: World, customer: str) -> list[Any]:
+    found = w.stack.client("dynamodb").query(
+        TableName=w.stack.outputs["ConnectionsTableName"],
+        KeyConditionExpression="topic = :topic",
+        ExpressionAttributeValues={":topic": {"S": f"customer:{w.stack.people.subject(customer)}"}},
+    )
+    return list(found["Items"])
+
+
+def _left(w: World) -> None:
+    customer = w.customer()
+    Listener.of(w.stack.outputs, w.stack.people, customer).close()
+    w.eventually(lambda: not _listeners(w, customer), "a listener who left forgotten")
+
+
+def _gone(w: World) -> None:
+    customer = w.customer()
+    topic = f"customer:{w.stack.people.subject(customer)}"
+    now = datetime.now(UTC).timestamp()
+    row = {"topic": topic, "listener": "nobody#gone", "connection_id": "gone"}
+    item = {name: {"S": text} for name, text in row.items()}
+    item |= {"connected_at": {"N": f"{now - 60:.0f}"}, "expires_at": {"N": f"{now + 600:.0f}"}}
+    w.stack.client("dynamodb").put_item(TableName=w.stack.outputs["ConnectionsTableName"], Item=item)
+    w.order(customer=customer)
+    w.eventually(lambda: not _listeners(w, customer), "a listener who is gone forgotten")
+
+
 def _intruder_refused(w: World) -> None:
     entry = {
         "EventBusName": w.stack.outputs["EventBusName"],
@@ -586,6 +625,10 @@ STORIES: Mapping[str, Callable[[World], object]] = {
     "an order that nobody estimates is kept": _estimate_kept(
         "EstimatesService/EstimatesRulePermission/-/lambda:InvokeFunction"
     ),
+    "who listens hears": _heard,
+    "a listener who left is forgotten": _left,
+    "a listener who is gone is forgotten": _gone,
+    "no event for live news is set aside": _unreadable("Live"),
     "whoever is no announcer is refused": _intruder_refused,
 }
 """What happens, by its name: each ends well, or raises."""
@@ -648,6 +691,17 @@ SHOWN: list[tuple[str, str]] = [
     ("Notifications/NotificationsQueuePolicy/OnlyThisRule/*", "a customer is told"),
     ("Observability/ConsumerFunctionRole/SendUnreadableEventsAway/*", "no event for metrics is set aside"),
     ("Observability/MetricsQueuePolicy/OnlyThisRule/*", "an order is counted in a metric"),
+    ("Live/ApiFunctionRole/*", "who listens hears"),
+    ("Live/GateFunctionRole/UseTicketsUp/*", "who listens hears"),
+    ("Live/GateFunctionRole/KeepConnections/dynamodb:[PQ]*", "who listens hears"),
+    ("Live/GateFunctionRole/KeepConnections/dynamodb:DeleteItem", "a listener who left is forgotten"),
+    ("Live/GateFunctionRole/FindConnectionsByTheirIds/*", "a listener who left is forgotten"),
+    ("Live/ConsumerFunctionRole/FindWhoListens/dynamodb:Query", "who listens hears"),
+    ("Live/ConsumerFunctionRole/FindWhoListens/dynamodb:DeleteItem", "a listener who is gone is forgotten"),
+    ("Live/ConsumerFunctionRole/RememberFromWhomOrdersAre/*", "who listens hears"),
+    ("Live/ConsumerFunctionRole/Tell/*", "who listens hears"),
+    ("Live/ConsumerFunctionRole/SendUnreadableEventsAway/*", "no event for live news is set aside"),
+    ("Live/LiveQueuePolicy/OnlyThisRule/*", "who listens hears"),
     ("KitchensService/ConsumerFunctionRole/CountOnce/*", "a kitchen's order is counted"),
     ("KitchensService/ConsumerFunctionRole/TakeEventsFromTheStream/kinesis:GetRecords", "a kitchen's order is counted"),
     ("KitchensService/ConsumerFunctionRole/SendUnreadableEventsAway/*", "no event for kitchens is set aside"),
@@ -689,6 +743,7 @@ NOT_SHOWN: list[tuple[str, str]] = [
     ),
     ("Orders/EachMinuteRole/*", "the emulator's Scheduler calls without asking the role"),
     ("*/ApiFunction*Permissionv1/*", "the emulator's API Gateway calls without asking the function"),
+    ("Live/WebSocketApiPermission/*", "the emulator's API Gateway calls without asking the function"),
     ("Orders[SN]*/-/events:PutEvents", "the roles' own statements say the same (tests/emulator/test_bus_policies.py)"),
     ("P*[SN]*/-/events:PutEvents", "the roles' own statements say the same (tests/emulator/test_bus_policies.py)"),
     ("EstimatesService/*Endpoint/*", "no VPC is made here, so nothing passes an endpoint"),

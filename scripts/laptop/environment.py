@@ -9,6 +9,7 @@ import base64
 import ipaddress
 import os
 import platform
+import re
 import secrets
 import sys
 from collections.abc import Mapping
@@ -46,6 +47,7 @@ class _Models(botocore.loaders.Loader):
 
 _models = _Models()
 
+_EXECUTE_API = re.compile(r"(https|wss)://([a-z0-9]+)\.execute-api\.[a-z0-9-]+\.amazonaws\.com(/[^/]*)?(.*)")
 # What a program needs in order to run at all, and nothing that changes where it sends its requests.
 _HARMLESS = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "TERM", "COLUMNS", "USER", "LOGNAME", "SYSTEMROOT")
 # `sam build` fetches the layer's packages from a registry, which may be behind a proxy, a private CA or a mirror.
@@ -70,6 +72,23 @@ def loopback(endpoint: str) -> str:
     if not is_loopback(endpoint):
         raise NotLoopback(endpoint)
     return endpoint
+
+
+def served_at(value: str, endpoint: str) -> str:
+    """The URL of an API, REST or WebSocket, as the emulator serves it; every other value as it is.
+
+    Args:
+        value: what may be such a URL.
+        endpoint: the emulator's.
+
+    Source: MiniStack's documentation of API Gateway; on AWS the API's id is part of the host name.
+    """
+    match = _EXECUTE_API.fullmatch(value)
+    if not match:
+        return value
+    scheme, api, stage, rest = match.groups()
+    where = endpoint if scheme == "https" else endpoint.replace("http", "ws", 1)
+    return f"{where}/_aws/execute-api/{api}{stage or ''}{rest}"
 
 
 def is_loopback(endpoint: str) -> bool:

@@ -12,7 +12,7 @@ from . import deployment, functions, menus, private, web
 from .changes import Deployment
 from .clock import Clock
 from .emulator import launcher, scratch
-from .environment import REGION, ROOT, STATE_DIR, client
+from .environment import REGION, ROOT, STATE_DIR, client, served_at
 from .errors import AlreadyRunning, NotRunning
 from .people import People
 from .tap import BusTap
@@ -27,7 +27,6 @@ LANE = "TIFFIN_LANE"
 """Environment variable: what tells apart stacks of this folder that are up at once."""
 Say = Callable[[str], None]
 """Tells how far a step has come."""
-_EXECUTE_API = re.compile(r"https://([a-z0-9]+)\.execute-api\.[a-z0-9-]+\.amazonaws\.com(/[^/]*)?(.*)")
 _SIGN_IN = re.compile(r"https://[a-z0-9-]+\.auth\.[a-z0-9-]+\.amazoncognito\.com")
 
 
@@ -35,7 +34,7 @@ class Stack:
     """A deployed stack on a running emulator. A context manager: leaving it stops the emulator.
 
     Attributes:
-        outputs: the stack's outputs; URLs of REST APIs and of the sign-in pages lead to the emulator.
+        outputs: the stack's outputs; URLs of APIs and of the sign-in pages lead to the emulator.
         access: where the emulator is, and the credentials that it takes.
         clock: how time passes for what begins now.
         endpoint: the emulator's base URL.
@@ -265,18 +264,12 @@ def foreground_log() -> str:
 
 
 def reachable(value: str, endpoint: str) -> str:
-    """A REST API's URL, or that of a user pool's pages, as the emulator serves it; every other value as it is.
+    """An API's URL, or that of a user pool's pages, as the emulator serves it; every other value as it is.
 
-    Source: MiniStack's documentation of API Gateway and Cognito; on AWS the API's id and the pool's prefix are part of
-    the host name. Here pages are told apart by the app client that is asked for.
+    Source: MiniStack's documentation of Cognito; on AWS the pool's prefix is part of the host name. Here pages are told
+    apart by the app client that is asked for.
     """
-    if _SIGN_IN.fullmatch(value):
-        return endpoint
-    match = _EXECUTE_API.fullmatch(value)
-    if not match:
-        return value
-    api, stage, rest = match.groups()
-    return f"{endpoint}/_aws/execute-api/{api}{stage or ''}{rest}"
+    return endpoint if _SIGN_IN.fullmatch(value) else served_at(value, endpoint)
 
 
 def _running(state_dir: Path) -> tuple[launcher.Process, dict[str, str]] | None:

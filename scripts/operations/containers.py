@@ -50,7 +50,12 @@ _DECLARED = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "
 _SESSION_SECONDS = 12 * 3600
 _REPORT = re.compile(r"REPORT RequestId: [^\n]*?(?:Init Duration: ([\d.]+) ms\s+)?Duration: ([\d.]+) ms\s+Billed")
 # The first by name needs what is not there yet, an order or an estimate, or leaves a dead letter; these do neither.
-_FIRST = {"OrdersApiFunction": "place-order", "EstimatesApiFunction": "openapi", "KitchensConsumerFunction": "prepared"}
+_FIRST = {
+    "OrdersApiFunction": "place-order",
+    "EstimatesApiFunction": "openapi",
+    "KitchensConsumerFunction": "prepared",
+    "LiveGateFunction": "disconnect",
+}
 
 
 class NoEngine(EmulatorError):

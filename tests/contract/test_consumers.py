@@ -10,6 +10,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 import estimates.consumer
 import kitchens.consumer
+import live.consumer
 import notifications.consumer
 import observability.consumer
 import orders.consumer
@@ -31,6 +32,7 @@ CONSUMERS: dict[str, Consumer] = {
     "observability": observability.consumer.consumer,
     "kitchens": kitchens.consumer.consumer,
     "estimates": estimates.consumer.consumer,
+    "live": live.consumer.consumer,
 }
 READINGS = [(service, *known) for service, consumer in CONSUMERS.items() for known in sorted(consumer.reads)]
 

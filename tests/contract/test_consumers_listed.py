@@ -103,7 +103,7 @@ def test_all_of_a_consumer_is_there_or_nothing(name: str) -> None:
 
 def test_those_that_are_typed_today_are_still_called_so() -> None:
     assert list(LISTED) == [
-        "deaths", "estimates", "kitchens", "kitchens-positions", "menus", "metrics", "models", "notifications",
+        "deaths", "estimates", "kitchens", "kitchens-positions", "live", "menus", "metrics", "models", "notifications",
         "payments-outbox", "promo-codes", "promotions", "promotions-outbox",
     ]  # fmt: skip
     replayed = [one.name for one in LISTED.values() if one.rule]

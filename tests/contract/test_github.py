@@ -23,7 +23,12 @@ TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE)) | {".venv/read
 # The image of GitHub's runners has them, or the environment that `make .venv/ready` makes.
 PROGRAMS = {"make", "sam", "gh", "git"}
 # Where IAM's name for a service is not CloudFormation's in small letters.
-IAM_PREFIX = {"cognito": "cognito-idp", "efs": "elasticfilesystem", "stepfunctions": "states"}
+IAM_PREFIX = {
+    "apigatewayv2": "apigateway",
+    "cognito": "cognito-idp",
+    "efs": "elasticfilesystem",
+    "stepfunctions": "states",
+}
 
 
 def steps() -> Iterator[tuple[str, dict[str, Any]]]:

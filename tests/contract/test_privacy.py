@@ -9,6 +9,7 @@ import pytest
 from contracts.cloudformation import Stack, deploy, transformed
 from estimates import store as estimates
 from kitchens import model as kitchens
+from live import model as live
 from notifications import store as notifications
 from operations import personal
 from orders import customers, promo_codes
@@ -42,6 +43,9 @@ LIVES = {
     "KitchensService/FiguresTable": {kitchens.REMEMBERED},
     "Support/StoriesTable": {support.REMEMBERED},
     "EstimatesService/EstimatesTable": {estimates.REMEMBERED},
+    "Live/TicketsTable": {live.TICKET},
+    "Live/ConnectionsTable": {live.CONNECTED},
+    "Live/PartiesTable": {live.OPEN},
 }
 
 
@@ -76,7 +80,7 @@ ROWS = dict(rows())
 
 
 def spans(text: str) -> set[timedelta]:
-    found = re.findall(r"(\d+) (day|hour)s?", text)
+    found = re.findall(r"(\d+) (day|hour|second)s?", text)
     return {timedelta(**{f"{unit}s": int(number)}) for number, unit in found}
 
 

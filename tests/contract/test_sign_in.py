@@ -18,6 +18,7 @@ OPEN = {
     ("promotions", "get", "/openapi.json"),
     ("support", "get", "/openapi.json"),
     ("estimates", "get", "/openapi.json"),
+    ("live", "get", "/openapi.json"),
 }
 """All that is answered without a token."""
 IDENTITY: dict[str, Any] = transformed()["services/identity/template.yaml"]
@@ -57,7 +58,7 @@ def test_exactly_menus_and_openapi_documents_are_open() -> None:
 
 def test_a_token_is_of_the_user_pool_that_the_service_is_told_of() -> None:
     documents = dict(apis())
-    assert set(documents) == {"orders", "promotions", "support", "estimates"}
+    assert set(documents) == {"orders", "promotions", "support", "estimates", "live"}
     for document in documents.values():
         assert "security" not in document
         [(name, scheme)] = document["securityDefinitions"].items()
@@ -67,7 +68,7 @@ def test_a_token_is_of_the_user_pool_that_the_service_is_told_of() -> None:
             "providerARNs": [{"Ref": "UserPoolArn"}],
         }
     root = transformed()["template.yaml"]["Resources"]
-    for service in ("Orders", "Promotions", "Support", "EstimatesService"):
+    for service in ("Orders", "Promotions", "Support", "EstimatesService", "Live"):
         given = root[service]["Properties"]["Parameters"]["UserPoolArn"]
         assert given == {"Fn::GetAtt": ["Identity", "Outputs.UserPoolArn"]}
 

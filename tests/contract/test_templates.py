@@ -61,6 +61,8 @@ def test_whoever_announces_announces_its_own_events_only(properties: dict[str, A
 
 def test_a_request_is_let_through_at_a_pace_that_the_deployer_chose(properties: dict[str, Any]) -> None:
     for stage in (own for own in properties.values() if "StageName" in own):
+        if "DefaultRouteSettings" in stage:  # of a WebSocket API, which has routes and no methods
+            stage = {"MethodSettings": [stage["DefaultRouteSettings"]]}
         [setting, *more] = stage["MethodSettings"]
         assert setting["ThrottlingRateLimit"] == {"Ref": "RequestsPerSecond"}
         assert setting["ThrottlingBurstLimit"] == {"Ref": "RequestsBurst"}

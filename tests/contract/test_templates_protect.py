@@ -172,10 +172,17 @@ def test_a_rule_tries_for_a_day_and_keeps_what_it_could_not_deliver(made: Made) 
         assert made.follow(target["DeadLetterConfig"]["Arn"]).name.endswith("DeadLetterQueue")
 
 
+# Menus are loaded from a file, what was told, predicted or counted is forgotten after a while, or counted anew, and who
+# listens connects anew.
+MISSED_BY_NOBODY = {
+    *("MenusTable", "SentTable", "FiguresTable", "EstimatesTable", "CustomersTable"),
+    *("TicketsTable", "ConnectionsTable", "PartiesTable", "StoriesTable"),
+}
+
+
 @each("AWS::DynamoDB::Table")
 def test_a_table_is_encrypted_and_can_be_put_back_to_any_second_or_can_be_filled_anew(made: Made) -> None:
-    # Menus are loaded from a file, what was told, predicted or counted is forgotten after a while, or counted anew.
-    if made.name not in {"MenusTable", "SentTable", "FiguresTable", "EstimatesTable", "CustomersTable", "StoriesTable"}:
+    if made.name not in MISSED_BY_NOBODY:
         assert made.own["SSESpecification"] == {"SSEEnabled": True}
         assert made.own["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert made.own["BillingMode"] == "PAY_PER_REQUEST"
@@ -184,8 +191,7 @@ def test_a_table_is_encrypted_and_can_be_put_back_to_any_second_or_can_be_filled
 @each("AWS::DynamoDB::Table")
 def test_a_table_outlives_its_stack_or_holds_nothing_that_is_missed(made: Made) -> None:
     # Beside those: the sandbox stands for the gateway's own side, and its money is none.
-    missed_by_nobody = {"MenusTable", "SentTable", "FiguresTable", "EstimatesTable", "CustomersTable", "StoriesTable"}
-    if made.name not in missed_by_nobody | {"SandboxLedgerTable"}:
+    if made.name not in MISSED_BY_NOBODY | {"SandboxLedgerTable"}:
         assert made.whole["DeletionPolicy"] == "RetainExceptOnCreate"
         assert made.whole["UpdateReplacePolicy"] == "Retain"
 
@@ -433,6 +439,7 @@ def test_an_address_that_asks_too_often_is_refused_at_every_api_where_that_is_wa
         "OrdersAddressLimit": ("LimitsAddresses", "${Orders.Outputs.ApiId}/stages/v1"),
         "PromotionsAddressLimit": ("LimitsAddresses", "${Promotions.Outputs.ApiId}/stages/v1"),
         "SupportAddressLimit": ("LimitsAddresses", "${Support.Outputs.ApiId}/stages/v1"),
+        "LiveAddressLimit": ("LimitsAddresses", "${Live.Outputs.ApiId}/stages/v1"),
         "EstimatesAddressLimit": ("LimitsAddressesOfEstimates", "${EstimatesService.Outputs.ApiId}/stages/v1"),
     }
 
@@ -445,7 +452,7 @@ def test_what_api_gateway_logs_by_is_the_account_s_and_outlives_the_stack() -> N
     by = ["SetsAccessLogsRole", {"Ref": "ApiGatewayAccount"}, {"Fn::If": ["LogsAccess", "the-accounts-role", ""]}]
     given = {name: one["Properties"].get("Parameters", {}).get("AccessLogsBy") for name, one in root.items()}
     told = {name: value for name, value in given.items() if value}
-    assert told == {name: {"Fn::If": by} for name in ("Orders", "Promotions", "Support", "EstimatesService")}
+    assert told == {name: {"Fn::If": by} for name in ("Orders", "Promotions", "Support", "Live", "EstimatesService")}
 
 
 @each("AWS::StepFunctions::StateMachine")

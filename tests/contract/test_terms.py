@@ -20,7 +20,7 @@ from tiffin import outbox, rest
 from worlds import ROOT
 from worlds.templates import resources
 
-SERVICES = ("orders", "payments", "promotions", "notifications", "observability", "kitchens", "estimates")
+SERVICES = ("orders", "payments", "promotions", "notifications", "observability", "kitchens", "estimates", "live")
 MINUTE, HOUR, DAY = 60, 60 * 60, 24 * 60 * 60
 
 
@@ -377,6 +377,10 @@ def failing(says: str, metric: str) -> Alarmed:
     return Alarmed(says, f"AWS/States {metric}", "Sum", MINUTE, "> 0")
 
 
+def failing_function(says: str) -> Alarmed:
+    return Alarmed(says, "AWS/Lambda Errors", "Sum", MINUTE, "> 0", "3 of 5")
+
+
 def throttled(says: str, metric: str, of: str) -> Alarmed:
     return Alarmed(says, metric, "Sum", MINUTE, "> 0", of)
 
@@ -395,6 +399,19 @@ ALARMS = {
     ),
     "EstimatesDeadLetters": dead_letters("Accepted orders that got no estimate. Orders are fine."),
     "ModelsDeadLetters": dead_letters("A model that was uploaded is not in force. The one before it is."),
+    "LiveDeadLetters": dead_letters(
+        "Events that nobody was told of. Orders are fine, and pages look again by themselves."
+    ),
+    "LiveFails": failing_function(
+        "Live news fails again and again. Orders are fine, and pages look again by themselves."
+    ),
+    "GateFails": failing_function(
+        "Connections are refused for no fault of theirs. Orders are fine, and pages look again by themselves."
+    ),
+    "LiveLate": Alarmed(
+        "Events wait for over a minute before anybody is told. Orders are fine.",
+        *("AWS/SQS ApproximateAgeOfOldestMessage", "Maximum", MINUTE, f"> {MINUTE}", "3 of 5"),
+    ),
     "MetricsDeadLetters": dead_letters("Events that could not be counted. Orders are fine; graphs are not."),
     "DeathsDeadLetters": dead_letters(
         "Orders died and the unwind workflow could not be started. The reconciler will find them; find out why."
@@ -475,7 +492,7 @@ SIGNS = {"GreaterThanThreshold": ">", "LessThanThreshold": "<", "GreaterThanUppe
 def alarms() -> dict[str, dict[str, Any]]:
     return {
         name: body["Properties"]
-        for service in ("observability", "kitchens", "estimates")
+        for service in ("observability", "kitchens", "estimates", "live")
         for name, body in resources(service).items()
         if body["Type"] == "AWS::CloudWatch::Alarm"
     }

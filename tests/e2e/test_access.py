@@ -50,6 +50,7 @@ URLS = {
     "promotions": "PromotionsApiUrl",
     "support": "SupportApiUrl",
     "estimates": "EstimatesApiUrl",
+    "live": "LiveApiUrl",
 }
 GROUPS = ("customer", "support")
 """Of whom tokens are tried: support's at its API, a customer's at the others."""

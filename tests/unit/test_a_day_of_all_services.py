@@ -22,6 +22,9 @@ import estimates.api
 import estimates.consumer
 import estimates.copier
 import kitchens.consumer
+import live.api
+import live.consumer
+import live.gate
 import notifications.consumer
 import observability.consumer
 import orders.api
@@ -39,6 +42,10 @@ from botocore.exceptions import ClientError
 from estimates.models import Models
 from estimates.store import EstimateStore
 from kitchens.store import KitchenFigures
+from live.connections import Connections
+from live.parties import Parties
+from live.posting import Posting
+from live.tickets import Tickets
 from notifications.contacts import Contacts
 from notifications.mailer import Mailer
 from notifications.store import Sent
@@ -71,6 +78,7 @@ FUNCTIONS: list[ModuleType] = [
     *(orders.api, orders.consumer, orders.reconciler, orders.menu_files, payments.handler, promotions.api),
     *(promotions.consumer, notifications.consumer, observability.consumer, kitchens.consumer, outbox),
     *(estimates.api, estimates.consumer, estimates.copier, support_api),
+    *(live.api, live.gate, live.consumer),
 ]
 CUSTOMER = "cust-5f1c7a52-8f0b-4f43"
 PERSONAL = {
@@ -162,6 +170,15 @@ class Bus:
         return {"Entries": [{} if self.takes else {"ErrorCode": "InternalFailure"} for _ in Entries]}
 
 
+class Sockets:
+    """API Gateway, to which one of the connections is gone, and another too slow."""
+
+    def post_to_connection(self, ConnectionId: str, Data: bytes) -> None:  # noqa: N803 - boto3's
+        if ConnectionId != "well":
+            code = {"gone": "GoneException", "lost": "LimitExceededException"}[ConnectionId]
+            raise ClientError({"Error": {"Code": code, "Message": CUSTOMER}}, "PostToConnection")
+
+
 class World:
     """All services in one process."""
 
@@ -176,6 +193,9 @@ class World:
         self.ses, self.bus, self.unwinds = Ses(), Bus(), FakeUnwindWorkflow()
         self.models, self.octets = Path(mkdtemp()), b""
         self.estimates = EstimateStore(create_table("estimates", "EstimatesTable"))
+        self.tickets = Tickets(create_table("live", "TicketsTable"))
+        self.connections = Connections(create_table("live", "ConnectionsTable"))
+        parties = Parties(create_table("live", "PartiesTable"))
         mailer = Mailer(self.ses, "orders@tiffin.example")
         self.rules = [*RULES]
         for module, adapter, made in (
@@ -189,6 +209,10 @@ class World:
             (notifications.consumer, "sent", sent),
             (notifications.consumer, "mailer", mailer),
             (kitchens.consumer, "figures", KitchenFigures(doors.dynamodb, self.figures.name, pause=lambda _: None)),
+            *((module, "tickets", self.tickets) for module in (live.api, live.gate)),
+            *((module, "connections", self.connections) for module in (live.api, live.gate, live.consumer)),
+            (live.consumer, "parties", parties),
+            (live.consumer, "posting", Posting(Sockets(), self.connections)),
             (estimates.api, "store", self.estimates),
             (estimates.consumer, "store", self.estimates),
             (estimates.consumer, "models", Models(self.models)),
@@ -382,6 +406,32 @@ def kitchens_are_counted(world: World) -> None:
         stream(events[0])
 
 
+def whoever_looks_is_told(world: World) -> None:
+    world.patch.setenv("LIVE_URL", "wss://live.example/v1")
+    world.patch.setenv("CONSOLE_ORIGIN", "https://console.example")
+
+    def shakes(kind: str, ticket: str, connection: str, **headers: str) -> None:
+        asked = {"eventType": kind, "connectionId": connection}
+        told = {"headers": headers, "queryStringParameters": {"ticket": ticket}, "requestContext": asked}
+        live.gate.handler(told, context())
+
+    whose = claims_of(CUSTOMER)
+    tickets = [ask(live.api.handler, event("POST", "/tickets", claims=whose)).body["ticket"] for _ in range(3)]
+    for ticket, connection in zip([*tickets, PERSONAL["name"]], ["well", "lost", "gone", "no"], strict=True):
+        shakes("CONNECT", ticket, connection)
+    shakes("CONNECT", PERSONAL["name"], "no", Origin="https://evil.example")
+    world.hear(live.consumer, about("PaymentAuthorized", ORDER), about("PromoCodeIssued", ORDER), *UNREADABLE)
+    placed, ancient = about("OrderPlaced", ORDER), about("OrderAccepted", OTHER)
+    ancient["detail"]["metadata"]["occurred_at"] = "2021-01-01T00:00:00.000Z"
+    world.hear(live.consumer, placed, ancient)
+    with world.patch.context() as patch:
+        for module in (live.api, live.consumer):
+            patch.setattr(module, "connections", refusing("ThrottlingException", "Rate exceeded"))
+        world.hear(live.consumer, placed)
+        ask(live.api.handler, event("POST", "/tickets", claims=whose))
+    shakes("DISCONNECT", "", "well")
+
+
 def accepted_orders_get_estimates(world: World) -> None:
     def invoke(module: ModuleType, told: dict[str, Any]) -> None:
         with suppress(Unmendable, NotTaken):
@@ -458,6 +508,7 @@ def day() -> Iterator[Day]:
                 all_of_it_is_counted,
                 menus_come_in,
                 kitchens_are_counted,
+                whoever_looks_is_told,
                 accepted_orders_get_estimates,
                 support_is_told_stories,
                 what_payments_wrote_is_announced,
@@ -507,7 +558,7 @@ def test_whoever_knows_a_customer_finds_their_orders_by_the_hash(day: Day, funct
 
 
 UNITS = {"count": "Count", "minor units": "Count", "seconds": "Seconds"}
-CONSUMERS = {"orders", "promotions", "notifications", "observability", "kitchens"}
+CONSUMERS = {"orders", "promotions", "notifications", "observability", "kitchens", "live"}
 
 
 def catalogue() -> dict[str, tuple[set[str], str, frozenset[str]]]:
@@ -557,6 +608,11 @@ READS = {
     ("promotions.api", "Query", "PromotionsTable", None, False),
     ("notifications.consumer", "GetItem", "SentTable", None, True),
     ("kitchens.consumer", "GetItem", "FiguresTable", None, True),
+    ("live.api", "Query", "ConnectionsTable", None, True),
+    ("live.gate", "Query", "ConnectionsTable", None, True),
+    ("live.gate", "Query", "ConnectionsTable", "by-connection", False),
+    ("live.consumer", "Query", "ConnectionsTable", None, True),
+    ("live.consumer", "GetItem", "PartiesTable", None, True),
     ("estimates.api", "GetItem", "EstimatesTable", None, False),
     ("support.api", "GetItem", "StoriesTable", None, True),
     ("support.api", "GetItem", "OrdersTable", None, False),

@@ -15,7 +15,10 @@ from typing import Any
 import boto3
 import pytest
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import Credentials
 from botocore.exceptions import (
     ClientError,
     ConnectionClosedError,
@@ -394,6 +397,30 @@ def test_its_signature_is_the_one_that_boto3_makes(host: Answers, monkeypatch: p
     assert ours["authorization"] == theirs["authorization"]
     for name in ("content-type", "x-amz-target", "x-amz-security-token", "x-amz-date"):
         assert ours[name] == theirs[name]
+
+
+def test_a_message_to_a_connection_is_asked_and_signed_as_by_boto3(
+    host: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a path with the stage in it and an id that must be encoded, and by a body that is no JSON of ours."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI", f"{host.url}/v1")
+
+    def asked(asking: Any) -> tuple[str, dict[str, str], bytes]:
+        asking.post_to_connection(ConnectionId="L0SM9c/O+Hc=", Data=b"as it is")
+        return host.asked[-1]
+
+    once = Config(retries={"total_max_attempts": 1})
+    theirs = asked(boto3.session.Session().client("apigatewaymanagementapi", config=once))
+    ours = asked(client("apigatewaymanagementapi"))
+    assert (ours[0], ours[2]) == (theirs[0], theirs[2]) == ("/v1/@connections/L0SM9c%2FO%2BHc%3D", b"as it is")
+    # boto3 sends no content type here, so its signature has none: its signer says what one of our headers is.
+    named = ("content-type", "host", "x-amz-date", "x-amz-security-token")
+    request = AWSRequest("POST", host.url + ours[0], {name: ours[1][name] for name in named}, ours[2])
+    request.context["timestamp"] = ours[1]["x-amz-date"]
+    keys = Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "token")
+    signer = SigV4Auth(keys, "execute-api", REGION)
+    signature = signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request)
+    assert ours[1]["authorization"].endswith(f"Signature={signature}")
 
 
 def test_a_connection_is_kept_for_the_next_call(host: Answers) -> None:

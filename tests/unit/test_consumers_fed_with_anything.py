@@ -18,6 +18,7 @@ import boto3
 import estimates.consumer
 import estimates.copier
 import kitchens.consumer
+import live.consumer
 import notifications.consumer
 import observability.consumer
 import orders.consumer
@@ -31,6 +32,8 @@ from estimates.store import EstimateStore
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kitchens.store import KitchenFigures
+from live.connections import Connections
+from live.parties import Parties
 from moto import mock_aws
 from notifications.mailer import Mailer
 from notifications.store import Sent
@@ -52,7 +55,10 @@ from worlds.templates import create_table
 
 # The long form of each is for `make test` alone.
 OFTEN = pytest.mark.parametrize("examples", [10, pytest.param(200, marks=pytest.mark.generated)])
-BATCHED = [orders.consumer, promotions.consumer, notifications.consumer, observability.consumer, kitchens.consumer]
+BATCHED = [
+    *(orders.consumer, promotions.consumer, notifications.consumer, observability.consumer, kitchens.consumer),
+    live.consumer,
+]
 QUEUED = [each for each in BATCHED if each is not kitchens.consumer]
 READINGS = [(module, name) for module in BATCHED for name in sorted(module.consumer.names)]
 # SQS API reference, SendMessage: the characters of a body, and what an attribute holds.
@@ -151,11 +157,16 @@ def dead(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Queue]:
             (notifications.consumer, "sent", sent),
             (notifications.consumer, "mailer", mailer),
             (kitchens.consumer, "figures", figures),
+            (live.consumer, "connections", Connections(create_table("live", "ConnectionsTable"))),
+            (live.consumer, "parties", Parties(create_table("live", "PartiesTable"))),
+            (live.consumer, "posting", SimpleNamespace(tell=list)),
             (estimates.consumer, "store", stored),
             (estimates.consumer, "models", Models(tmp_path)),
             (estimates.copier, "models", Models(tmp_path)),
             (estimates.copier, "bucket", bucket),
         ]
+        # What is old is told to nobody, and the examples are.
+        monkeypatch.setattr(live.consumer, "is_news", lambda *_: True)
         for module, name, adapter in made:
             monkeypatch.setattr(module, name, lambda adapter=adapter: adapter)
         for module in BATCHED:

@@ -46,14 +46,18 @@ def test_a_misspelt_function_is_answered_with_those_that_can_run() -> None:
         "There is no function Order/ApiFunction. There are Orders/ApiFunction, Orders/ReconcilerFunction, "
         "Orders/ConsumerFunction, Orders/MenusFunction, Payments/PaymentsFunction, Payments/OutboxRelayFunction, "
         "Promotions/ApiFunction, Promotions/ConsumerFunction, Promotions/OutboxRelayFunction, "
-        "Support/ApiFunction, Notifications/ConsumerFunction, Observability/ConsumerFunction, Estimates/ApiFunction."
+        "Support/ApiFunction, Notifications/ConsumerFunction, Observability/ConsumerFunction, Live/ApiFunction, "
+        "Live/GateFunction, Live/ConsumerFunction, Estimates/ApiFunction."
     )
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--api", "promotions"], "There is no API promotions. There are Orders, Promotions, Support, Estimates."),
+        (
+            ["--api", "promotions"],
+            "There is no API promotions. There are Orders, Promotions, Support, Live, Estimates.",
+        ),
         (["--api", "Estimates"], "Estimates is not deployed here: make down, and make up WITH=estimates"),
         (["--function", "Foo"], "There is no function Foo."),
         (["--function", "Orders/ApiFunction", "--sample", "foo"], "Orders/ApiFunction has no sample 'foo'; it has"),

@@ -182,16 +182,17 @@ class TestPrices:
 
     def test_what_costs_by_the_month_is_what_the_templates_make(self) -> None:
         fixed = {one.what: one for one in pricing.fixed(pricing.deployed(), metrics=10, sweep_gb_seconds=0.01)}
-        alarms = (
-            (ROOT / "services/observability/template.yaml").read_text("utf-8").count("Type: AWS::CloudWatch::Alarm\n")
+        alarms = sum(
+            (ROOT / f"services/{service}/template.yaml").read_text("utf-8").count("Type: AWS::CloudWatch::Alarm\n")
+            for service in ("observability", "live")
         )
         # One of them learns what is normal; those of listeners that are asked for are not made.
         assert fixed["alarms, by the metrics that they look at"].number == alarms + 2
         assert fixed["dashboards"].usd == 3.0
         assert fixed["custom metrics that the functions wrote"].usd == pytest.approx(3.0)
         polls = fixed["requests of the pollers of queues that are empty"]
-        assert polls.number == 4 * 15 * 43_800
-        assert polls.usd == pytest.approx(1.0512)
+        assert polls.number == 5 * 15 * 43_800
+        assert polls.usd == pytest.approx(1.314)
 
     def test_every_order_is_traced_by_default(self) -> None:
         assert pricing.sampled(pricing.deployed()) == 1.0

@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 from estimates import api as estimates_api
 from estimates.store import Estimate, EstimateStore
+from live import api as live_api
+from live.connections import Connections
+from live.tickets import Tickets
 from moto import mock_aws
 from orders import api as orders_api
 from orders.menus import MenuStore
@@ -30,11 +33,11 @@ from worlds.support import World as Support
 from worlds.templates import create_table, resources
 
 JSON = {"Content-Type": "application/json"}
-DOCUMENTS = [described(api.handler) for api in (orders_api, promotions_api, support_api, estimates_api)]
+DOCUMENTS = [described(api.handler) for api in (orders_api, promotions_api, support_api, estimates_api, live_api)]
 PROBLEMS = "https://tiffin.example/problems/"
 GATEWAY = {
     service: resources(service)["Api"]["Properties"]["GatewayResponses"]
-    for service in ("orders", "promotions", "support", "estimates")
+    for service in ("orders", "promotions", "support", "estimates", "live")
 }
 
 
@@ -119,6 +122,10 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
         monkeypatch.setattr(promotions_api, "store", lambda: PromotionsStore(promotions))
         estimates = EstimateStore(create_table("estimates", "EstimatesTable"))
         monkeypatch.setattr(estimates_api, "store", lambda: estimates)
+        tickets, listeners = create_table("live", "TicketsTable"), create_table("live", "ConnectionsTable")
+        monkeypatch.setattr(live_api, "tickets", lambda: Tickets(tickets))
+        monkeypatch.setattr(live_api, "connections", lambda: Connections(listeners))
+        monkeypatch.setenv("LIVE_URL", "wss://live.example/v1")
         yield ready
 
 
@@ -301,9 +308,27 @@ def read_stories(tour: Tour) -> None:
             tour.ask("GET", path, support_api.handler, claims=support())
 
 
+def fetch_tickets(tour: Tour) -> None:
+    who = claims_of("cust-1")
+    for body, kind in (
+        ("", "application/json"),
+        ("[" * 99, "application/json"),
+        ('{"topic": "support"}', "application/json"),
+        ("x" * 70_000, "application/json"),
+        ("a", "text/plain"),
+    ):
+        tour.ask("POST", "/tickets", live_api.handler, body=body, headers={"Content-Type": kind}, claims=who)
+
+
 def let_nobody_in(tour: Tour) -> None:
     """Each route that is not everybody's, asked by whom it is not for."""
-    for handler in (orders_api.handler, promotions_api.handler, support_api.handler, estimates_api.handler):
+    for handler in (
+        orders_api.handler,
+        promotions_api.handler,
+        support_api.handler,
+        estimates_api.handler,
+        live_api.handler,
+    ):
         for route, roles in importlib.import_module(handler.__module__).ACCESS.items():
             method, path = route.replace("{order_id}", "ord_none").split()
             others = [claims_of("someone", role) for role in Role if role not in (roles or Role)]
@@ -322,6 +347,7 @@ def break_everything(tour: Tour, monkeypatch: pytest.MonkeyPatch) -> None:
         (promotions_api, ("store",)),
         (support_api, ("stories",)),
         (estimates_api, ("store",)),
+        (live_api, ("connections",)),
     ):
         for adapter in adapters:
             monkeypatch.setattr(module, adapter, fail)
@@ -336,6 +362,7 @@ def break_everything(tour: Tour, monkeypatch: pytest.MonkeyPatch) -> None:
     tour.ask("GET", "/orders/ord_none/estimate", estimates_api.handler)
     for path in ("/orders/ord_none", "/definitions"):
         tour.ask("GET", path, support_api.handler, claims=support())
+    tour.ask("POST", "/tickets", live_api.handler, claims=claims_of("cust-1"))
 
 
 def test_each_answer_of_the_documents_is_given(world: Api, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -352,6 +379,7 @@ def test_each_answer_of_the_documents_is_given(world: Api, monkeypatch: pytest.M
             read_estimates,
             let_nobody_in,
         ),
+        fetch_tickets,
         *(ask_with_a_card_number, ask_for_what_cannot_be_read),
     ]
     for part in parts:
@@ -367,5 +395,11 @@ def test_each_answer_of_the_documents_is_given(world: Api, monkeypatch: pytest.M
 
 def test_all_documents_are_found_by_who_knows_no_table() -> None:
     with mock_aws():
-        for handler in (orders_api.handler, promotions_api.handler, support_api.handler, estimates_api.handler):
+        for handler in (
+            orders_api.handler,
+            promotions_api.handler,
+            support_api.handler,
+            estimates_api.handler,
+            live_api.handler,
+        ):
             assert ask(handler, event("GET", "/openapi.json")).headers["content-type"] == "application/json"

@@ -4,6 +4,7 @@ from typing import Any
 
 import boto3
 import kitchens.consumer
+import live.consumer
 import notifications.consumer
 import observability.consumer
 import orders.consumer
@@ -213,26 +214,26 @@ def test_the_states_of_a_promo_code_at_an_order(before: str | None, happened: st
 # --- Who reads what ---------------------------------------------------------------------------------------------------
 
 READERS = {
-    "OrderPlaced": {"promotions", "observability", "kitchens"},
-    "OrderAccepted": {"notifications", "kitchens"},
-    "OrderDispatched": {"notifications", "kitchens"},
+    "OrderPlaced": {"promotions", "observability", "kitchens", "live"},
+    "OrderAccepted": {"notifications", "kitchens", "live"},
+    "OrderDispatched": {"notifications", "kitchens", "live"},
     **{
-        f"Order{end.capitalize()}": {"promotions", "notifications", "observability"}
+        f"Order{end.capitalize()}": {"promotions", "notifications", "observability", "live"}
         for end in ("DELIVERED", "DECLINED", "REJECTED", "CANCELLED", "EXPIRED", "FAILED")
     },
-    "PaymentAuthorized": {"notifications"},
+    "PaymentAuthorized": {"notifications", "live"},
     "PaymentDeclined": set(),
     "PaymentCaptured": set(),
     "PaymentReleased": set(),
-    "PromoCodeIssued": {"orders", "observability"},
-    "PromoCodeRedeemed": set(),
-    "PromoCodeRestored": {"orders"},
+    "PromoCodeIssued": {"orders", "observability", "live"},
+    "PromoCodeRedeemed": {"live"},
+    "PromoCodeRestored": {"orders", "live"},
 }
 
 
 @pytest.mark.parametrize("name", names())
 def test_each_event_is_read_by_those_who_need_it(name: str) -> None:
-    services = (orders, promotions, notifications, observability, kitchens)
+    services = (orders, promotions, notifications, observability, kitchens, live)
     consumers = [service.consumer for service in services]
     readers = {module.__name__.partition(".")[0] for module in consumers if name in module.consumer.names}
     assert readers == READERS[name]

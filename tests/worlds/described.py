@@ -88,7 +88,9 @@ class Described:
 def served(outputs: Mapping[str, str]) -> dict[str, Described]:
     """What each API of a running stack says of itself, by its URL."""
     urls = [
-        outputs[name] for name in ("ApiUrl", "PromotionsApiUrl", "SupportApiUrl", "EstimatesApiUrl") if name in outputs
+        outputs[name]
+        for name in ("ApiUrl", "PromotionsApiUrl", "SupportApiUrl", "EstimatesApiUrl", "LiveApiUrl")
+        if name in outputs
     ]
     return {url: Described(httpx.get(f"{url}/openapi.json", timeout=patience(30)).json()) for url in urls}
 

@@ -7,6 +7,7 @@ from typing import Any
 import boto3
 import estimates.consumer
 import kitchens.consumer
+import live.consumer
 import notifications.consumer
 import observability.consumer
 import orders.consumer
@@ -33,6 +34,7 @@ CONSUMERS = [
     observability.consumer.consumer,
     kitchens.consumer.consumer,
     estimates.consumer.consumer,
+    live.consumer.consumer,
 ]
 ENDS = {"DELIVERED", "DECLINED", "REJECTED", "CANCELLED", "EXPIRED", "FAILED"}
 GOOD = "Root=1-6926e7d4-0a1b2c3d4e5f60718293a4b5;Parent=6b221d5bc9e6496c;Sampled=1"

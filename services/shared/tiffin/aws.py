@@ -26,7 +26,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from types import SimpleNamespace
 from typing import Any, NamedTuple
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 from uuid import uuid4
 
 from botocore.exceptions import (
@@ -54,7 +54,9 @@ class _Api(NamedTuple):
         setting: its name in `AWS_ENDPOINT_URL_…`.
         version: of the JSON protocol.
         target: what stands before an operation's name in `X-Amz-Target`.
-        paths: of a service that has a path for each operation instead, the paths of those that are used here.
+        paths: of a service that has a path for each operation instead, the paths of those that are used here. Members
+            that a path names are no part of the body.
+        body: the member that is the body by itself, as it is; empty where all members are, as JSON.
         headers: what it is sent besides.
     """
 
@@ -64,10 +66,17 @@ class _Api(NamedTuple):
     version: str = "1.1"
     target: str = ""
     paths: Mapping[str, str] | None = None
+    body: str = ""
     headers: tuple[tuple[str, str], ...] = ()
 
 
 APIS = {
+    # Each WebSocket API has a host of its own: `AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI` names it, and the stage.
+    "apigatewaymanagementapi": _Api(
+        *("execute-api", "execute-api", "APIGATEWAYMANAGEMENTAPI"),
+        paths={"PostToConnection": "/@connections/{ConnectionId}"},
+        body="Data",
+    ),
     "cognito-idp": _Api(
         "cognito-idp", "cognito-idp", "COGNITO_IDENTITY_PROVIDER", target="AWSCognitoIdentityProviderService."
     ),
@@ -178,11 +187,18 @@ class Client:
     def _tried(
         self, operation: str, request: dict[str, Any], seen: AwsCall
     ) -> tuple[dict[str, Any], ClientError | None]:
-        body = json.dumps(request, separators=(",", ":"), default=_seconds).encode()
+        path = self._host.path + (self._api.paths[operation] if self._api.paths else "/")
+        if "{" in path:
+            path = path.format_map({name: quote(str(value), safe="") for name, value in request.items()})
+        body = (
+            request[self._api.body]
+            if self._api.body
+            else json.dumps(request, separators=(",", ":"), default=_seconds).encode()
+        )
         for attempt in range(1, self._attempts + 1):
             last = attempt == self._attempts
             try:
-                status, headers, content = self._host.ask(*self._signed(operation, body, seen.headers))
+                status, headers, content = self._host.ask(path, self._signed(operation, path, body, seen.headers), body)
             except (EndpointConnectionError, ConnectTimeoutError, ReadTimeoutError, ConnectionClosedError):
                 if last:
                     raise
@@ -204,9 +220,8 @@ class Client:
             time.sleep(random.random() * min(2 ** (attempt - 1), _LONGEST_PAUSE))  # noqa: S311 - a pause, no secret
         raise AssertionError("no attempt was made")
 
-    def _signed(self, operation: str, body: bytes, traced: Mapping[str, str]) -> tuple[str, dict[str, str], bytes]:
-        """Path, headers and body of a request, signed for this moment (Signature Version 4)."""
-        path = self._api.paths[operation] if self._api.paths else "/"
+    def _signed(self, operation: str, path: str, body: bytes, traced: Mapping[str, str]) -> dict[str, str]:
+        """Headers of a request, signed for this moment (Signature Version 4)."""
         keys = _credentials()
         now = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
         signed = {
@@ -218,7 +233,8 @@ class Client:
         }
         names = ";".join(signed)
         lines = "".join(f"{name}:{value}\n" for name, value in signed.items())
-        request = f"POST\n{path}\n\n{lines}\n{names}\n{hashlib.sha256(body).hexdigest()}"
+        # A path is encoded once more for the signature than for the wire.
+        request = f"POST\n{quote(path, safe='/~')}\n\n{lines}\n{names}\n{hashlib.sha256(body).hexdigest()}"
         scope = f"{now[:8]}/{self._region}/{self._api.signs_as}/aws4_request"
         to_sign = f"AWS4-HMAC-SHA256\n{now}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
         key = f"AWS4{keys.secret}".encode()
@@ -226,7 +242,7 @@ class Client:
             key = hmac.digest(key, part.encode(), "sha256")
         authorization = f"AWS4-HMAC-SHA256 Credential={keys.id}/{scope}, SignedHeaders={names}, Signature={key.hex()}"
         unsigned = {**traced, **dict(self._api.headers), "user-agent": "tiffin"}
-        return path, {**unsigned, **signed, "authorization": authorization}, body
+        return {**unsigned, **signed, "authorization": authorization}
 
 
 class Table:
@@ -300,7 +316,7 @@ class _Host:
 
     def __init__(self, url: str, connect_timeout: float, read_timeout: float) -> None:
         parts = urlsplit(url)
-        self.url, self.name = url, parts.netloc
+        self.url, self.name, self.path = url, parts.netloc, parts.path.rstrip("/")
         self._connect_timeout, self._read_timeout = connect_timeout, read_timeout
         self._idle = list[http.client.HTTPConnection]()
         by = _proxy(parts.scheme, parts.hostname or "") or parts
@@ -344,8 +360,7 @@ class _Host:
         return answer.status, {name.lower(): value for name, value in answer.getheaders()}, content
 
     def _open(self) -> http.client.HTTPConnection:
-        while self._idle:
-            connection = self._idle.pop()
+        while connection := self._kept():
             # An environment is frozen between its calls for as long as nobody calls; meanwhile the other side hangs up.
             waits = select.poll()
             waits.register(connection.sock, select.POLLIN)
@@ -366,10 +381,16 @@ class _Host:
         connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
 
+    def _kept(self) -> http.client.HTTPConnection | None:
+        try:
+            return self._idle.pop()
+        except IndexError:  # looked for first, another thread could take it before it is taken
+            return None
+
     def hang_up(self) -> None:
         """Close what is kept open."""
-        while self._idle:
-            self._idle.pop().close()
+        while connection := self._kept():
+            connection.close()
 
 
 def _proxy(scheme: str, host: str) -> SplitResult | None:

@@ -15,6 +15,7 @@ import socket
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from aws_lambda_powertools.tracing.base import BaseProvider, BaseSegment
@@ -138,7 +139,9 @@ class XRay(BaseProvider):
     """
 
     def __init__(self) -> None:
-        self._open = list[Subsegment]()
+        # What is open, the innermost last. A thread that runs in a copy of its maker's context goes on from there, and
+        # what it opens is none of the others'.
+        self._open: ContextVar[tuple[Subsegment, ...]] = ContextVar("open", default=())
         self._invocation = ""
         # Of the two addresses that there may be, one for each protocol, the one for datagrams.
         told = os.environ.get("AWS_XRAY_DAEMON_ADDRESS", "127.0.0.1:2000").split()
@@ -159,20 +162,19 @@ class XRay(BaseProvider):
             kwargs: `namespace`: `aws` for a call of AWS, `remote` for one of others.
         """
         header = "" if self._disabled else os.environ.get("_X_AMZN_TRACE_ID", "")
-        if header != self._invocation:
-            # Of an invocation that was ended in the middle, something may be open still.
-            self._invocation = header
-            self._open.clear()
+        # Of an invocation that was ended in the middle, something may be open still.
+        above = self._open.get() if header == self._invocation else ()
+        self._invocation = header
         parts = dict(part.strip().partition("=")[::2] for part in header.split(";"))
         subsegment = Subsegment(
             name or "",
             parts.get("Root", ""),
-            self._open[-1].id if self._open else parts.get("Parent", ""),
+            above[-1].id if above else parts.get("Parent", ""),
             sampled=parts.get("Sampled") == "1" and "Root" in parts and "Parent" in parts,
             namespace=kwargs.get("namespace"),
             lineage=parts.get("Lineage"),
         )
-        self._open.append(subsegment)
+        self._open.set((*above, subsegment))
         try:
             yield subsegment
         except Exception as error:
@@ -181,8 +183,7 @@ class XRay(BaseProvider):
             subsegment.add_exception(error, traceback.extract_tb(error.__traceback__))
             raise
         finally:
-            if subsegment in self._open:
-                del self._open[self._open.index(subsegment) :]
+            self._open.set(above)
             subsegment.close()
             self._send(subsegment)
 
@@ -197,13 +198,13 @@ class XRay(BaseProvider):
 
     def put_annotation(self, key: str, value: Any) -> None:
         """Note a fact on what is done just now."""
-        if self._open:
-            self._open[-1].put_annotation(key, value)
+        if within := self._open.get():
+            within[-1].put_annotation(key, value)
 
     def put_metadata(self, key: str, value: Any, namespace: str = "default") -> None:
         """Note a fact that is only shown on what is done just now."""
-        if self._open:
-            self._open[-1].put_metadata(key, value, namespace)
+        if within := self._open.get():
+            within[-1].put_metadata(key, value, namespace)
 
     def in_subsegment_async(self, name: str | None = None, **kwargs: Any) -> Any:
         """Nothing here is asynchronous."""

@@ -1,0 +1,81 @@
+"""The way out: messages to open connections, many at once and never too many."""
+
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools.metrics import MetricUnit
+from botocore.exceptions import BotoCoreError, ClientError
+from tiffin.telemetry import logger, metrics
+
+from live.connections import Connection, Connections
+
+AT_ONCE = 16
+"""How many messages are under way at the same time; each has a connection to API Gateway of its own."""
+PATIENCE = 2.0
+"""Seconds after which nobody else is told of the same event: it is no live news then."""
+_GONE = "GoneException"
+_SENT, _LOST, _WAS_GONE = "sent", "lost", "gone"
+
+
+class Posting:
+    """Tells connections, each by itself: one that is slow, full or broken is its own trouble and nobody else's.
+
+    Args:
+        client: of API Gateway's management API. One attempt: news that is late is overtaken by the next look.
+        connections: who listens.
+    """
+
+    def __init__(self, client: Any, connections: Connections) -> None:
+        self._client, self._connections = client, connections
+
+    def tell(self, hearers: Iterable[tuple[Connection, bytes]]) -> None:
+        """Send each its message. Nothing is raised over one that did not get it: it is counted.
+
+        Args:
+            hearers: who is told, and what: a JSON document.
+        """
+        until = time.monotonic() + PATIENCE
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            # Each in a copy of this context, so that its part of the trace hangs where it belongs.
+            sent = [
+                threads.submit(copy_context().run, self._post, hearer, message, until) for hearer, message in hearers
+            ]
+        outcomes = [each.result() for each in sent]
+        if many := outcomes.count(_SENT):
+            metrics.add_metric("MessagesSent", MetricUnit.Count, many)
+        if many := outcomes.count(_LOST):
+            metrics.add_metric("MessagesLost", MetricUnit.Count, many)
+        if many := outcomes.count(_WAS_GONE):
+            metrics.add_metric("ConnectionsGone", MetricUnit.Count, many)
+
+    def _post(self, hearer: Connection, message: bytes, until: float) -> str:
+        if time.monotonic() > until:
+            return _lost("late")
+        try:
+            self._client.post_to_connection(ConnectionId=hearer.id, Data=message)
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            return self._gone(hearer) if code == _GONE else _lost(code)
+        except BotoCoreError as error:
+            return _lost(type(error).__name__)
+        return _SENT
+
+    def _gone(self, hearer: Connection) -> str:
+        # Of a handshake that is not over API Gateway says the same (AWS re:Post, "410 GoneException errors"). Forgotten
+        # now, it would be open and hear nothing. Who connects looks once it is open, and misses nothing by this.
+        if not hearer.may_be_opening(datetime.now(UTC)):
+            try:
+                self._connections.remove(hearer)
+            except (ClientError, BotoCoreError) as error:
+                # The next message finds it gone as well.
+                logger.warning("A connection that is gone is not forgotten yet", error_type=type(error).__name__)
+        return _WAS_GONE
+
+
+def _lost(why: str) -> str:
+    logger.warning("Message not sent", reason=why)
+    return _LOST
