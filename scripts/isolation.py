@@ -17,6 +17,7 @@ from lab.isolating import AT_ONCE, COMES_BACK, MAILS, PARAMETERS, POISON, NotIso
 from laptop import EmulatorError, Stack
 from laptop.client import NotThere, Refused
 from laptop.emulator.launcher import free_port
+from laptop.listener import NotHeard, NotLetIn
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -35,10 +36,11 @@ def page(phases: list[Phase], orders: int) -> str:
 
 <!-- Written by `make isolation PAGE=docs/isolation.md`. Do not edit: run it. -->
 
-Promotions, notifications, the kitchens' figures and estimates know orders by their events alone. So they can be broken
-in each way, two of them at once, and no order is lost or waits for it. {orders} orders per row, {AT_ONCE} at a time,
-each taken from placed to delivered; every customer is owed one promo code and, after at most {len(MAILS) - 1} others,
-the mail that the food arrived; every order counts once in its kitchen's figures, and has its estimate. All {orders} of
+Promotions, notifications, the kitchens' figures, estimates and live news know orders by their events alone. So they can
+be broken in each way, two of them at once, and no order is lost or waits for it. {orders} orders per row, {AT_ONCE} at
+a time, each taken from placed to delivered; every customer is owed one promo code and, after at most
+{len(MAILS) - 1} others, the mail that the food arrived; every order counts once in its kitchen's figures, and has its
+estimate. All {orders} of
 each row were delivered, and once mended, all {orders} codes and all {orders} last mails were there, none twice, all
 orders were counted, none twice, and each had its estimate. A mail that would have come after a later one of its order
 was not sent.
@@ -66,6 +68,8 @@ everything well.
 - **Estimates broken**: their function is refused its table. No queue lies in front of it: Lambda tries twice again
   (here after one and two seconds, on AWS after one and two minutes) and sets the event aside, and
   `make redrive QUEUE=estimates SEND=1` sends it back.
+- **Live news broken**: its three functions raise, so nobody gets a ticket or hears anything. There is nothing to catch
+  up with: what nobody was told is no news any more. After each row an order is delivered, and its customer hears of it.
 """
 
 
@@ -84,7 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
         port = free_port()
         with Stack.up(console, env={"TIFFIN_FAULTS": str(port)}, parameters=PARAMETERS) as stack:
             phases = measure(stack, port, options.orders, console)
-    except (NotIsolated, NotThere, Refused, EmulatorError) as error:
+    except (NotIsolated, NotThere, Refused, NotLetIn, NotHeard, EmulatorError) as error:
         console.print(f"[red]✗[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:

@@ -2,7 +2,8 @@
 
 In one run on one stack: the same number of orders with everything well, with the functions of promotions and
 notifications raising, with both their queues closed to their rules, with their tables gone, with the kitchens' function
-raising and their stream poisoned, with estimates refused their table, and with everything well again. Of each the
+raising and their stream poisoned, with estimates refused their table, with all functions of live news raising, and with
+everything well again. Of each the
 latency from placed to delivered, and, once the break is mended, how long it takes until every promo code is issued,
 every customer was told, the kitchens' figures are those of the orders, and every order has its estimate.
 """
@@ -22,6 +23,7 @@ import httpx
 from kitchens.model import Figures
 from laptop import Stack, pace
 from laptop.client import Client
+from laptop.listener import Listener
 from laptop.mailbox import mails, verify
 from notifications.messages import SUBJECTS
 from notifications.model import ON_THE_WAY
@@ -86,6 +88,7 @@ class Breaker:
         self._consumers = [n for n in names if "-Promotions-" in n and "ConsumerFunction" in n]
         self._consumers += [n for n in names if "-Notifications-" in n]
         self._kitchens = stack.outputs["KitchensFunctionName"]
+        self._live = [n for n in names if "-Live-" in n]
         (self._relay,) = (n for n in names if "-Promotions-" in n and "OutboxRelayFunction" in n)
 
     def raising_functions(self) -> Callable[[], None]:
@@ -102,6 +105,10 @@ class Breaker:
         for number in range(POISON):
             kinesis.put_record(StreamName=stream, PartitionKey="none", Data=f"poison {number}".encode())
         return self._raising(self._kitchens)
+
+    def live_broken(self) -> Callable[[], None]:
+        """Nobody gets a ticket, nobody is let in, and nobody is told. What they were not told is never told again."""
+        return self._raising(*self._live)
 
     def _raising(self, *functions: str) -> Callable[[], None]:
         rules = [
@@ -261,6 +268,22 @@ class Run:
                 redrive(self._deployed, "estimates", send=True)
             time.sleep(0.5)
 
+    def must_be_heard(self) -> None:
+        """Deliver one more order, which its customer hears of.
+
+        Raises:
+            NotLetIn, NotHeard, NotThere, Refused: they do not.
+        """
+        who = "c-who-listens"
+        with (
+            closing(Client(self._stack.outputs, self._stack.people, timeout=60)) as client,
+            Listener.of(self._stack.outputs, self._stack.people, who) as listener,
+        ):
+            order_id = client.place(customer=who)["order_id"]
+            client.deliver(order_id, seconds=120)
+            listener.wait_for_event("OrderDelivered", order_id, self._patience)
+        self.delivered += 1
+
     def _customers(self, key: str) -> list[str]:
         return [f"c-{key}-{n}" for n in range(self._orders)]
 
@@ -328,6 +351,7 @@ def measure(
         ("both tables gone", "gone", breaker.tables_gone),
         ("kitchens broken", "kitchens", breaker.kitchens_broken),
         ("estimates broken", "estimates", breaker.estimates_refused),
+        ("live news broken", "live", breaker.live_broken),
         ("everything well again", "again", None),
     ]
     for name, key, break_it in breaks:
@@ -338,6 +362,7 @@ def measure(
             began = time.monotonic()
             mend()
             run.wait_until_caught_up(key, redrives=True)
+            run.must_be_heard()
             phase.caught_up = time.monotonic() - began
         else:
             run.wait_until_caught_up(key)

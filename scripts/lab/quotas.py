@@ -35,8 +35,8 @@ OPEN_SECONDS = {"declined": 3.0, "rejected": 300.0, "cancelled": 120.0, "failed"
 OPEN_OTHERWISE = 2_700.0
 """How long an order is open, by its end; one that is delivered three quarters of an hour."""
 PREPARING_SECONDS = 900.0
-SIGN_INS, MAILS = 1, 5
-"""For each order."""
+SIGN_INS, MAILS, LISTENERS = 1, 5, 2
+"""For each order; its customer opens a page or two."""
 NEW_SHARDS = 4
 """Shards of the stream of a table that was made on demand (DynamoDB developer guide, "On-demand capacity mode")."""
 _LATE = "they arrive late; orders go on"
@@ -222,6 +222,7 @@ def _of_aws(average: _Average) -> list[Gauge]:
         # The archive's own rule, and the one of deaths, beside those of the queues.
         "rule_invocations": average.done("messages") + average.done("events") + average.executions() - 1,
         "sign_ins": SIGN_INS,
+        "new_connections": LISTENERS,
         "segments": average.done("segments"),
         "log_calls": average.of("invocations"),
         "mails": MAILS,

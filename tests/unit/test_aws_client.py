@@ -5,7 +5,9 @@ import select
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -746,6 +748,27 @@ def test_what_is_not_sampled_is_not_told_and_says_so_to_whom_it_calls(
     (_, without, _), (_, outside, _) = host.asked
     assert without["x-amzn-trace-id"].endswith(";Sampled=0")
     assert "x-amzn-trace-id" not in outside
+
+
+def test_what_threads_do_at_once_hangs_below_what_they_were_begun_in(
+    daemon: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", TRACE)
+    together = threading.Barrier(4, timeout=PATIENCE)
+
+    def work(name: str) -> None:
+        with telemetry.XRAY.in_subsegment(name):
+            together.wait()
+
+    with telemetry.XRAY.in_subsegment("all") as above, ThreadPoolExecutor(4) as threads:
+        for number in range(4):
+            threads.submit(copy_context().run, work, f"each {number}")
+    told = daemon()
+    assert {one["name"]: one["parent_id"] for one in told if one["name"] != "all"} == {
+        f"each {number}": above.id for number in range(4)
+    }
+    [whole] = [one for one in told if one["name"] == "all"]
+    assert whole["parent_id"] == "53995c3f42cd8ad8"
 
 
 def test_where_tracing_is_switched_off_nothing_is_told(

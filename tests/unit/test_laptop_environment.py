@@ -146,6 +146,9 @@ class TestOutputs:
         on_aws = "https://a1b2c3.execute-api.eu-central-1.amazonaws.com/v1"
 
         assert reachable(on_aws, HERE) == f"{HERE}/_aws/execute-api/a1b2c3/v1"
+        assert reachable(on_aws.replace("https", "wss"), HERE) == f"{HERE}/_aws/execute-api/a1b2c3/v1".replace(
+            "http", "ws"
+        )
         assert reachable(f"{on_aws}/orders", HERE) == f"{HERE}/_aws/execute-api/a1b2c3/v1/orders"
 
     @pytest.mark.parametrize(
