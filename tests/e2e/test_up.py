@@ -21,7 +21,7 @@ def test_the_printed_calls_take_an_order_to_the_door_when_pasted(
     # `make token` asks the stack of `make up`; here it hands out this stack's, of a customer who ordered nothing yet.
     programs = tmp_path / "bin"
     programs.mkdir()
-    for name, person in {"ada": customer, "bella": "bella", "carl": "carl"}.items():
+    for name, person in {"ada": customer, "bella": "bella", "carl": "carl", "sue": "sue"}.items():
         (programs / f"USER={name}").write_text(stack.people.token(person))
     make = programs / "make"
     make.write_text(f'#!/bin/sh\ntest "$1 $2" = "-s token" && cat "{programs}/$3"\n')
