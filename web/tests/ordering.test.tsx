@@ -122,7 +122,7 @@ describe("an order", () => {
     world.on("POST /orders/ord_abcdef/cancel", () => ORDER);
     const page = world.open("/orders/ord_abcdef");
     const steps = within(await screen.findByRole("list", { name: "The life of the order" })).getAllByRole("listitem");
-    expect(steps.find((step) => step.getAttribute("aria-current"))?.textContent).toContain("The restaurant is asked");
+    expect(steps.find((step) => step.getAttribute("aria-current"))?.textContent).toContain("The restaurant answers");
     await mustBeAccessible(page.container);
     await user.click(screen.getByRole("button", { name: "Cancel the order" }));
     await user.click(within(await screen.findByRole("dialog")).getByRole("button", { name: "Cancel the order" }));

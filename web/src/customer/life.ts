@@ -12,7 +12,7 @@ export interface Step {
 /** The steps of a good life: what each is called while it is on, and once the next has begun. */
 const WAY: [OrderStatus, string, string][] = [
   ["PLACED", "Placed", "Placed"],
-  ["AWAITING_RESTAURANT", "The restaurant is asked", "The restaurant accepted"],
+  ["AWAITING_RESTAURANT", "The restaurant answers", "The restaurant accepted"],
   ["PREPARING", "The kitchen cooks", "Cooked"],
   ["OUT_FOR_DELIVERY", "The courier is on the road", "Carried to you"],
   ["DELIVERED", "Delivered, and paid", "Delivered, and paid"],
