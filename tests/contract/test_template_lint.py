@@ -242,7 +242,7 @@ def test_nested_stacks_are_named_as_cloudformation_names_them() -> None:
     stacks = {stack.path: stack for stack in deploy(transformed(), NAMES[0])}
     assert stacks[("Orders",)].name.startswith("tiffin-staging-Orders-")
     names = {stack.name for stack in stacks.values()}
-    assert len(names) == len(stacks) == 8
+    assert len(names) == len(stacks) == 9
     outputs = stacks[()].resolved["Outputs"]
     assert outputs["OrdersTableName"]["Value"].startswith(f"{stacks[('Orders',)].name}-OrdersTable-")
     assert all(len(name) <= 128 for name in names)
