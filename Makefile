@@ -48,8 +48,9 @@ help: ## this list
 demo: $(VENV)/ready ## set up, deploy to the laptop, tell the story of a few orders, stop
 	@$(BIN)/python scripts/demo.py --payments $(PAYMENTS)
 
-up: $(VENV)/ready ## the same, staying up; again, it deploys what changed: WITH="kitchens estimates", CLOCK=540 makes 3 h of 20 s
-	@$(BIN)/python scripts/up.py $(if $(WITH),--with $(WITH)) $(if $(CLOCK),--clock $(CLOCK))
+up: $(VENV)/ready ## the same, staying up; again, it deploys what changed: WITH="kitchens estimates", CLOCK=540 makes 3 h of 20 s, CROWD=1 lets people order
+	@$(BIN)/python scripts/up.py $(if $(WITH),--with $(WITH)) $(if $(CLOCK),--clock $(CLOCK)) \
+	  $(if $(CROWD),--crowd $(if $(call on,CROWD),on,off))
 
 web: $(VENV)/ready $(WEB)/.package-lock.json ## build the console into web/dist: types, bundle, budget; `make up` serves it
 	@cd web && $(WITH_NODE) npm run --silent build

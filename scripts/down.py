@@ -2,11 +2,13 @@
 
 import sys
 
+from lab import crowd_process
 from laptop import NotRunning, Stack
 
 
 def main() -> int:
     """Run the command line; returns the exit status."""
+    crowd_process.stop()
     try:
         stack = Stack.attach()
     except NotRunning:

@@ -1,6 +1,6 @@
 """What `make up` runs: start the stack on this machine, and leave it running; again, it deploys what changed.
 
-    .venv/bin/python scripts/up.py [--clock N] [--with kitchens estimates]
+    .venv/bin/python scripts/up.py [--clock N] [--with kitchens estimates] [--crowd on|off]
 
 It prints where everything is, and requests to try, and ends. `make down` stops the stack.
 """
@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from lab import crowd_process
 from laptop import AlreadyRunning, EmulatorError, Stack, web
 from laptop.environment import STATE_DIR
 from laptop.people import KNOWN, answering_for
@@ -148,6 +149,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--with", dest="services", nargs="+", choices=OPTIONAL, default=[], help="services that are off by default"
     )
+    parser.add_argument(
+        "--crowd",
+        choices=("on", "off"),
+        help="people who order all the time; by default as it is: none, or still there",
+    )
     options = parser.parse_args(arguments)
     console = Console()
     # Like an interrupt: what was started so far ends in an orderly way.
@@ -159,6 +165,7 @@ def main(arguments: list[str] | None = None) -> int:
         except AlreadyRunning:
             stack = Stack.attach()
             _update(stack, console, asked, options.clock)
+        crowd = _crowd(options.crowd)
     except EmulatorError as error:
         console.print(f"[red]✗[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
         return 1
@@ -167,6 +174,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     _build_console(console)
     show(stack, console)
+    if crowd:
+        console.print(crowd, highlight=False, soft_wrap=True)
     return 0
 
 
@@ -182,6 +191,18 @@ def _build_console(console: Console) -> None:
         console.print(f"[yellow]![/yellow] The console is left as it is: {escape(str(why))}", soft_wrap=True)
     except KeyboardInterrupt:
         console.print("The console is left as it is.")
+
+
+def _crowd(asked: str | None) -> str:
+    """Let the crowd come, or send it home, and say what became of it; nothing, if nobody asked."""
+    if asked == "on":
+        came = crowd_process.start()
+        return (
+            f"{'A crowd orders' if came else 'A crowd is there already'}: {_from_here(STATE_DIR / crowd_process.LOG)}"
+        )
+    if asked == "off":
+        return "The crowd has gone home." if crowd_process.stop() else "There was no crowd."
+    return ""
 
 
 def _update(stack: Stack, console: Console, asked: dict[str, str], clock: float | None) -> None:

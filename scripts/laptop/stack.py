@@ -4,7 +4,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -216,6 +216,16 @@ class Stack:
         self._rate = rate or self._rate
         self.clock = self._process.keep_pace(self._rate)
         return self.clock
+
+    def rate_now(self) -> float:
+        """How much faster time passes for what begins now, whoever said so last; as it was, if nobody can say."""
+        with suppress(OSError, ValueError):
+            self.clock = Clock.read(Path(self._process.scratch))
+        return self.clock.rate
+
+    def alive(self) -> bool:
+        """Whether its emulator is there: another process may have stopped it."""
+        return self._process.alive()
 
     def client(self, service: str, **config: Any) -> Any:
         """A boto3 client that can only talk to this stack's emulator.

@@ -30,6 +30,21 @@ def test_a_switch_that_is_off_stays_off(target: str, switch: str, option: str, v
     assert option not in would_run(*target.split(), f"{switch}={value}")
 
 
+@pytest.mark.parametrize(
+    ("typed", "passed_on"),
+    [
+        ([], ""),
+        (["CROWD="], ""),
+        (["CROWD=1"], "--crowd on"),
+        (["CROWD=yes"], "--crowd on"),
+        (["CROWD=0"], "--crowd off"),
+    ],
+)
+def test_a_crowd_comes_goes_or_stays_as_it_is(typed: list[str], passed_on: str) -> None:
+    asked = would_run("up", *typed).partition("scripts/up.py")[2].replace("\\\n", "")
+    assert asked.split() == passed_on.split()
+
+
 @pytest.mark.parametrize("target", ["export", "forget"])
 def test_whose_data_it_is_must_be_said(target: str) -> None:
     assert '--customer "ada@tiffin.example" --region eu-central-1' in " ".join(

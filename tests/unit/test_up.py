@@ -1,12 +1,15 @@
 """What `make up` tells a person to try is something that works."""
 
 import re
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
+import down
 import pytest
 import up
 from cfnlint.decode.cfn_yaml import load
+from lab import crowd_process
 from laptop import AlreadyRunning
 from laptop.people import RESTAURANT
 from orders.commands import PlaceOrder
@@ -111,6 +114,41 @@ def test_where_nothing_changed_the_clock_stays_and_that_is_said(
     assert again(monkeypatch, stack) == 0
     assert (stack.asked, stack.paced) == ([{}], [])
     assert "Nothing changed." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (["--crowd", "on"], ["A crowd orders: ", "A crowd is there already: "]),
+        (["--crowd", "off"], ["The crowd has gone home.", "There was no crowd."]),
+        ([], []),
+    ],
+)
+def test_a_crowd_comes_and_goes_if_that_was_asked_for_and_else_stays_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], typed: list[str], said: list[str]
+) -> None:
+    asked = list[str]()
+
+    def does(what: str) -> bool:
+        """The second time there is nothing left to do."""
+        asked.append(what)
+        return len(asked) == 1
+
+    for name in ("start", "stop"):
+        monkeypatch.setattr(crowd_process, name, partial(does, name))
+    for line in said or [""]:
+        assert again(monkeypatch, Running([]), *typed) == 0
+        assert line in capsys.readouterr().out
+    assert asked == ([{"on": "start", "off": "stop"}[typed[1]]] * 2 if typed else [])
+
+
+def test_make_down_sends_the_crowd_home_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = list[str]()
+    stack = SimpleNamespace(endpoint="http://127.0.0.1:1", stop=lambda: done.append("stack"))
+    monkeypatch.setattr(crowd_process, "stop", lambda: done.append("crowd"))
+    monkeypatch.setattr(down, "Stack", SimpleNamespace(attach=lambda: stack))
+    assert down.main() == 0
+    assert done == ["crowd", "stack"]
 
 
 @pytest.mark.parametrize("typed", ["0", "-1", "fast", "nan", "inf", "1e9"])

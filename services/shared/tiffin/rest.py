@@ -336,7 +336,9 @@ def _document(app: "_Resolver", title: str) -> str:
                 )
             refusals = {str(int(status)): _refusal(status, slugs) for status, slugs in everywhere.items()}
             # A route that reads nothing has the framework's own refusal of what it reads; it is never given.
-            own = {s: said for s, said in operation["responses"].items() if "HTTPValidationError" not in json.dumps(said)}
+            own = {
+                s: said for s, said in operation["responses"].items() if "HTTPValidationError" not in json.dumps(said)
+            }
             operation["responses"] = refusals | own
             if method == "get":
                 operation["responses"]["200"]["headers"] = {"ETag": _TAG}
