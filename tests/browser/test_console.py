@@ -106,6 +106,11 @@ def is_at(customer: Window, name: str) -> None:
     expect(step(customer, name)).to_have_attribute("data-is", "now")
 
 
+def listens(window: Window) -> None:
+    """Wait until changes are told to a page by push."""
+    expect(window.page.get_by_role("contentinfo")).to_contain_text("Live")
+
+
 def read(customer: Window, text: str | re.Pattern[str]) -> None:
     """Wait until it can be read on the page; nobody reloads."""
     expect(customer.page.get_by_role("main")).to_contain_text(text)
@@ -122,6 +127,8 @@ def test_an_order_is_placed_accepted_dispatched_and_delivered_in_as_many_windows
     customer = room.window("ada")
     order_id = ordered(customer)
     is_at(customer, "The restaurant answers")
+    for window in (kitchen, courier, support, customer):
+        listens(window)
 
     slip(kitchen, order_id).get_by_role("button", name="Accept").click()
     is_at(customer, "The kitchen cooks")
@@ -139,6 +146,23 @@ def test_an_order_is_placed_accepted_dispatched_and_delivered_in_as_many_windows
     # Who delivered earns a code, which a page shows once it is there.
     customer.page.get_by_role("link", name="Codes").click()
     customer.heading("Promo codes")
+
+
+def test_support_reads_why_in_one_sentence_and_sees_the_way_that_was_taken(room: Room) -> None:
+    customer = room.window("walt")
+    order_id = ordered(customer, "Mastercard, expired")
+    read(customer, "The card was declined")
+    support = room.window("sue")
+    support.sign_in("/support")
+    support.page.get_by_label("Order", exact=True).fill(order_id)
+    support.press("Open")
+    read(support, re.compile("payment declined: mastercard, expired_card", re.IGNORECASE))
+    way = support.page.get_by_role("region", name="Order workflow")
+    expect(way).to_contain_text("Authorize payment")
+    expect(way).to_contain_text("Record declined")
+    expect(support.page.get_by_role("list", name="Timeline")).to_contain_text("PaymentDeclined")
+    assert support.axe() == []
+    support.picture("story")
 
 
 def test_a_declined_card_says_why_and_another_one_pays(room: Room, client: Client) -> None:
