@@ -40,7 +40,7 @@ export __SAM_CLI_APP_DIR := $(or $(__SAM_CLI_APP_DIR),$(XDG_CACHE_HOME)/sam)
 endif
 KEPT := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tiffin
 
-.PHONY: help demo up down token bench bench-tracing bench-laptop cost capacity load soak watchers model bench-models isolation faults permissions fuzz redrive replay reread trace stats export forget web web-test publish smoke test-stack doctor undeploy sam-local test emulated containers packages audit check unit style lint format lock clean
+.PHONY: help demo up down token bench bench-tracing bench-laptop cost capacity load soak watchers model bench-models isolation faults permissions fuzz redrive replay reread trace stats export forget web web-test pictures publish smoke test-stack doctor undeploy sam-local test emulated containers packages audit check unit style lint format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -57,6 +57,10 @@ web: $(VENV)/ready $(WEB)/.package-lock.json ## build the console into web/dist:
 
 web-test: $(VENV)/ready $(WEB)/.package-lock.json ## the console's own tests
 	@cd web && $(WITH_NODE) npm test --silent
+
+pictures: $(VENV)/ready $(WEB)/.package-lock.json ## pictures of every page into build/pictures, from the tests in a browser; those that docs show are renewed
+	TIFFIN_PICTURES=build/pictures $(BIN)/pytest tests/browser/test_console.py
+	for picture in docs/pictures/*.png; do cp "build/pictures/$${picture##*/}" "$$picture"; done
 
 publish: web ## build the console, and put it where a stack on AWS serves it from: STACK=, REGION=, PROFILE=
 	@$(BIN)/python scripts/publish.py $(ON_AWS)

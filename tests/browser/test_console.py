@@ -129,11 +129,13 @@ def test_an_order_is_placed_accepted_dispatched_and_delivered_in_as_many_windows
     is_at(customer, "The restaurant answers")
     for window in (kitchen, courier, support, customer):
         listens(window)
+    kitchen.picture("an-order-to-answer")
 
     slip(kitchen, order_id).get_by_role("button", name="Accept").click()
     is_at(customer, "The kitchen cooks")
     slip(courier, order_id).get_by_role("button", name="Leave with it").click()
     is_at(customer, "The courier is on the road")
+    customer.picture("an-order-on-the-road")
     assert not balance(room.stack, order_id).captured
     courier.page.get_by_role("tab", name=re.compile("On the road")).click()
     slip(courier, order_id).get_by_role("button", name="Handed over").click()
@@ -169,6 +171,7 @@ def test_a_declined_card_says_why_and_another_one_pays(room: Room, client: Clien
     customer = room.window("dora")
     declined = ordered(customer, "Visa, insufficient funds")
     read(customer, "insufficient")
+    customer.picture("a-declined-card")
     assert row(room.stack, declined)["status"]["S"] == "DECLINED"
     assert balance(room.stack, declined).held == 0
 

@@ -17,6 +17,7 @@ from worlds import ROOT
 COMMANDS = {
     "export": ["--customer", "ada@tiffin.example"],
     "prune": [],
+    "publish": [],
     "forget": ["--customer", "ada@tiffin.example"],
     "load": ["--rate", "1"],
     "redrive": [],

@@ -76,6 +76,7 @@ class Window:
         folder = os.environ.get(PICTURES)
         if not folder:
             return
+        Path(folder).mkdir(parents=True, exist_ok=True)
         before = self.page.viewport_size
         for shape, size in (("wide", WIDE), ("narrow", NARROW)):
             self.page.set_viewport_size(size)
