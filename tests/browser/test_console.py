@@ -382,6 +382,20 @@ def test_a_sign_in_that_ran_out_loses_neither_page_nor_basket(room: Room) -> Non
     is_at(customer, "The restaurant answers")
 
 
+def test_who_signs_out_leaves_nothing_in_the_browser(room: Room) -> None:
+    customer = room.window("oona")
+    customer.sign_in("/")
+    fill_basket(customer)
+    check_out(customer)
+    with customer.page.expect_request(re.compile(r"/logout\?")):
+        customer.press("Sign out")
+    customer.heading("What shall it be today?")
+    expect(customer.page.get_by_role("button", name="Sign in")).to_be_visible()
+    kept = customer.page.evaluate("() => JSON.stringify({...localStorage, ...sessionStorage})")
+    assert "Lovelace" not in kept
+    assert "Harbour" not in kept
+
+
 # --- For everybody ----------------------------------------------------------------------------------------------------
 
 PAGES: dict[str, tuple[str, str, str]] = {

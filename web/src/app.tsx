@@ -3,7 +3,7 @@ import { lazy, type ReactNode, Suspense, useEffect, useState, useSyncExternalSto
 import { Navigate, NavLink, Route, Routes, useLocation, useNavigate } from "react-router";
 import css from "./app.module.css";
 import { forgetAnswers } from "./api/conditional";
-import { current, onChange, type Role, signIn, signOut, takeUp, useSession } from "./auth/session";
+import { current, onChange, type Role, signIn, signOut, signOutThere, takeUp, useSession } from "./auth/session";
 import { basket, count, lastPlaced } from "./customer/basket";
 import { BasketPage } from "./customer/basket-page";
 import { CodesPage } from "./customer/codes-page";
@@ -154,6 +154,7 @@ function leave() {
   signOut();
   basket.set(null);
   lastPlaced.set(null);
+  signOutThere();
 }
 
 function ThemeChoice() {
@@ -260,6 +261,7 @@ function SignedIn() {
   const navigate = useNavigate();
   const [failure, setFailure] = useState<string | null>(null);
   useEffect(() => {
+    if (!location.search) return;
     // A code is good once: not again, should React look twice.
     takingUp ??= takeUp(new URLSearchParams(location.search)).finally(() => (takingUp = null));
     takingUp.then(
@@ -267,6 +269,8 @@ function SignedIn() {
       (error: unknown) => setFailure(error instanceof Error ? error.message : String(error)),
     );
   }, [navigate]);
+  // Whoever signed out is led back here, too.
+  if (!location.search) return <Navigate to="/" replace />;
   if (!failure) return <Loading what="your account" />;
   return (
     <Page title="Not signed in">

@@ -136,6 +136,11 @@ async function renew(): Promise<boolean> {
   return false;
 }
 
+/** Have the pool's pages forget the person, too: else whoever signs in next in this browser is asked for no password. */
+export function signOutThere() {
+  location.assign(`${config.signInUrl}/logout?${new URLSearchParams({ client_id: config.clientId, logout_uri: callback() })}`);
+}
+
 /** Ask the token endpoint. False: it refuses. What is no answer at all is thrown, and changes nothing. */
 async function ask(grant: Record<string, string>): Promise<boolean> {
   const before = tokens;
