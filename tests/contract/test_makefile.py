@@ -14,7 +14,8 @@ SWITCHES = [
 
 
 def would_run(*arguments: str) -> str:
-    asked = ["make", "--dry-run", "--always-make", *arguments]
+    # Below another make, such as that of the tests, it would also say which folder it is in.
+    asked = ["make", "--dry-run", "--always-make", "--no-print-directory", *arguments]
     return subprocess.run(asked, cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
 

@@ -21,11 +21,14 @@ class Described:
 
     Args:
         document: the document.
+
+    Attributes:
+        operations: of it, by method and path.
     """
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.document = document
-        self._operations = {
+        self.operations = {
             (method.upper(), path): operation
             for path, operations in document["paths"].items()
             for method, operation in operations.items()
@@ -35,7 +38,7 @@ class Described:
         """Every documented refusal: method, path, status, last part of its problem type."""
         return {
             (method, path, int(status), kind.rpartition("/")[2])
-            for (method, path), operation in self._operations.items()
+            for (method, path), operation in self.operations.items()
             for status, response in operation["responses"].items()
             for media_type, content in response.get("content", {}).items()
             if media_type == "application/problem+json"
@@ -46,14 +49,14 @@ class Described:
         """Every documented answer that is none: method, path, status."""
         return {
             (method, path, int(status))
-            for (method, path), operation in self._operations.items()
+            for (method, path), operation in self.operations.items()
             for status in operation["responses"]
             if int(status) < 400
         }
 
     def route(self, method: str, path: str) -> tuple[str, str] | None:
         """The operation that answers a path below the stage, if one does."""
-        for known, template in self._operations:
+        for known, template in self.operations:
             pattern = "[^/]+".join(re.escape(part) for part in re.split(r"{\w+}", template))
             if known == method and re.fullmatch(pattern + "/?", path):
                 return known, template
@@ -73,7 +76,7 @@ class Described:
             )
             assert known, f"no documented route: {said}"
             return
-        responses = self._operations[route]["responses"]
+        responses = self.operations[route]["responses"]
         assert str(status) in responses, f"no documented status of {route}: {said}"
         content = responses[str(status)].get("content")
         if content is None:

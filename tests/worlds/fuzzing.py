@@ -16,11 +16,14 @@ from schemathesis.transport.wsgi import WSGITransport
 from tiffin.ids import SLUG
 from tiffin.problems import TYPE_BASE
 
-from worlds.gateway import CUSTOMER, RESTAURANT, Handler, claims_of, wsgi
+from worlds.described import described
+from worlds.gateway import CUSTOMER, RESTAURANT, Handler, ask, claims_of, wsgi
+from worlds.gateway import event as event_of
 from worlds.orders import MENU_ITEM
 from worlds.workflows import FakeOrderWorkflow
 
 _send = WSGITransport.send
+JSON = {"Content-Type": "application/json"}
 
 
 def _send_in_process(transport: WSGITransport, case: Any, *, session: Any = None, **settings: Any) -> Any:
@@ -108,6 +111,12 @@ def fuzz(handler: Handler, role: str, *, cases: int, seed: int) -> Findings:
                 _note(findings, event)
             elif isinstance(event, events.NonFatalError | events.FatalError):
                 findings.failures[("Schemathesis", type(event).__name__, "")] = str(getattr(event, "info", event))
+    # A body that is no JSON comes by chance alone, and may not.
+    for (method, path), operation in described(handler).operations.items():
+        if "requestBody" in operation:
+            request = event_of(method, path.format(order_id="ord_none"), headers=JSON, body="{", claims=claims)
+            findings.cases += 1
+            findings.statuses[ask(handler, request).status] += 1
     return findings
 
 
