@@ -59,8 +59,9 @@ web-test: $(VENV)/ready $(WEB)/.package-lock.json ## the console's own tests
 	@cd web && $(WITH_NODE) npm test --silent
 
 pictures: $(VENV)/ready $(WEB)/.package-lock.json ## pictures of every page into build/pictures, from the tests in a browser; those that docs show are renewed
+	rm -rf build/pictures
 	TIFFIN_PICTURES=build/pictures $(BIN)/pytest tests/browser/test_console.py
-	for picture in docs/pictures/*.png; do cp "build/pictures/$${picture##*/}" "$$picture"; done
+	for picture in docs/pictures/*.png; do cp "build/pictures/$${picture##*/}" "$$picture" || exit 1; done
 
 publish: web ## build the console, and put it where a stack on AWS serves it from: STACK=, REGION=, PROFILE=
 	@$(BIN)/python scripts/publish.py $(ON_AWS)

@@ -43,9 +43,20 @@ def publish(stack: Deployed, now: datetime) -> tuple[int, int]:
         s3.put_object(
             Bucket=bucket, Key=name, Body=files[name], ContentType=content_type(name), CacheControl=caching(name)
         )
-    pages: Any = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
-    there = [one for page in pages for one in page.get("Contents", [])]
-    former = [one["Key"] for one in there if one["Key"] not in files and one["LastModified"] < now - STILL_ASKED_FOR]
+    pages: Any = s3.get_paginator("list_object_versions").paginate(Bucket=bucket)
+    versions = [one for page in pages for one in page.get("Versions", [])]
+    published = sorted(one["LastModified"] for one in versions if one["Key"] == PAGE)
+
+    def is_asked_for(since: datetime) -> bool:
+        # Its own page came right after it; the one after that took its place.
+        replaced = [moment for moment in published if moment >= since][1:2]
+        return not replaced or replaced[0] > now - STILL_ASKED_FOR
+
+    former = [
+        one["Key"]
+        for one in versions
+        if one["IsLatest"] and one["Key"] not in files and not is_asked_for(one["LastModified"])
+    ]
     for name in former:
         s3.delete_object(Bucket=bucket, Key=name)
     return len(files), len(former)

@@ -123,6 +123,7 @@ def test_ci_here_runs_what_ci_there_runs() -> None:
     here |= {"emulated", "containers"}
     assert there >= {"lint", "emulated", "containers", "packages", "faults"}
     assert there - here - {".venv"} == set()
+    assert here - there == {"test"}
 
 
 def test_an_action_is_one_of_three_and_pinned_by_the_hash_of_a_commit() -> None:

@@ -59,6 +59,8 @@ def judged(condition: Any, parameters: dict[str, str]) -> bool:
     [(function, given)] = condition.items()
     if function == "Fn::Not":
         return not judged(given[0], parameters)
+    if function in {"Fn::And", "Fn::Or"}:
+        return (all if function == "Fn::And" else any)(judged(each, parameters) for each in given)
     assert function == "Fn::Equals"
     one, other = (parameters[each["Ref"]] if isinstance(each, dict) else each for each in given)
     return str(one) == str(other)
@@ -85,3 +87,14 @@ def test_both_together_and_a_runtime_without_snapshots_are_refused_before_anythi
     assert "ProvisionedConcurrency=0" in both
     [runtime] = refused(path, SnapStart="true", Runtime="python3.11")
     assert "python3.12" in runtime
+
+
+def test_a_domain_of_the_console_goes_with_its_certificate_and_with_the_console() -> None:
+    domain = {
+        "ConsoleDomain": "food.example",
+        "ConsoleCertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/1",
+    }
+    assert refused("template.yaml", Console="true", **domain) == []
+    for missing in ({"Console": "false"}, {"ConsoleDomain": ""}, {"ConsoleCertificateArn": ""}):
+        [said] = refused("template.yaml", **{"Console": "true", **domain, **missing})
+        assert "Console=true" in said

@@ -1,20 +1,19 @@
 """How the console gets into the bucket that it is served from, and what else it needs to be told of."""
 
+# ruff: noqa: N803 - arguments are called as boto3 calls them
+
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import publish as command
 import pytest
 from laptop import web
-from moto import mock_aws
 from operations.deployed import Deployed
 from operations.trouble import NotReached, Outputs
-from publish import STILL_ASKED_FOR, publish, still_to_do
+from publish import publish, still_to_do
 
 URL, BUCKET = "https://d111.cloudfront.net", "console-files"
 OUTPUTS = {
@@ -28,30 +27,50 @@ NOW = datetime.now(UTC)
 
 
 class Account:
-    """S3 as moto has it, and a stack's parameters."""
+    """As much of an account as a publication meets: a bucket that keeps versions, and a stack's parameters.
+
+    Attributes:
+        now: the moment.
+        put: the names that were put, in order.
+    """
 
     def __init__(self, **parameters: str) -> None:
-        self.s3: Any = boto3.client("s3", region_name="eu-central-1")
-        self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+        self.now = NOW
         self.put = list[str]()
-        self.s3.meta.events.register("before-parameter-build.s3.PutObject", self._noted)
+        self._versions = list[dict[str, Any]]()
         self._parameters = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
 
-    def _noted(self, params: dict[str, Any], **_: Any) -> None:
-        self.put.append(params["Key"])
-
     def __call__(self, service: str, /) -> Any:
-        described = {"Stacks": [{"Parameters": self._parameters}]}
-        return self.s3 if service == "s3" else SimpleNamespace(describe_stacks=lambda **_: described)
+        return self
 
-    def there(self) -> set[str]:
-        return {one["Key"] for one in self.s3.list_objects_v2(Bucket=BUCKET)["Contents"]}
+    def describe_stacks(self, StackName: str) -> dict[str, Any]:
+        return {"Stacks": [{"StackName": StackName, "Parameters": self._parameters}]}
+
+    def put_object(self, Bucket: str, Key: str, **what: Any) -> None:
+        assert Bucket == BUCKET
+        self.put.append(Key)
+        self.delete_object(Bucket, Key)
+        self._versions.append({"Key": Key, "LastModified": self.now, "IsLatest": True, **what})
+        self.now += timedelta(seconds=1)
+
+    def delete_object(self, Bucket: str, Key: str) -> None:
+        for version in self._versions:
+            if version["Key"] == Key:
+                version["IsLatest"] = False
+
+    def get_paginator(self, operation: str) -> Any:
+        assert operation == "list_object_versions"
+        return SimpleNamespace(
+            paginate=lambda **_: [{"Versions": self._versions[:3]}, {"Versions": self._versions[3:]}]
+        )
+
+    def there(self) -> dict[str, dict[str, Any]]:
+        return {version["Key"]: version for version in self._versions if version["IsLatest"]}
 
 
 @pytest.fixture
-def account() -> Iterator[Account]:
-    with mock_aws():
-        yield Account()
+def account() -> Account:
+    return Account()
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +91,7 @@ def stack(account: Account, **without: None) -> Deployed:
 def test_what_was_built_is_there_with_what_a_browser_must_know_of_it(account: Account) -> None:
     assert publish(stack(account), NOW) == (5, 0)
 
-    there = {name: account.s3.get_object(Bucket=BUCKET, Key=name) for name in account.there()}
+    there = account.there()
     assert {name: (one["ContentType"], one["CacheControl"]) for name, one in there.items()} == {
         "index.html": ("text/html", "no-cache"),
         "config.json": ("application/json", "no-cache"),
@@ -80,7 +99,7 @@ def test_what_was_built_is_there_with_what_a_browser_must_know_of_it(account: Ac
         "assets/index-1.js": ("text/javascript", "public, max-age=31536000, immutable"),
         "assets/zoo-1.css": ("text/css", "public, max-age=31536000, immutable"),
     }
-    assert json.loads(there["config.json"]["Body"].read()) == web.configuration(OUTPUTS)
+    assert json.loads(there["config.json"]["Body"]) == web.configuration(OUTPUTS)
 
 
 def test_the_page_comes_after_all_that_it_asks_for(account: Account) -> None:
@@ -89,14 +108,24 @@ def test_the_page_comes_after_all_that_it_asks_for(account: Account) -> None:
 
 
 def test_what_an_open_page_still_asks_for_stays_until_nobody_has_it_open(account: Account, dist: Path) -> None:
-    publish(stack(account), NOW)
-    (dist / "assets/index-1.js").rename(dist / "assets/index-2.js")
+    def published(name: str, after: timedelta) -> tuple[int, int]:
+        account.now += after
+        next(iter((dist / "assets").glob("index-*.js"))).rename(dist / "assets" / name)
+        return publish(stack(account), account.now)
 
-    assert publish(stack(account), NOW) == (5, 0)
-    assert {"assets/index-1.js", "assets/index-2.js"} <= account.there()
-    # What is still published is as old by then, and stays.
-    assert publish(stack(account), NOW + STILL_ASKED_FOR + timedelta(days=1)) == (5, 1)
-    assert account.there() == {"index.html", "config.json", "icon.svg", "assets/index-2.js", "assets/zoo-1.css"}
+    day = timedelta(days=1)
+    assert published("index-1.js", 0 * day) == (5, 0)
+    # Of eight days ago, and on somebody's screen until this moment.
+    assert published("index-2.js", 8 * day) == (5, 0)
+    # Both are on screens of today, or of the day before yesterday.
+    assert published("index-3.js", 2 * day) == (5, 0)
+    assert {f"assets/index-{number}.js" for number in (1, 2, 3)} <= account.there().keys()
+    # A week after it was replaced the first goes, and what is published still is as old, and stays.
+    assert published("index-3.js", 6 * day) == (5, 1)
+    assert account.there().keys() == {
+        *("index.html", "config.json", "icon.svg", "assets/zoo-1.css"),
+        *("assets/index-2.js", "assets/index-3.js"),
+    }
 
 
 def test_a_stack_without_a_console_says_so(account: Account) -> None:
@@ -104,7 +133,6 @@ def test_a_stack_without_a_console_says_so(account: Account) -> None:
         publish(stack(account, ConsoleBucketName=None), NOW)
 
 
-@mock_aws
 @pytest.mark.parametrize(
     ("parameters", "missing"),
     [
