@@ -5,7 +5,7 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { createRoot } from "react-dom/client";
 import { BrowserRouter } from "react-router";
 import { connect } from "./api/clients";
-import { Problem } from "./api/problems";
+import { tryAgain, waitBefore } from "./api/problems";
 import { App } from "./app";
 import { signInAt } from "./auth/session";
 import { readConfig } from "./config";
@@ -14,8 +14,8 @@ import { Note } from "./ui/kit";
 const queries = new QueryClient({
   defaultOptions: {
     queries: {
-      // A refusal stays one; what passes is tried twice more.
-      retry: (failures, error) => failures < 2 && (!(error instanceof Problem) || error.passes),
+      retry: tryAgain,
+      retryDelay: waitBefore,
       staleTime: 2_000,
     },
   },

@@ -1,49 +1,167 @@
 /** What is read again when something changed, and what is asked where nothing tells. */
-import { QueryClient } from "@tanstack/react-query";
-import { beforeEach, expect, it, vi } from "vitest";
+import { QueryClient, QueryObserver } from "@tanstack/react-query";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { connect } from "../src/api/clients";
 import { conditionalFetch, forgetAnswers } from "../src/api/conditional";
-import { take } from "../src/live/live";
+import { Problem, tryAgain, waitBefore } from "../src/api/problems";
+import { listen, rereading, take } from "../src/live/live";
+import { CONFIG, World } from "./world";
 
 const read = (queries: QueryClient) =>
   queries.getQueryCache().getAll().filter((query) => query.state.isInvalidated).map(({ queryKey }) => queryKey.join(" "));
 
 let queries: QueryClient;
+let reread: ReturnType<typeof rereading>;
+
+const KNOWN = [["order", "ord_1"], ["order", "ord_2"], ["orders", "mine", null], ["codes"], ["menu", "r-1"]];
+/** As if all had been read just now. */
+const know = () => KNOWN.forEach((key) => queries.setQueryData(key, {}));
 
 beforeEach(() => {
+  vi.useFakeTimers();
   forgetAnswers();
   queries = new QueryClient();
-  for (const key of [["order", "ord_1"], ["order", "ord_2"], ["orders", "mine", null], ["codes"], ["menu", "r-1"]]) queries.setQueryData(key, {});
+  reread = rereading(queries);
+  know();
+});
+
+afterEach(() => {
+  queries.clear();
+  vi.useRealTimers();
 });
 
 const message = (more: object) => JSON.stringify({ type: "changed", order_id: "ord_1", event: "OrderAccepted", occurred_at: "2026-01-31T12:00:00Z", settled: true, ...more });
 
 it("an order that changed is read again, and the lists; nothing else", () => {
-  take(queries, message({}));
+  take(queries, reread, message({}));
   expect(read(queries)).toEqual(["order ord_1", "orders mine "]);
 });
 
-it("what may not be named makes all orders that are shown be read", () => {
-  take(queries, message({ order_id: null, event: null }));
-  expect(read(queries)).toEqual(["order ord_1", "order ord_2", "orders mine "]);
+it("what may not be named makes the lists be read, and no order", () => {
+  take(queries, reread, message({ order_id: null, event: null }));
+  expect(read(queries)).toEqual(["orders mine "]);
 });
 
 it("a promo code is read again when one is issued", () => {
-  take(queries, message({ event: "PromoCodeIssued" }));
+  take(queries, reread, message({ event: "PromoCodeIssued" }));
   expect(read(queries)).toContain("codes");
 });
 
 it("what was announced before it can be read is read once more, a second later", () => {
-  vi.useFakeTimers();
-  take(queries, message({ settled: false }));
-  queries.setQueryData(["order", "ord_1"], {});
-  expect(read(queries)).not.toContain("order ord_1");
-  vi.advanceTimersByTime(1000);
+  take(queries, reread, message({ settled: false }));
+  know();
+  vi.advanceTimersByTime(999);
+  expect(read(queries)).toEqual([]);
+  vi.advanceTimersByTime(1);
   expect(read(queries)).toContain("order ord_1");
-  vi.useRealTimers();
+});
+
+it("many messages are one reading a second", async () => {
+  let times = 0;
+  const stop = new QueryObserver(queries, { queryKey: ["orders", "kitchen"], queryFn: () => ++times, staleTime: Infinity }).subscribe(() => {});
+  await vi.advanceTimersByTimeAsync(0);
+  times = 0;
+  for (let hundredths = 0; hundredths < 300; hundredths++) {
+    take(queries, reread, message({ order_id: `ord_${hundredths}` }));
+    await vi.advanceTimersByTimeAsync(10);
+  }
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(times).toBe(4); // at once, after one second and two, and what came after that
+  stop();
+});
+
+it("a slow reading ends however much is told meanwhile, and another follows", async () => {
+  let begun = 0;
+  const queryFn = () => new Promise<number>((resolve) => setTimeout(resolve, 2_500, ++begun));
+  queries.setQueryData(["orders", "support"], 0);
+  const observer = new QueryObserver(queries, { queryKey: ["orders", "support"], queryFn });
+  const stop = observer.subscribe(() => {});
+  for (let tenths = 0; tenths < 9; tenths++) {
+    take(queries, reread, message({}));
+    await vi.advanceTimersByTimeAsync(100);
+  }
+  await vi.advanceTimersByTimeAsync(1_600);
+  expect([begun, observer.getCurrentResult().data]).toEqual([1, 1]);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect([begun, observer.getCurrentResult().data]).toEqual([2, 2]);
+  stop();
+});
+
+it("a story is read again when the copies of it have run out", () => {
+  queries.setQueryData(["story", "ord_1"], {});
+  take(queries, reread, message({}));
+  for (const [until, due] of [[0, true], [5_999, false], [1, true], [15_999, false], [1, true]] as const) {
+    vi.advanceTimersByTime(until);
+    expect(read(queries).includes("story ord_1")).toBe(due);
+    queries.setQueryData(["story", "ord_1"], {});
+  }
+});
+
+it("what failed is tried again when the server says, unless that is long", () => {
+  const busy = (retryAfter: number | null) => new Problem("too-many-requests", "Too many", "", 429, {}, retryAfter);
+  expect([tryAgain(1, busy(5)), tryAgain(2, busy(5)), tryAgain(0, busy(60)), tryAgain(0, new Problem("not-found", "", "", 404))]).toEqual([true, false, false, false]);
+  const wait = waitBefore(0, busy(5));
+  expect(wait).toBeGreaterThanOrEqual(5_000);
+  expect(wait).toBeLessThanOrEqual(7_500);
+});
+
+describe("the socket", () => {
+  class Socket {
+    static opened: Socket[] = [];
+    said: string[] = [];
+    closed = false;
+    onopen = () => {};
+    onclose = () => {};
+    onmessage = (_: { data: string }) => {};
+    constructor() {
+      Socket.opened.push(this);
+    }
+    send(text: string) {
+      this.said.push(text);
+    }
+    close() {
+      this.closed = true; // and `onclose` comes late
+    }
+  }
+  const MINUTE = 60_000;
+  let stop: () => void;
+
+  beforeEach(async () => {
+    Socket.opened = [];
+    await new World().on("POST /tickets", () => ({ ticket: "t", url: "wss://live.example/v1" })).signedIn("customer");
+    connect({ ...CONFIG, apis: { ...CONFIG.apis, live: "https://live.example/v1" } });
+    vi.stubGlobal("WebSocket", Socket);
+    stop = listen(queries);
+    await vi.advanceTimersByTimeAsync(0);
+    Socket.opened[0]!.onopen();
+  });
+
+  afterEach(() => stop());
+
+  it("that answers pings lives on", async () => {
+    await vi.advanceTimersByTimeAsync(8 * MINUTE);
+    expect(Socket.opened[0]!.said.map((text) => JSON.parse(text))).toEqual([{ type: "ping" }]);
+    Socket.opened[0]!.onmessage({ data: '{"type": "pong"}' });
+    await vi.advanceTimersByTimeAsync(MINUTE);
+    expect(Socket.opened).toHaveLength(1);
+  });
+
+  it("where nothing comes after a ping is dead: another is opened, whose pings its late end leaves alone", async () => {
+    await vi.advanceTimersByTimeAsync(8 * MINUTE + 9_999);
+    expect(Socket.opened[0]!.closed).toBe(false);
+    await vi.advanceTimersByTimeAsync(1_001);
+    const [first, second] = Socket.opened;
+    expect(first!.closed).toBe(true);
+    second!.onopen();
+    first!.onclose();
+    await vi.advanceTimersByTimeAsync(8 * MINUTE);
+    expect(second!.said).toHaveLength(1);
+    expect(Socket.opened).toHaveLength(2);
+  });
 });
 
 it.each(["no JSON", JSON.stringify({ type: "else" })])("a message that it does not know changes nothing: %s", (text) => {
-  take(queries, text);
+  take(queries, reread, text);
   expect(read(queries)).toEqual([]);
 });
 

@@ -46,3 +46,16 @@ function problemOf(response: Response, error: unknown): Problem {
     retry > 0 ? retry : null,
   );
 }
+
+const WAITS_AT_MOST = 10;
+
+/** Whether what failed is tried again without being told to: what passes, twice, and soon. */
+export function tryAgain(failures: number, error: Error): boolean {
+  return failures < 2 && (!(error instanceof Problem) || (error.passes && (error.retryAfter ?? 0) <= WAITS_AT_MOST));
+}
+
+/** How long to wait before that, in milliseconds: as long as the server says, and up to half as much more by chance. */
+export function waitBefore(failures: number, error: Error): number {
+  const said = error instanceof Problem ? error.retryAfter : null;
+  return (said ?? 2 ** failures) * 1000 * (1 + Math.random() / 2);
+}

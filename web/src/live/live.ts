@@ -3,11 +3,11 @@
  * reader may not see. Each message makes the queries that it is about be read again.
  *
  * A browser sets no header on a WebSocket, so it brings a ticket, which the live API gives to whoever is signed in, for
- * one connection. Where there is no live API, or while it cannot be reached, pages ask again every few seconds instead;
+ * one connection. Where there is no live API, or while it cannot be reached, pages ask again each ten seconds or so instead;
  * what has not changed is answered with 304.
  */
-import { type QueryClient, type UseQueryOptions, useQuery } from "@tanstack/react-query";
-import { useSyncExternalStore } from "react";
+import { type QueryClient, type QueryKey, type UseQueryOptions, useQuery } from "@tanstack/react-query";
+import { useState, useSyncExternalStore } from "react";
 import { config } from "../api/clients";
 import { current, idToken, onChange } from "../auth/session";
 
@@ -23,14 +23,19 @@ export interface Change {
   seenAt: number;
 }
 
-const ASK_EVERY = 4_000;
+/** Between the two, as chance has it: pages that are opened together do not go on asking together. */
+const ASK_EVERY = { least: 8_000, most: 12_000 };
 /** By the socket too, now and then: what is lost on the way is read anyway. */
 const READ_ANYWAY_EVERY = 60_000;
-const PATIENCE = { first: 1_000, most: 30_000 };
+const PATIENCE = { first: 1_000, most: 60_000 };
 const REMEMBER = { most: 500, for: 10 * 60_000 };
+/** What is told within this time of a reading is read together, at its end. */
+const TOGETHER = 1_000;
 const UNSETTLED = 1_000;
-/** A lull this long is a dead line: API Gateway ends an idle connection after ten minutes. */
-const KEEP_ALIVE = 5 * 60_000;
+/** A story is told again from a copy: for 5 s while the order lives, for 15 s once it has ended. So it is read when the one copy has run out, and the other. */
+const STORY_AGAIN = [6_000, 22_000];
+/** API Gateway ends a connection that is silent for ten minutes. One where nothing came so long after a ping is dead. */
+const PING = { every: 8 * 60_000, answeredWithin: 10_000 };
 
 let connection: Connection = "off";
 let changes: readonly Change[] = [];
@@ -52,25 +57,28 @@ export const useConnection = () => useSyncExternalStore(subscribe, () => connect
 /** What was told of late, the newest last. */
 export const useChanges = () => useSyncExternalStore(subscribe, () => changes);
 
+const between = (least: number, most: number) => least + Math.random() * (most - least);
+
 /** A query whose answer is kept true for as long as somebody looks at it. */
 export function useLive<Read, Key extends readonly unknown[]>(options: UseQueryOptions<Read, Error, Read, Key>) {
   const connected = useConnection() === "live";
-  return useQuery({ ...options, refetchInterval: connected ? READ_ANYWAY_EVERY : ASK_EVERY });
+  const [askEvery] = useState(() => between(ASK_EVERY.least, ASK_EVERY.most));
+  return useQuery({ ...options, refetchInterval: connected ? READ_ANYWAY_EVERY : askEvery });
 }
 
 /** Listen for as long as somebody is signed in. @returns what ends it. */
 export function listen(queries: QueryClient): () => void {
   let socket: WebSocket | null = null;
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let alive: ReturnType<typeof setInterval> | undefined;
   let tries = 0;
   let over = false;
+  const reread = rereading(queries);
 
   const again = () => {
     clearTimeout(timer);
     // Half of it by chance: a crowd that lost its connections together does not come back together.
     const wait = Math.min(PATIENCE.first * 2 ** tries++, PATIENCE.most);
-    timer = setTimeout(() => void open(), wait / 2 + (Math.random() * wait) / 2);
+    timer = setTimeout(() => void open(), between(wait / 2, wait));
   };
 
   async function open() {
@@ -85,21 +93,36 @@ export function listen(queries: QueryClient): () => void {
       return again();
     }
     const own = socket;
-    own.onopen = () => {
-      tries = 0;
-      become("live");
-      // Listening first and reading then: nothing falls between the two.
-      void queries.invalidateQueries();
-      alive = setInterval(() => own.send(JSON.stringify({ action: "ping" })), KEEP_ALIVE);
-    };
-    own.onmessage = ({ data }) => take(queries, String(data));
-    own.onclose = () => {
-      clearInterval(alive);
+    let pings: ReturnType<typeof setInterval> | undefined;
+    let heardAt = 0;
+    const ended = () => {
+      clearInterval(pings);
       if (socket !== own) return;
       socket = null;
       become(current().is === "in" ? "asking" : "off");
       if (!over) again();
     };
+    const ping = () => {
+      const askedAt = Date.now();
+      own.send(JSON.stringify({ type: "ping" }));
+      setTimeout(() => {
+        if (heardAt >= askedAt) return;
+        own.close();
+        ended(); // at once: a dead line's own end may be long in coming
+      }, PING.answeredWithin);
+    };
+    own.onopen = () => {
+      tries = 0;
+      become("live");
+      // Listening first and reading then: nothing falls between the two.
+      void queries.invalidateQueries();
+      pings = setInterval(ping, PING.every);
+    };
+    own.onmessage = ({ data }) => {
+      heardAt = Date.now();
+      take(queries, reread, String(data));
+    };
+    own.onclose = ended;
   }
 
   function close() {
@@ -145,8 +168,31 @@ async function ticketed(api: string): Promise<string> {
   return address.href;
 }
 
+/**
+ * Reads again what it is told of: at once after a quiet second, else together with all else that is told within it.
+ *
+ * A reading that is under way is left to end, however much is told meanwhile; as it may be of before, another follows.
+ */
+export function rereading(queries: QueryClient): (keys: QueryKey[]) => void {
+  const due = new Map<string, QueryKey>();
+  let waiting = false;
+  const read = () => {
+    waiting = due.size > 0;
+    if (!waiting) return;
+    setTimeout(read, TOGETHER);
+    for (const [name, queryKey] of due) {
+      if (queries.isFetching({ queryKey }) === 0) due.delete(name);
+      void queries.invalidateQueries({ queryKey }, { cancelRefetch: false });
+    }
+  };
+  return (keys) => {
+    for (const key of keys) due.set(JSON.stringify(key), key);
+    if (!waiting) read();
+  };
+}
+
 /** A message. What it does not know it passes over: there may be other kinds one day. */
-export function take(queries: QueryClient, text: string) {
+export function take(queries: QueryClient, reread: ReturnType<typeof rereading>, text: string) {
   let said: Record<string, unknown>;
   try {
     said = JSON.parse(text) as Record<string, unknown>;
@@ -156,20 +202,23 @@ export function take(queries: QueryClient, text: string) {
   if (said.type !== "changed") return;
   const orderId = typeof said.order_id === "string" ? said.order_id : null;
   const event = String(said.event ?? "");
+  // Which order it is may be nothing for the hearer to know: the lists show what there is to see.
+  const keys: QueryKey[] = [["orders"]];
+  if (event.startsWith("PromoCode")) keys.push(["codes"]);
   if (orderId) {
     const seenAt = Date.now();
     changes = [...changes, { orderId, event, occurredAt: Date.parse(String(said.occurred_at)) || seenAt, seenAt }]
       .filter((change) => seenAt - change.seenAt < REMEMBER.for)
       .slice(-REMEMBER.most);
     tell();
+    keys.push(["order", orderId]);
+    const story = ["story", orderId];
+    if (queries.getQueryCache().find({ queryKey: story })) {
+      keys.push(story);
+      for (const later of STORY_AGAIN) setTimeout(reread, later, [story]);
+    }
   }
-  const look = () => {
-    void queries.invalidateQueries({ queryKey: ["orders"] });
-    // Which order it is may be nothing for the hearer to know: then all that are shown are read.
-    for (const kind of ["order", "story"]) void queries.invalidateQueries({ queryKey: orderId ? [kind, orderId] : [kind] });
-    if (event.startsWith("PromoCode")) void queries.invalidateQueries({ queryKey: ["codes"] });
-  };
-  look();
+  reread(keys);
   // Some events are announced a moment before what they say can be read.
-  if (said.settled === false) setTimeout(look, UNSETTLED);
+  if (said.settled === false) setTimeout(reread, UNSETTLED, keys);
 }
