@@ -50,6 +50,21 @@ describe("the basket", () => {
     await mustBeAccessible(page.container);
   });
 
+  it("cannot be ordered for a price that is not its own", async () => {
+    await world.signedIn("customer");
+    fill();
+    world.open("/basket");
+    await screen.findByRole("button", { name: "Order for €12.00" });
+    let answer = (_: unknown) => {};
+    world.on("POST /quotes", () => new Promise((resolve) => (answer = resolve)));
+    await user.click(screen.getByRole("button", { name: "One Margherita more" }));
+    const button = await screen.findByRole("button", { name: "Order" });
+    expect(button).toHaveProperty("disabled", true);
+    await waitFor(() => expect(world.calls("POST /quotes")).toHaveLength(2));
+    answer({ ...QUOTE, total: { amount: 2150, currency: "EUR" } });
+    expect(await screen.findByRole("button", { name: "Order for €21.50" })).toHaveProperty("disabled", false);
+  });
+
   it("becomes one order, however often it is ordered", async () => {
     await world.signedIn("customer");
     fill();
@@ -138,5 +153,11 @@ describe("an order", () => {
     await user.click(screen.getByRole("button", { name: "Try another card" }));
     await screen.findByRole("heading", { name: "Basket" });
     expect(basket.get()).toMatchObject({ restaurantId: "r-1", address: "Harbour Street 1" });
+    // By the menu whose prices are shown, which is asked for once.
+    world.on("POST /orders", () => ORDER);
+    await user.click(await screen.findByRole("button", { name: "Order for €12.00" }));
+    await waitFor(() => expect(world.calls("POST /orders")).toHaveLength(1));
+    expect(JSON.parse(world.calls("POST /orders")[0]!.body)).toMatchObject({ menu_version: "v1" });
+    expect(world.calls("POST /quotes")).toHaveLength(1);
   });
 });

@@ -49,7 +49,7 @@ export class World {
       this.asked.push(asked);
       const answer = this.answers.get(`${asked.method} ${asked.url.pathname.replace(/^\/v1/, "")}`);
       if (!answer) throw new TypeError(`nobody answers ${asked.method} ${asked.url}`);
-      const came = answer(asked);
+      const came = await answer(asked);
       return came instanceof Response ? came : json(came);
     });
   }

@@ -95,8 +95,16 @@ export const priced = (state: BasketState): Basket => ({
 
 function Checkout({ state }: { state: BasketState }) {
   const price = useQuery({ ...quote(priced(state)), placeholderData: (before: Quote | undefined) => before });
+  const isPriced = price.isSuccess && !price.isPlaceholderData;
   const navigate = useNavigate();
   const queries = useQueryClient();
+  const seen = isPriced ? price.data.menu_version : null;
+  // A basket that was made of an order knows no menu yet: it is ordered by the one whose prices are shown.
+  useEffect(() => {
+    if (state.menuVersion || !seen) return;
+    queries.setQueryData(quote({ ...priced(state), menu_version: seen }).queryKey, price.data);
+    change({ menuVersion: seen });
+  }, [queries, state, seen, price.data]);
   const form = useRef<HTMLFormElement>(null);
   const [looked, setLooked] = useState(false);
   const place = useMutation({
@@ -191,8 +199,8 @@ function Checkout({ state }: { state: BasketState }) {
             {price.data ? <Sums quote={price.data} stale={price.isPlaceholderData} /> : !price.error && <Loading what="the price" rows={1} />}
             {price.error && <PriceProblem error={price.error} state={state} />}
             {place.error && <PlaceProblem error={place.error} state={state} />}
-            <Button type="submit" look="primary" wide isPending={place.isPending} isDisabled={price.isError}>
-              {place.isPending ? "Ordering …" : price.data ? `Order for ${money(price.data.total)}` : "Order"}
+            <Button type="submit" look="primary" wide isPending={place.isPending} isDisabled={!isPriced}>
+              {place.isPending ? "Ordering …" : isPriced ? `Order for ${money(price.data.total)}` : "Order"}
             </Button>
             <p className={css.soft}>The money is held now, and taken when the food has arrived.</p>
           </div>
