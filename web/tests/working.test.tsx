@@ -31,6 +31,21 @@ it("a kitchen rejects an order with a reason, and is told when that is not possi
   await mustBeAccessible(page.container);
 });
 
+it("a courier, who is told of no order by name, reads one anew that its list says has moved on", async () => {
+  await world.signedIn("courier");
+  let times = 0;
+  const order = { ...SUMMARY, status: "PREPARING", item_count: 3, delivery: null, pending_move: "dispatch" };
+  const onTheRoad = { ...order, status: "OUT_FOR_DELIVERY", delivery: { name: "Ada", address: "Harbour Street 1" }, pending_move: null };
+  world
+    .on("GET /courier/orders", ({ url }) => ({ orders: url.searchParams.get("which") === "mine" ? [{ ...SUMMARY, status: "OUT_FOR_DELIVERY" }] : [], next: null, unreadable: 0 }))
+    .on("GET /orders/ord_abcdef", () => (times++ ? onTheRoad : order));
+  world.open("/courier");
+  await user.click(await screen.findByRole("tab", { name: /On the road/ }));
+  expect(await screen.findByRole("button", { name: "Handed over" })).toBeTruthy();
+  expect(screen.getByText("Harbour Street 1")).toBeTruthy();
+  expect(times).toBe(2);
+});
+
 it("a courier leaves with an order", async () => {
   await world.signedIn("courier");
   world

@@ -1,3 +1,4 @@
+import { useEffect } from "react";
 import type { CourierOrder, CourierSummary } from "../api/clients";
 import { courierOrders, order as orderQuery } from "../api/queries";
 import { useLive } from "../live/live";
@@ -59,6 +60,12 @@ function Slip({ summary }: { summary: CourierSummary }) {
   const query = useLive(orderQuery<CourierOrder>(summary.order_id));
   const move = useMove(summary.order_id);
   const order = query.data;
+  const { refetch } = query;
+  const behind = !!order && order.status !== summary.status;
+  // A courier is not told which order changed: the list says it.
+  useEffect(() => {
+    if (behind) void refetch();
+  }, [behind, refetch]);
   const left = Date.parse(summary.deadline_at) - now;
   const onTheRoad = summary.status === "OUT_FOR_DELIVERY";
   return (
