@@ -24,6 +24,14 @@ it("keeps no token where anybody finds it", async () => {
   expect(JSON.stringify({ ...localStorage, ...sessionStorage })).not.toContain(token("customer"));
 });
 
+it("has the pool revoke the refresh token when somebody signs out", async () => {
+  await world.signedIn("customer");
+  signOut();
+  await vi.waitFor(() => expect(world.calls("POST /oauth2/revoke")).toHaveLength(1));
+  expect(Object.fromEntries(new URLSearchParams(world.calls("POST /oauth2/revoke")[0]!.body))).toEqual({ client_id: "client", token: "refresh" });
+  expect(await idToken()).toBeNull();
+});
+
 it("takes up no redirect that another attempt brought", async () => {
   sessionStorage.setItem("tiffin.sign-in", JSON.stringify({ state: "mine", verifier: "v", from: "/" }));
   await expect(takeUp(new URLSearchParams({ state: "other", code: "c" }))).rejects.toThrow("no attempt");

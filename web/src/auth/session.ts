@@ -108,8 +108,16 @@ export async function takeUp(query: URLSearchParams): Promise<string> {
   return attempt.from;
 }
 
-/** Forget who it is, here. */
+/** Forget who it is, here; and have the pool take no refresh token of theirs any more. What of it fails is let go: it runs out within a day. */
 export function signOut() {
+  if (tokens?.refresh) {
+    fetch(`${config.signInUrl}/oauth2/revoke`, {
+      method: "POST",
+      body: new URLSearchParams({ client_id: config.clientId, token: tokens.refresh }),
+      keepalive: true, // the page is left right afterwards
+      mode: "no-cors", // nobody reads the answer
+    }).catch(() => {});
+  }
   tokens = null;
   become({ is: "out" });
 }
