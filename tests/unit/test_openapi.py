@@ -303,7 +303,7 @@ def read_stories(tour: Tour) -> None:
         for path in (f"/orders/{ORDER}", "/orders/ord_none", "/orders/%00", "/definitions"):
             tour.ask("GET", path, support_api.handler, claims=support())
         world.now += 1000
-        for key, path in ((ORDER, f"/orders/{ORDER}"), ("definitions", "/definitions")):
+        for key, path in ((ORDER, f"/orders/{ORDER}"), ("#definitions", "/definitions")):
             world.store.begin(key, world.now, world.now + 28)
             tour.ask("GET", path, support_api.handler, claims=support())
 

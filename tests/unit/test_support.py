@@ -4,8 +4,10 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from botocore.exceptions import ClientError
 from botocore.loaders import Loader
 from contracts.schemas import EVENTS
 from moto import mock_aws
@@ -23,6 +25,7 @@ from worlds.support import (
     DAY,
     LIMITS,
     ORDER,
+    Aws,
     World,
     authorized,
     entered,
@@ -175,6 +178,57 @@ class TestWhatCannotBeHad:
         late = dict.fromkeys(("workflow", "events", "traces", "logs"), "out_of_time")
         assert (missing(story), story.status) == (late, "AWAITING_RESTAURANT")
 
+    def test_what_would_be_begun_too_late_within_a_workflow(self, world: World) -> None:
+        """Describing it took all of the time."""
+
+        def slow(**request: Any) -> Any:
+            world.live._until = 0
+            return Aws._describe_execution(world.aws, **request)
+
+        world.aws._describe_execution = slow  # type: ignore[method-assign]
+        assert missing(world.stories.of(ORDER))["workflow"] == "out_of_time"
+        assert "describe_state_machine_for_execution" not in world.aws.asked
+
+    def test_an_order_that_may_be_and_is_not_found_in_time_is_asked_for_again(self, world: World) -> None:
+        world.orders.delete_item(Key={"order_id": ORDER})
+        world.live._limits = Limits(time=0)
+        with pytest.raises(StillBeingRead):
+            world.stories.of(ORDER)
+
+    @pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException"])
+    def test_one_group_of_lines_and_the_others_are_read(self, world: World, code: str) -> None:
+        world.aws.lines["/payments"] = [world.line("Authorized")]
+        read = world.aws._filter_log_events
+
+        def failing(*, logGroupName: str, **request: Any) -> Any:  # noqa: N803 - boto3's
+            if logGroupName == "/orders":
+                raise ClientError({"Error": {"Code": code, "Message": "Ada"}}, "FilterLogEvents")
+            return read(logGroupName=logGroupName, **request)
+
+        world.aws._filter_log_events = failing  # type: ignore[method-assign]
+        story = world.stories.of(ORDER)
+        assert [entry.label for entry in story.timeline if entry.kind == "log"] == ["Authorized"]
+        [one] = story.missing
+        assert (one.part, one.detail.startswith("/orders: ")) == ("logs", True)
+
+    def test_one_table_of_announcements_and_the_other_is_read(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[str] = []
+
+        def failing(operation: str, **request: Any) -> Any:
+            if operation == "query":
+                asked.append(request["TableName"])
+                if request["TableName"] == "PaymentsTable":
+                    raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "Ada"}}, "Query")
+            return Aws._ask(world.aws, operation, **request)
+
+        monkeypatch.setattr(world.aws, "_ask", failing)
+        story = world.stories.of(ORDER)
+        assert asked == ["PaymentsTable", "PromotionsTable"]
+        [one] = story.missing
+        assert (one.part, one.detail.startswith("PaymentsTable: ")) == ("events", True)
+
     def test_traces_that_the_lines_name_and_xray_has_not(self, world: World) -> None:
         world.aws.lines["/orders"].append(world.line("another", xray_trace_id="1-z"))
         assert missing(world.stories.of(ORDER)) == {"traces": "not_found"}
@@ -307,6 +361,75 @@ class TestOnceForAll:
             world.stories.of("ord_none")
         with pytest.raises(UnknownOrder):
             world.stories.of("ord_none")
+        assert world.paused == 0
+
+    @pytest.mark.parametrize("small", [True, False], ids=["it gave up", "it kept nothing, as that is too large"])
+    def test_whoever_waited_for_nothing_reads_by_itself(
+        self, world: World, monkeypatch: pytest.MonkeyPatch, small: bool
+    ) -> None:
+        world.store.begin(ORDER, world.now, world.now + 28)
+        monkeypatch.setattr("support.store.LARGEST", 380_000 if small else 10)
+
+        def ends(seconds: float) -> None:
+            world.pause(seconds)
+            if world.paused == 1:
+                if small:
+                    world.store.give_up(ORDER)
+                else:
+                    world.store.keep(ORDER, Kept("a story", world.now, world.now + 5))
+
+        monkeypatch.setattr(world.stories, "_pause", ends)
+        assert world.stories.of(ORDER).order_id == ORDER
+        assert world.paused == 1
+
+    def test_but_not_when_too_little_time_is_left_to_read_it_whole(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.store.begin(ORDER, world.now, world.now + 28)
+
+        def ends(seconds: float) -> None:
+            world.pause(seconds)
+            if world.paused == 8:
+                world.store.give_up(ORDER)
+
+        monkeypatch.setattr(world.stories, "_pause", ends)
+        with pytest.raises(StillBeingRead):
+            world.stories.of(ORDER)
+        assert not world.aws.asked
+
+    def test_the_time_that_is_waited_is_none_to_read_in(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        begin = world.store.begin
+
+        def slow(*args: Any) -> bool:
+            world.now += LIMITS.time
+            return begin(*args)
+
+        monkeypatch.setattr(world.store, "begin", slow)
+        late = dict.fromkeys(("workflow", "events", "traces", "logs"), "out_of_time")
+        assert missing(world.stories.of(ORDER)) == late
+
+    def test_what_cannot_be_kept_is_told_and_read_anew_by_the_next(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        log = captured(monkeypatch)
+        said: Any = {"Error": {"Code": "ThrottlingException", "Message": ""}}
+        monkeypatch.setattr(world.table, "put_item", Mock(side_effect=ClientError(said, "PutItem")))
+        assert [world.stories.of(ORDER).order_id for _ in range(2)] == [ORDER] * 2
+        assert world.aws.asked["describe_execution"] == 2
+        assert world.paused == 0
+        assert {line["level"] for line in log.lines} == {"WARNING"}
+
+    def test_that_nobody_reads_any_more_cannot_be_written_and_the_reason_stays(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        said: Any = {"Error": {"Code": "ThrottlingException", "Message": ""}}
+        monkeypatch.setattr(world.store, "give_up", Mock(side_effect=ClientError(said, "UpdateItem")))
+        with pytest.raises(UnknownOrder):
+            world.stories.of("ord_none")
+
+    def test_whoever_asks_for_an_order_called_like_something_else_keeps_nobody_from_that(self, world: World) -> None:
+        world.store.begin("definitions", world.now, world.now + 28)
+        assert len(world.stories.definitions().workflows) == 2
         assert world.paused == 0
 
     @pytest.mark.parametrize("text", ["{}", "no JSON", "\x00"])

@@ -29,7 +29,8 @@ app = rest_api("Tiffin support", ACCESS)
 OrderId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="From the order.")]
 
 # API Gateway waits 29 seconds, the function runs for 28, and the last call that is begun in time takes up to 13: two
-# attempts, each a second for a connection and five for an answer, and the pause between them.
+# attempts, each a second for a connection and five for an answer, and the pause between them. All of it counts from
+# when the story was asked for, so that what waiting or a slow table took is not taken twice.
 TIME, READ_TIMEOUT = 12, 5.0
 READS, PATIENCE = 28, 10
 PAGES, TRACES, UNWINDS = 5, 60, 25
@@ -87,7 +88,7 @@ def _read_by_support(**what: str) -> None:
 
 
 def _busy() -> Problem:
-    detail = "It is being read for somebody else, and that takes its time. Ask again in a few seconds."
+    detail = "Reading it takes its time, mostly for somebody else. Ask again in a few seconds."
     return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "story-being-read", detail, headers={"Retry-After": "5"})
 
 

@@ -109,6 +109,20 @@ class Limits:
 EVERYTHING = Limits()
 
 
+@dataclass(frozen=True)
+class _Outbox:
+    """Where a service notes what it announces: items of a table with this key, whose record begins so."""
+
+    table: str
+    key: str
+    value: str
+    prefix: str
+
+
+class OutOfTime(Exception):
+    """There was no time to learn whether there is such an order."""
+
+
 class _NotHad(Exception):
     def __init__(self, why: MissingReason, detail: str) -> None:
         super().__init__(detail)
@@ -130,14 +144,19 @@ class Live:
         self._states = client("stepfunctions")
         self._until = math.inf
 
-    def facts(self, order_id: str) -> Facts:
+    def facts(self, order_id: str, spent: float = 0) -> Facts:
         """Ask DynamoDB, Step Functions, X-Ray and CloudWatch Logs.
+
+        Args:
+            order_id: of the order.
+            spent: seconds of the time for it that are gone already.
 
         Raises:
             UnknownOrder: nothing is known of it.
+            OutOfTime: it has no row, and no time was left to look for its workflow.
             ClientError, BotoCoreError: its row cannot be read; or there is none, and its workflow cannot be.
         """
-        self._until = time.monotonic() + self._limits.time
+        self._until = time.monotonic() + self._limits.time - spent
         facts = Facts(order_id, self._where, row=self._row(order_id))
         order = self._order(facts)
         if order is None and facts.row is None:
@@ -153,13 +172,16 @@ class Live:
         # Each is read item by item, so that what came before a failure stays.
         found: list[BusEvent] = [event for e in facts.executions for event in announced(e)]
         customer_id = facts.row.customer_id if facts.row else order.given.get("customer_id", "") if order else ""
-        with self._or_missing(facts, StoryPart.EVENTS):
-            found.extend(self._outboxes(order_id, customer_id))
+        for outbox in self._outboxes(order_id, customer_id):
+            with self._or_missing(facts, StoryPart.EVENTS, outbox.table):
+                found.extend(self._announced(outbox))
         facts.events = once(found)
         with self._or_missing(facts, StoryPart.TRACES):
             facts.segments.extend(self._segments(order_id, since, min(until, time.time() + 1)))
         with self._or_missing(facts, StoryPart.LOGS):
-            facts.logs.extend(self._logs(order_id, since, until))
+            for group in self._log_groups(until):
+                with self._or_missing(facts, StoryPart.LOGS, group):
+                    facts.logs.extend(self._lines(group, order_id, since, until))
         facts.logs.sort(key=lambda line: line.at)
         return facts
 
@@ -204,7 +226,10 @@ class Live:
         """The order's own execution. Without a row, nothing else could be told."""
         arn = f"{_executions(self._places.order_workflow)}:{facts.order_id}"
         if facts.row is None:
-            return self._execution("order", arn)
+            try:
+                return self._execution("order", arn)
+            except _NotHad:
+                raise OutOfTime from None
         found = None
         with self._or_missing(facts, StoryPart.WORKFLOW):
             found = self._execution("order", arn)
@@ -220,6 +245,7 @@ class Live:
             if error.response["Error"]["Code"] in ("ExecutionDoesNotExist", "InvalidArn"):
                 return None
             raise
+        self._in_time()
         machine = self._states.describe_state_machine_for_execution(executionArn=arn)
         pages = self._pages(
             self._states.get_execution_history, executionArn=arn, includeExecutionData=True, maxResults=1000
@@ -289,49 +315,49 @@ class Live:
             detail = f"Of {len(wanted)} traces {len(kept)} are shown, those that changed something first."
             raise _NotHad(MissingReason.TOO_MUCH, detail)
 
-    def _logs(self, order_id: str, since: float, until: float) -> Iterator[LogLine]:
+    def _log_groups(self, until: float) -> Sequence[str]:
         if until < time.time() - self._limits.logs_kept:
             raise _NotHad(MissingReason.TOO_OLD, f"Log lines are kept for {self._limits.logs_kept / _DAY:.0f} days.")
-        logs = self._client("logs")
-        for group in self._places.log_groups():
-            pages = self._pages(
-                logs.filter_log_events,
-                logGroupName=group,
-                startTime=int(since * 1000),
-                endTime=int(until * 1000),
-                filterPattern=f'{{ $.order_id = "{order_id}" }}',
-            )
-            try:
-                for page in pages:
-                    for event in page["events"]:
-                        line = log_line(event["timestamp"] / 1000, event["message"])
-                        # A filter pattern narrows what is sent; what is shown is decided here.
-                        if line and line.fields.get("order_id") == order_id:
-                            yield line
-            except ClientError as error:
-                # A function that never ran has no log group.
-                if error.response["Error"]["Code"] != "ResourceNotFoundException":
-                    raise
+        return self._places.log_groups()
 
-    def _outboxes(self, order_id: str, customer_id: str) -> Iterator[BusEvent]:
-        for table, key, value, prefix in (
-            (self._places.payments_table, "order_id", order_id, "EVENT#"),
-            (self._places.promotions_table, "customer_id", customer_id, f"EVENT#{order_id}:"),
+    def _lines(self, group: str, order_id: str, since: float, until: float) -> Iterator[LogLine]:
+        pages = self._pages(
+            self._client("logs").filter_log_events,
+            logGroupName=group,
+            startTime=int(since * 1000),
+            endTime=int(until * 1000),
+            filterPattern=f'{{ $.order_id = "{order_id}" }}',
+        )
+        try:
+            for page in pages:
+                for event in page["events"]:
+                    line = log_line(event["timestamp"] / 1000, event["message"])
+                    # A filter pattern narrows what is sent; what is shown is decided here.
+                    if line and line.fields.get("order_id") == order_id:
+                        yield line
+        except ClientError as error:
+            # A function that never ran has no log group.
+            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                raise
+
+    def _outboxes(self, order_id: str, customer_id: str) -> list[_Outbox]:
+        payments = _Outbox(self._places.payments_table, "order_id", order_id, "EVENT#")
+        promotions = _Outbox(self._places.promotions_table, "customer_id", customer_id, f"EVENT#{order_id}:")
+        return [payments, promotions] if customer_id else [payments]
+
+    def _announced(self, outbox: _Outbox) -> Iterator[BusEvent]:
+        for page in self._pages(
+            self._client("dynamodb").query,
+            ("LastEvaluatedKey", "ExclusiveStartKey"),
+            TableName=outbox.table,
+            KeyConditionExpression="#key = :key AND begins_with(#record, :prefix)",
+            ExpressionAttributeNames={"#key": outbox.key, "#record": "record"},
+            ExpressionAttributeValues={":key": {"S": outbox.value}, ":prefix": {"S": outbox.prefix}},
         ):
-            if not value:
-                continue
-            for page in self._pages(
-                self._client("dynamodb").query,
-                ("LastEvaluatedKey", "ExclusiveStartKey"),
-                TableName=table,
-                KeyConditionExpression="#key = :key AND begins_with(#record, :prefix)",
-                ExpressionAttributeNames={"#key": key, "#record": "record"},
-                ExpressionAttributeValues={":key": {"S": value}, ":prefix": {"S": prefix}},
-            ):
-                for item in page["Items"]:
-                    event = bus_event(item["detail_type"]["S"], item["source"]["S"], item["detail"]["S"])
-                    if event:
-                        yield event
+            for item in page["Items"]:
+                event = bus_event(item["detail_type"]["S"], item["source"]["S"], item["detail"]["S"])
+                if event:
+                    yield event
 
     def _pages(
         self, ask: Callable[..., dict[str, Any]], token: tuple[str, str] = ("nextToken", "nextToken"), **request: Any
@@ -354,20 +380,21 @@ class Live:
             raise _NotHad(MissingReason.OUT_OF_TIME, "It was not read in the time that an answer may take.")
 
     @contextmanager
-    def _or_missing(self, facts: Facts, part: StoryPart) -> Iterator[None]:
-        """Note what cannot be had of a part. What was read of it before stays."""
+    def _or_missing(self, facts: Facts, part: StoryPart, of: str = "") -> Iterator[None]:
+        """Note what cannot be had of a part, or of one of several that it is read from. What was read before stays."""
         try:
             yield
-        except _NotHad as reason:
-            facts.missing.append(Missing(part, reason.why, str(reason)))
+        except _NotHad as error:
+            why, detail = error.why, str(error)
         except ClientError as error:
             code = error.response["Error"]["Code"]
             why = _REASONS.get(code, MissingReason.FAILED)
-            facts.missing.append(Missing(part, why, f"{error.operation_name}: {_SAID[why]} ({code})."))
+            detail = f"{error.operation_name}: {_SAID[why]} ({code})."
         except BotoCoreError as error:
-            facts.missing.append(
-                Missing(part, MissingReason.FAILED, f"{_SAID[MissingReason.FAILED]} ({type(error).__name__}).")
-            )
+            why, detail = MissingReason.FAILED, f"{_SAID[MissingReason.FAILED]} ({type(error).__name__})."
+        else:
+            return
+        facts.missing.append(Missing(part, why, f"{of}: {detail}" if of else detail))
 
 
 def _executions(machine_arn: str) -> str:

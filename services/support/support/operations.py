@@ -3,16 +3,18 @@
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 
 from aws_lambda_powertools.metrics import MetricUnit
+from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 from tiffin.models import BaseModel
-from tiffin.telemetry import metrics
+from tiffin.telemetry import logger, metrics
 
 from support import story, timeline
 from support.facts import PASSING
-from support.live import Live
+from support.live import Live, OutOfTime
 from support.store import Kept, StoryStore
 from support.views import OrderStory, WorkflowDefinition, WorkflowDefinitions, WorkflowKind, view
 
@@ -34,10 +36,12 @@ DEPLOYED = 60
 """Definitions: a deployment takes longer."""
 STALE = 60
 """How old a story may be that is told while somebody else reads it anew."""
+DEFINITIONS = "#definitions"
+"""By what they are kept: no order is called so."""
 
 
 class StillBeingRead(Exception):
-    """Somebody else reads the story, and is not done yet."""
+    """Reading the story takes longer than whoever asks can wait; mostly somebody else reads it, and is not done yet."""
 
 
 class Stories:
@@ -71,7 +75,7 @@ class Stories:
             UnknownOrder: there is none.
             StillBeingRead: see there.
         """
-        return self._told(order_id, OrderStory, lambda: self._read(order_id), _fresh_for)
+        return self._told(order_id, OrderStory, partial(self._read, order_id), _fresh_for)
 
     def definitions(self) -> WorkflowDefinitions:
         """The workflows as they are deployed.
@@ -80,7 +84,7 @@ class Stories:
             StillBeingRead: see there.
         """
 
-        def read() -> WorkflowDefinitions:
+        def read(_: float) -> WorkflowDefinitions:
             found = self._live.definitions()
             return WorkflowDefinitions(
                 workflows=[
@@ -89,41 +93,66 @@ class Stories:
                 ]
             )
 
-        return self._told("definitions", WorkflowDefinitions, read, lambda _: DEPLOYED)
+        return self._told(DEFINITIONS, WorkflowDefinitions, read, lambda _: DEPLOYED)
 
-    def _read(self, order_id: str) -> OrderStory:
+    def _read(self, order_id: str, spent: float) -> OrderStory:
         now = self._now()
-        told = timeline.build(self._live.facts(order_id))
+        try:
+            told = timeline.build(self._live.facts(order_id, spent))
+        except OutOfTime:
+            raise StillBeingRead from None
         return view(told, story.tell(told, now), datetime.fromtimestamp(now, UTC))
 
-    def _told(self, key: str, model: type[View], read: Callable[[], View], fresh_for: Callable[[View], float]) -> View:
-        now = self._now()
-        kept = self._store.find(key)
-        if kept and now < kept.fresh_until and (known := _parsed(model, kept)):
-            return known
-        if self._store.begin(key, now, now + self._reads):
-            return self._anew(key, now, read, fresh_for)
-        # Whoever waited has no time left to read by itself: it only looks.
-        waits_until = now + self._patience
+    def _told(
+        self, key: str, model: type[View], read: Callable[[float], View], fresh_for: Callable[[View], float]
+    ) -> View:
+        """What is kept, or is read now.
+
+        Args:
+            key: by which it is kept.
+            model: of it.
+            read: reads it, given how many seconds are gone since it was asked for.
+            fresh_for: how many seconds it may be told again.
+        """
+        asked = self._now()
         while True:
+            now, kept = self._now(), self._store.find(key)
+            if kept and now < kept.fresh_until and (known := _parsed(model, kept)):
+                return known
+            # Whoever reads may give up, or find it too large to be kept. Then who waited reads, unless most of the time
+            # is gone: all would be told half a story.
+            if now <= asked + self._patience / 2 and self._store.begin(key, now, now + self._reads):
+                return self._anew(key, asked, read, fresh_for)
             if kept and now < kept.told + STALE and (known := _parsed(model, kept)):
                 return known
-            if self._now() >= waits_until:
+            if now >= asked + self._patience:
                 raise StillBeingRead
             self._pause(0.25)
-            kept = self._store.find(key)
 
-    def _anew(self, key: str, now: float, read: Callable[[], View], fresh_for: Callable[[View], float]) -> View:
+    def _anew(self, key: str, asked: float, read: Callable[[float], View], fresh_for: Callable[[View], float]) -> View:
+        now = self._now()
         try:
-            found = read()
+            found = read(now - asked)
         except BaseException:
-            self._store.give_up(key)
+            self._give_up(key)
             raise
         metrics.add_metric("StoriesRead", MetricUnit.Count, 1)
         if isinstance(found, OrderStory) and any(one.reason in PASSING for one in found.missing):
             metrics.add_metric("StoriesInPart", MetricUnit.Count, 1)
-        self._store.keep(key, Kept(found.model_dump_json(), now, self._now() + fresh_for(found)))
+        try:
+            self._store.keep(key, Kept(found.model_dump_json(), now, self._now() + fresh_for(found)))
+        except (ClientError, BotoCoreError) as error:
+            # It was read, and is told; the next one reads it anew.
+            logger.warning("A story is not kept", error_type=type(error).__name__)
+            self._give_up(key)
         return found
+
+    def _give_up(self, key: str) -> None:
+        try:
+            self._store.give_up(key)
+        except (ClientError, BotoCoreError) as error:
+            # Others wait until it must have been read. Why it was not is what whoever asked is told.
+            logger.warning("Others wait for a story that nobody reads", error_type=type(error).__name__)
 
 
 def _fresh_for(told: OrderStory) -> float:
