@@ -151,8 +151,10 @@ class TestWhoHearsOfWhat:
         world.listens(CARL)
         world.hears(*(happens(name) for name in [*ORDER_EVENTS, "PaymentAuthorized", *CODE_EVENTS]))
         heard = world.gateway.told["carl="]
-        assert {message["event"] for message in heard if message["order_id"]} == {"OrderAccepted", "OrderDispatched"}
-        assert len([message for message in heard if not message["order_id"]]) == 3
+        assert [message["event"] for message in heard if message["order_id"]] == ["OrderAccepted"]
+        # One left with it, and no other may see it from then on; it ends in one of three ways.
+        assert [message["settled"] for message in heard if not message["order_id"]].count(False) == 1
+        assert len([message for message in heard if not message["order_id"]]) == 4
         assert not [message for message in heard if (message["order_id"] is None) != (message["event"] is None)]
 
     def test_a_topic_follows_from_who_somebody_is(self) -> None:
@@ -228,6 +230,17 @@ class TestWhatGoesWrong:
         assert world.hears(happens("OrderAccepted")) == []
         assert world.told(SUE) == ["OrderAccepted"]
         assert len(world.rows("ConnectionsTable")) == 2
+
+    def test_those_who_were_not_told_are_one_line_for_each_event(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        log = captured(monkeypatch)
+        for number in range(5):
+            world.connections.add(SUE, f"c{number}", datetime.now(UTC))
+            world.gateway.wrong[f"c{number}"] = refusal("LimitExceededException" if number else "ForbiddenException")
+        world.hears(happens("OrderAccepted"), happens("OrderDelivered"))
+        lines = [line for line in log.lines if line["level"] == "WARNING"]
+        assert [line["reasons"] for line in lines] == [{"LimitExceededException": 4, "ForbiddenException": 1}] * 2
 
     def test_a_table_out_of_reach_brings_that_event_back_alone(
         self, world: World, monkeypatch: pytest.MonkeyPatch

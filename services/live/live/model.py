@@ -30,10 +30,11 @@ COURIERS = "couriers"
 SUPPORT = "support"
 # Events that are announced before the order's row says so: accepted, and then the workflow waits for the courier.
 _BEFORE_THE_ROW = frozenset({"PaymentAuthorized", "OrderAccepted", "OrderDispatched"})
-# Of these every courier may know: what is to be fetched is shown to all of them, until one leaves with it.
-_OF_ALL_COURIERS = frozenset({"OrderAccepted", "OrderDispatched"})
-# These may end what one courier has, and which one, no event says. The others learn that something ended, not what.
-_OF_ONE_COURIER = frozenset({"OrderDelivered", "OrderExpired", "OrderFailed"})
+# Every courier may know what is to be fetched: it is shown to all of them, until one leaves with it.
+_OF_ALL_COURIERS = frozenset({"OrderAccepted"})
+# These begin or may end what one courier has, and which one, no event says. The others learn that something left or
+# ended, not what.
+_OF_ONE_COURIER = frozenset({"OrderDispatched", "OrderDelivered", "OrderExpired", "OrderFailed"})
 ORDER_EVENTS = ("OrderPlaced", "OrderAccepted", "OrderDispatched", *ORDER_ENDS)
 """Turns of an order; each names its customer and its restaurant."""
 CODE_EVENTS = ("PromoCodeIssued", "PromoCodeRedeemed", "PromoCodeRestored")
@@ -118,5 +119,5 @@ def told(
     if event in _OF_ALL_COURIERS:
         hear[COURIERS] = whole
     if event in _OF_ONE_COURIER:
-        hear[COURIERS] = Changed(order_id=None, event=None, occurred_at=occurred_at, settled=True)
+        hear[COURIERS] = whole.model_copy(update={"order_id": None, "event": None})
     return hear

@@ -1,6 +1,7 @@
 """The way out: messages to open connections, many at once and never too many."""
 
 import time
+from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -18,7 +19,7 @@ AT_ONCE = 16
 PATIENCE = 2.0
 """Seconds after which nobody else is told of the same event: it is no live news then."""
 _GONE = "GoneException"
-_SENT, _LOST, _WAS_GONE = "sent", "lost", "gone"
+_SENT, _WAS_GONE = "sent", "gone"
 
 
 class Posting:
@@ -44,24 +45,27 @@ class Posting:
             sent = [
                 threads.submit(copy_context().run, self._post, hearer, message, until) for hearer, message in hearers
             ]
-        outcomes = [each.result() for each in sent]
-        if many := outcomes.count(_SENT):
+        outcomes = Counter(each.result() for each in sent)
+        if many := outcomes.pop(_SENT, 0):
             metrics.add_metric("MessagesSent", MetricUnit.Count, many)
-        if many := outcomes.count(_LOST):
-            metrics.add_metric("MessagesLost", MetricUnit.Count, many)
-        if many := outcomes.count(_WAS_GONE):
+        if many := outcomes.pop(_WAS_GONE, 0):
             metrics.add_metric("ConnectionsGone", MetricUnit.Count, many)
+        if outcomes:
+            # One line, however many: thousands of listeners would be thousands of lines.
+            metrics.add_metric("MessagesLost", MetricUnit.Count, outcomes.total())
+            logger.warning("Messages not sent", reasons=dict(outcomes))
 
     def _post(self, hearer: Connection, message: bytes, until: float) -> str:
+        """Send one message; returns that it was sent, that the connection is gone, or why it is lost."""
         if time.monotonic() > until:
-            return _lost("late")
+            return "late"
         try:
             self._client.post_to_connection(ConnectionId=hearer.id, Data=message)
         except ClientError as error:
             code = error.response["Error"]["Code"]
-            return self._gone(hearer) if code == _GONE else _lost(code)
+            return self._gone(hearer) if code == _GONE else code
         except BotoCoreError as error:
-            return _lost(type(error).__name__)
+            return type(error).__name__
         return _SENT
 
     def _gone(self, hearer: Connection) -> str:
@@ -74,8 +78,3 @@ class Posting:
                 # The next message finds it gone as well.
                 logger.warning("A connection that is gone is not forgotten yet", error_type=type(error).__name__)
         return _WAS_GONE
-
-
-def _lost(why: str) -> str:
-    logger.warning("Message not sent", reason=why)
-    return _LOST
