@@ -408,6 +408,10 @@ ALARMS = {
     "GateFails": failing_function(
         "Connections are refused for no fault of theirs. Orders are fine, and pages look again by themselves."
     ),
+    "TicketsFail": Alarmed(
+        "Tickets are refused by our fault. Orders are fine, and pages look again by themselves.",
+        *("AWS/ApiGateway 5XXError", "Sum", MINUTE, "> 0", "3 of 5"),
+    ),
     "LiveLate": Alarmed(
         "Events wait for over a minute before anybody is told. Orders are fine.",
         *("AWS/SQS ApproximateAgeOfOldestMessage", "Maximum", MINUTE, f"> {MINUTE}", "3 of 5"),

@@ -413,6 +413,33 @@ class TestHandshakes:
         assert ticket not in log.text
         assert "ada" not in log.text
 
+    def test_that_somebody_of_support_hears_is_a_line_that_says_who(
+        self, world: World, connect: Connect, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        log = captured(monkeypatch)
+        counted: list[str] = []
+        monkeypatch.setattr(gate.metrics, "add_metric", lambda name, *_: counted.append(name))
+        for who in (ADA, BELLA, CARL, SUE):
+            connect(world.tickets.issue(who, datetime.now(UTC)))
+        assert [(line["message"], line["by"], line["what"]) for line in log.lines] == [
+            ("Read by support", "sue", "live news")
+        ]
+        assert counted == ["SupportReads"]
+
+
+def test_whoever_talks_without_end_keeps_nobody_from_opening_and_few_from_a_pong() -> None:
+    """What clients say and how connections end have rates of their own: one bucket serves everybody."""
+    from worlds.templates import resources
+
+    stage = resources("live")["WebSocketStage"]["Properties"]
+    assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] == {"Ref": "RequestsPerSecond"}
+    assert stage["RouteSettings"].keys() == {"$default", "$disconnect"}
+    for settings in stage["RouteSettings"].values():
+        assert settings["ThrottlingRateLimit"] == 100
+        assert settings["ThrottlingBurstLimit"] == 500
+        # Of the default ones none holds here.
+        assert (settings["DataTraceEnabled"], settings["LoggingLevel"]) == (False, "OFF")
+
 
 def test_its_timeouts_leave_room_for_a_batch_in_which_all_is_slow() -> None:
     from worlds.templates import resources

@@ -13,6 +13,7 @@ from typing import Any
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from tiffin.clients import once, table
+from tiffin.roles import Caller, Role
 from tiffin.telemetry import came_to, logger, metrics, tracer
 
 from live.connections import Connections, TooManyConnections
@@ -23,12 +24,15 @@ class NotLetIn(Exception):
     """The handshake is refused; the message is one word that says why, for logs. Browsers show pages no reason."""
 
 
-def let_in(event: Mapping[str, Any], now: datetime) -> None:
+def let_in(event: Mapping[str, Any], now: datetime) -> Caller:
     """Let a connection in, to hear what its ticket's account may hear.
 
     Args:
         event: API Gateway's, of the route `$connect`.
         now: the moment, aware.
+
+    Returns:
+        Whose ticket it was.
 
     Raises:
         NotLetIn: another site's page sent it, its ticket is not good, or its account has too many connections.
@@ -45,6 +49,7 @@ def let_in(event: Mapping[str, Any], now: datetime) -> None:
     except TooManyConnections:
         raise NotLetIn("too-many") from None
     connections().add(caller, event["requestContext"]["connectionId"], now)
+    return caller
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -60,13 +65,17 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
         # A client's words, should they name a route of these: they let nobody in, and end nothing.
         return {"statusCode": HTTPStatus.FORBIDDEN}
     try:
-        let_in(event, datetime.now(UTC))
+        caller = let_in(event, datetime.now(UTC))
     except NotLetIn as refused:
         came_to("not-let-in")
         logger.info("Connection refused", reason=str(refused))
         metrics.add_metric("ConnectionsRefused", MetricUnit.Count, 1)
         return {"statusCode": HTTPStatus.FORBIDDEN}
     came_to("let-in")
+    if caller.role is Role.SUPPORT:
+        # It hears of everybody's orders, which is a reading like those that it asks for.
+        logger.info("Read by support", by=caller.subject, what="live news")
+        metrics.add_metric("SupportReads", MetricUnit.Count, 1)
     return {"statusCode": HTTPStatus.OK}
 
 
