@@ -17,6 +17,7 @@ from live.model import (
     CODE_EVENTS,
     CONNECTED,
     CONNECTIONS,
+    CROWDED,
     NEWS,
     OPENING,
     ORDER_EVENTS,
@@ -275,7 +276,7 @@ class TestWhatGoesWrong:
 
     def test_two_hundred_are_told(self, world: World) -> None:
         for number in range(200):
-            world.connections.add(SUE, f"c{number}", datetime.now(UTC))
+            world.connections.add(Caller(f"sue-{number}", Role.SUPPORT), f"c{number}", datetime.now(UTC))
         world.hears(happens("OrderAccepted"))
         assert len(world.gateway.told) == 200
 
@@ -382,6 +383,20 @@ class TestHandshakes:
         assert connect(world.tickets.issue(SUE, datetime.now(UTC))) == 403
         assert connect(world.tickets.issue(Caller("sam", Role.SUPPORT), datetime.now(UTC))) == 200
 
+    def test_ends_that_nobody_heard_of_keep_nobody_out_and_the_oldest_is_forgotten(
+        self, world: World, connect: Connect
+    ) -> None:
+        """Of one that was lost, and of one that is open for long, the rows are alike."""
+        now = datetime.now(UTC)
+        world.connections.add(Caller("sam", Role.SUPPORT), "sams", now - timedelta(minutes=90))
+        # By their names, the oldest is neither the first nor the last.
+        for number in range(CONNECTIONS):
+            world.connections.add(SUE, f"c{(number + 5) % CONNECTIONS}", now - CROWDED - timedelta(minutes=20 - number))
+        world.connections.must_have_room(SUE, now)
+        assert connect(world.tickets.issue(SUE, now)) == 200
+        there = {row["connection_id"] for row in world.rows("ConnectionsTable")}
+        assert there == {"sams", "new="} | {f"c{number}" for number in range(CONNECTIONS)} - {"c5"}
+
     def test_those_whose_time_is_over_do_not_count(self, world: World) -> None:
         for number in range(CONNECTIONS):
             world.connections.add(ADA, f"c{number}", datetime.now(UTC) - CONNECTED - timedelta(minutes=1))
@@ -418,7 +433,7 @@ class TestHandshakes:
     ) -> None:
         log = captured(monkeypatch)
         counted: list[str] = []
-        monkeypatch.setattr(gate.metrics, "add_metric", lambda name, *_: counted.append(name))
+        monkeypatch.setattr("live.gate.metrics.add_metric", lambda name, *_: counted.append(name))
         for who in (ADA, BELLA, CARL, SUE):
             connect(world.tickets.issue(who, datetime.now(UTC)))
         assert [(line["message"], line["by"], line["what"]) for line in log.lines] == [

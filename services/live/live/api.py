@@ -59,7 +59,7 @@ def issue_ticket(request: Annotated[Nothing | None, Body()] = None) -> Ticket:
         connections().must_have_room(asks, now)
     except TooManyConnections:
         # Refused at the handshake, a page would learn that it failed, and not why.
-        detail = f"This account listens {CONNECTIONS} times already. Close a page, or look again from time to time."
+        detail = f"This account listens {CONNECTIONS} times already. Close a page, or come again in ten minutes."
         raise Problem(HTTPStatus.TOO_MANY_REQUESTS, "too-many-connections", detail) from None
     return Ticket(ticket=tickets().issue(asks, now), url=os.environ["LIVE_URL"], expires_at=later(now, TICKET))
 

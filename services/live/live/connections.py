@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tiffin.dynamodb import plain
 from tiffin.roles import Caller
 
-from live.model import CONNECTED, CONNECTIONS, OPENING, topic_of
+from live.model import CONNECTED, CONNECTIONS, CROWDED, OPENING, topic_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -21,7 +21,7 @@ BY_CONNECTION = "by-connection"
 
 
 class TooManyConnections(Exception):
-    """The account has as many connections as one may have."""
+    """The account has opened as many connections just now as one may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +59,23 @@ class Connections:
         """Refuse an account one connection too many. Several that come at once may all get in, a few too many.
 
         Raises:
-            TooManyConnections: it has as many as one may have.
+            TooManyConnections: it has as many as one may have, and none is old enough to make room.
         """
-        mine = self._rows(topic_of(caller), now, f"{caller.subject}#")
-        if sum(1 for _ in mine) >= CONNECTIONS:
+        since = (now - CROWDED).timestamp()
+        if sum(row["connected_at"] > since for row in self._of_account(caller, now)) >= CONNECTIONS:
             raise TooManyConnections
 
     def add(self, caller: Caller, connection_id: str, now: datetime) -> None:
-        """Let a connection hear what its account may hear.
+        """Let a connection hear what its account may hear. The oldest beyond as many as one may have hears no more.
 
         Args:
             caller: whose it is.
             connection_id: API Gateway's name of it.
             now: the moment, aware.
         """
+        mine = sorted(self._of_account(caller, now), key=lambda row: row["connected_at"])
+        for row in mine[: max(0, len(mine) + 1 - CONNECTIONS)]:
+            self._forget(row)
         self._table.put_item(
             Item={
                 "topic": topic_of(caller),
@@ -100,7 +103,13 @@ class Connections:
             ExpressionAttributeValues={":id": connection_id},
         )
         for row in found["Items"]:
-            self._table.delete_item(Key={"topic": row["topic"], "listener": row["listener"]})
+            self._forget(row)
+
+    def _of_account(self, caller: Caller, now: datetime) -> Iterator[dict[str, Any]]:
+        return self._rows(topic_of(caller), now, f"{caller.subject}#")
+
+    def _forget(self, row: dict[str, Any]) -> None:
+        self._table.delete_item(Key={"topic": row["topic"], "listener": row["listener"]})
 
     def _rows(self, topic: str, now: datetime, whose: str = "") -> Iterator[dict[str, Any]]:
         condition, values = "topic = :topic", {":topic": topic}

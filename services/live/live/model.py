@@ -21,6 +21,9 @@ OPENING = timedelta(seconds=30)
 """How long a connection may be known before it is open. API Gateway calls it gone until then."""
 CONNECTIONS = 10
 """How many connections one account may have at once: pages and devices of one person, and no machine's."""
+CROWDED = timedelta(minutes=10)
+"""How old a connection must be to make room for another. Of some it is never heard that they ended; and whoever opens
+more than `CONNECTIONS` within this time is refused, so that nobody has connections without end."""
 NEWS = timedelta(minutes=2)
 """How old news may be. What comes later is of no use: whoever was not told has looked again by then."""
 OPEN = timedelta(hours=4)
