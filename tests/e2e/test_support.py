@@ -215,7 +215,12 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_told(
             story = client.story(order_id)
     finally:
         world.close()
-    assert [(one["part"], one["reason"]) for one in story["missing"] if one["part"] == "logs"] == [("logs", "refused")]
+    # Each group by itself, and by its name.
+    untold = [one for one in story["missing"] if one["part"] == "logs"]
+    assert [one["reason"] for one in untold] == ["refused"] * 4
+    services = ("Orders", "Payments", "Promotions", "Notifications")
+    groups = {stack.outputs[f"{service}LogGroupName"] for service in services}
+    assert {one["detail"].partition(": ")[0] for one in untold} == groups
     assert story["headline"].startswith("payment declined: mastercard, insufficient_funds, ")
     assert {"state", "event", "segment"} <= kinds(story)
     assert "log" not in kinds(story)
