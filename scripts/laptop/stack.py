@@ -99,7 +99,8 @@ class Stack:
             raise AlreadyRunning(running[0].access.endpoint)
         # The one that stays has the emulator's usual address; others pass by it.
         port, log = (launcher.PREFERRED_PORT, "emulator.log") if stays else (0, foreground_log())
-        console_port = launcher.free_port(web.PREFERRED_PORT) if stays else 0
+        is_tiffin = template == ROOT / "template.yaml"
+        console_port = launcher.free_port(web.PREFERRED_PORT) if stays and is_tiffin else 0
         if console_port:
             env = {**(env or {}), web.PORT: str(console_port)}
             lets_in = [*lets_in, web.origin(console_port)]
@@ -118,12 +119,13 @@ class Stack:
             if console_port:
                 outputs[web.URL] = web.origin(console_port)
             stack = cls(process, outputs, emulator, state_dir, clock)
-            if template == ROOT / "template.yaml":
+            if is_tiffin:
                 stack._start_functions(console)
                 with _step(console, "Loading the menus"):
                     menus.seed(stack)
-            if stays:
+            if console_port:
                 web.configure(Path(process.scratch), stack.outputs)
+            if stays:
                 process.save(state_dir / _STATE, outputs)
                 lines = [f"{name}={value}\n" for name, value in process.access.variables().items()]
                 private.file(state_dir / AWS_ENV).write_text("".join(lines))

@@ -24,7 +24,7 @@ from worlds.stack import execution_arn
 
 pytestmark = pytest.mark.laptop("own")
 
-LISTENERS = ("promotions", "notifications", "observability")
+LISTENERS = ("promotions", "notifications", "observability", "live")
 
 
 def edited(path: Path, *changes: tuple[str, str]) -> None:
@@ -45,7 +45,7 @@ def listening(tree: Path) -> Path:
         edited(
             tree / "services" / service / service / "consumer.py",
             (
-                r'(@consumer\.on\([^)]*"OrderDelivered", reads=(\w+)\))',
+                r'(@consumer\.on\((?:[^)]*"OrderDelivered"|\*ORDER_EVENTS), reads=(\w+)\))',
                 r'@consumer.on("OrderDelivered", reads=\2, version=2)\n\1',
             ),
         )

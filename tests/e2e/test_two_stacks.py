@@ -32,7 +32,10 @@ GIVEN = {
     "DeletionProtection": "ACTIVE",
 }
 # Named within an API or a user pool; and what there is one of in an account.
-NAMED_WITHIN = {"AWS::ApiGateway::Stage", "AWS::Cognito::UserPoolGroup", "AWS::ApiGateway::Account"}
+NAMED_WITHIN = {
+    *("AWS::ApiGateway::Stage", "AWS::ApiGatewayV2::Stage", "AWS::ApiGateway::Account"),
+    "AWS::Cognito::UserPoolGroup",
+}
 KEPT = ("OrdersTableName", "DeliveriesTableName", "PaymentsTableName", "PromotionsTableName", "PromoCodesTableName")
 
 
