@@ -430,6 +430,7 @@ def whoever_looks_is_told(world: World) -> None:
         world.hear(live.consumer, placed)
         ask(live.api.handler, event("POST", "/tickets", claims=whose))
     shakes("DISCONNECT", "", "well")
+    shakes("CONNECT", ask(live.api.handler, event("POST", "/tickets", claims=support())).body["ticket"], "sue")
 
 
 def accepted_orders_get_estimates(world: World) -> None:

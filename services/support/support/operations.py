@@ -114,9 +114,9 @@ class Stories:
             read: reads it, given how many seconds are gone since it was asked for.
             fresh_for: how many seconds it may be told again.
         """
-        asked = self._now()
+        asked = now = self._now()
         while True:
-            now, kept = self._now(), self._store.find(key)
+            kept = self._store.find(key)
             if kept and now < kept.fresh_until and (known := _parsed(model, kept)):
                 return known
             # Whoever reads may give up, or find it too large to be kept. Then who waited reads, unless most of the time
@@ -128,6 +128,7 @@ class Stories:
             if now >= asked + self._patience:
                 raise StillBeingRead
             self._pause(0.25)
+            now = self._now()
 
     def _anew(self, key: str, asked: float, read: Callable[[float], View], fresh_for: Callable[[View], float]) -> View:
         now = self._now()
