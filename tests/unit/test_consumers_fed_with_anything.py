@@ -213,6 +213,8 @@ def mutated(document: dict[str, Any], mutations: list[Mutation]) -> dict[str, An
         known = list(places(changed))
         if not known:
             break
+        # Values are drawn more than once: one that was put into itself by the next mutation would have no end.
+        value = copy.deepcopy(value)
         *way, key = known[number % len(known)]
         parent: Any = changed
         for step in way:
@@ -227,6 +229,14 @@ def mutated(document: dict[str, Any], mutations: list[Mutation]) -> dict[str, An
             case "add" if isinstance(parent, dict):
                 parent[f"{key}_of_tomorrow"] = value
     return changed
+
+
+def test_what_is_put_into_a_document_stays_as_it_was_drawn() -> None:
+    drawn: dict[str, Any] = {"": None}
+    for _ in range(3):
+        made = mutated({"a": 1}, [(0, "replace", drawn), (1, "add", drawn), (2, "wrap", None)])
+        assert made == {"a": {"": None, "_of_tomorrow": [{"": None}]}}
+    assert drawn == {"": None}
 
 
 @OFTEN
