@@ -337,6 +337,22 @@ class TestOnceForAll:
         assert world.paused > 2
         assert not world.aws.asked
 
+    def test_what_was_read_between_the_look_and_the_turn_is_told(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        story, begin = world.stories.of(ORDER), world.store.begin
+        world.aws.asked.clear()
+        world.now += 1000
+
+        def late(key: str, now: float, until: float) -> bool:
+            world.store.keep(ORDER, Kept(story.model_dump_json(), world.now, world.now + 5))
+            return begin(key, now, until)
+
+        monkeypatch.setattr(world.store, "begin", late)
+        assert world.stories.of(ORDER) == story
+        assert not world.aws.asked
+        assert begin(ORDER, world.now, world.now + 28)  # nobody waits for it
+
     def test_and_is_told_what_is_not_a_minute_old_at_once(self, world: World) -> None:
         story = world.stories.of(ORDER)
         world.now += 30

@@ -114,7 +114,10 @@ class Room:
         if beside:
             context = beside.page.context
         else:
-            context = self._browser.new_context(**{"viewport": WIDE, "locale": "en-GB", **options})
+            # Without motion: colours that are on their way from light to dark have any contrast.
+            context = self._browser.new_context(
+                **{"viewport": WIDE, "locale": "en-GB", "reduced_motion": "reduce", **options}
+            )
             context.set_default_timeout(patience(10) * 1000)
             self._contexts.append(context)
         window = Window(person, context.new_page(), self.stack)

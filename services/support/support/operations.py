@@ -122,6 +122,11 @@ class Stories:
             # Whoever reads may give up, or find it too large to be kept. Then who waited reads, unless most of the time
             # is gone: all would be told half a story.
             if now <= asked + self._patience / 2 and self._store.begin(key, now, now + self._reads):
+                # Between the look and this turn somebody may have read it, and be done.
+                kept = self._store.find(key)
+                if kept and now < kept.fresh_until and (known := _parsed(model, kept)):
+                    self._give_up(key)
+                    return known
                 return self._anew(key, asked, read, fresh_for)
             if kept and now < kept.told + STALE and (known := _parsed(model, kept)):
                 return known
