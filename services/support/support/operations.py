@@ -117,14 +117,13 @@ class Stories:
         asked = now = self._now()
         while True:
             kept = self._store.find(key)
-            if kept and now < kept.fresh_until and (known := _parsed(model, kept)):
+            if known := _fresh(model, kept, now):
                 return known
             # Whoever reads may give up, or find it too large to be kept. Then who waited reads, unless most of the time
             # is gone: all would be told half a story.
             if now <= asked + self._patience / 2 and self._store.begin(key, now, now + self._reads):
                 # Between the look and this turn somebody may have read it, and be done.
-                kept = self._store.find(key)
-                if kept and now < kept.fresh_until and (known := _parsed(model, kept)):
+                if known := _fresh(model, self._store.find(key), now):
                     self._give_up(key)
                     return known
                 return self._anew(key, asked, read, fresh_for)
@@ -168,6 +167,11 @@ def _fresh_for(told: OrderStory) -> float:
     if told.ended_at is None:
         return WHILE_OPEN
     return JUST_ENDED if (told.told_at - told.ended_at).total_seconds() < LATE else ONCE_ENDED
+
+
+def _fresh(model: type[View], kept: Kept | None, now: float) -> View | None:
+    """A story as it is kept, if it may be told again; None if it may not."""
+    return _parsed(model, kept) if kept and now < kept.fresh_until else None
 
 
 def _parsed(model: type[View], kept: Kept) -> View | None:
