@@ -26,7 +26,7 @@ LANES := -n 4 --dist loadfile --no-loadscope-reorder
 LONG := $(addprefix tests/contract/test_,extending.py template_lint.py house.py)
 # Begun first what takes longest, so that no lane works on alone at the end.
 IN_DOCKER := tests/sam_local
-EMULATED := tests/workflow tests/e2e tests/aws $(LONG) tests/emulator tests/browser
+EMULATED := tests/browser tests/workflow tests/e2e tests/aws $(LONG) tests/emulator
 # What the tools that read the code need to find in it.
 PATHS := services/shared:services/orders:services/payments:services/promotions:services/notifications:services/observability:services/kitchens:services/estimates:services/support:services/live:scripts
 # The caller's AWS settings never reach these targets: what talks to AWS is `sam deploy`, typed by hand.

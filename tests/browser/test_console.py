@@ -171,6 +171,8 @@ def test_support_reads_why_in_one_sentence_and_sees_the_way_that_was_taken(room:
 def test_a_declined_card_says_why_and_another_one_pays(room: Room, client: Client) -> None:
     customer = room.window("dora")
     declined = ordered(customer, "Visa, insufficient funds")
+    # The page's own sentence: the name of the card says so before the bank does.
+    read(customer, "The card was declined")
     read(customer, "insufficient")
     customer.picture("a-declined-card")
     assert row(room.stack, declined)["status"]["S"] == "DECLINED"
