@@ -14,7 +14,7 @@ import pytest
 from laptop import Stack, web
 from laptop.client import Client
 from laptop.people import RESTAURANT
-from playwright.sync_api import Locator, Playwright, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Playwright, Route, expect, sync_playwright
 from worlds import chromium
 from worlds.polling import eventually
 from worlds.stack import balance, row
@@ -56,13 +56,18 @@ def playwright() -> Iterator[Playwright]:
         yield running
 
 
-@pytest.fixture
-def room(served: Stack, playwright: Playwright) -> Iterator[Room]:
-    """No page raises anything, or asks for what its policy refuses."""
+@pytest.fixture(scope="module")
+def chrome(playwright: Playwright) -> Iterator[Browser]:
     with browser(playwright) as running:
-        room = Room(running, served)
-        yield room
-        assert room.leave() == []
+        yield running
+
+
+@pytest.fixture
+def room(served: Stack, chrome: Browser) -> Iterator[Room]:
+    """No page raises anything, or asks for what its policy refuses."""
+    room = Room(chrome, served)
+    yield room
+    assert room.leave() == []
 
 
 def fill_basket(customer: Window) -> None:
@@ -219,16 +224,15 @@ def test_a_customer_cancels_while_that_is_possible(room: Room) -> None:
 
 
 def test_after_three_hours_it_is_given_up_and_the_customer_reads_it(
-    built: None, playwright: Playwright, tmp_path_factory: pytest.TempPathFactory
+    built: None, chrome: Browser, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     state = tmp_path_factory.mktemp("three-hours")
     with (
         # Three hours of forty seconds: long enough for somebody to accept within the quarter of an hour.
         Stack.up(stays=True, state_dir=state, clock=270) as stack,
         closing(Client(stack.outputs, stack.people)) as client,
-        browser(playwright) as running,
     ):
-        room = Room(running, stack)
+        room = Room(chrome, stack)
         customer = room.window("eve")
         order_id = ordered(customer)
         client.knows(order_id, "eve")
