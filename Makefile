@@ -31,6 +31,8 @@ EMULATED := tests/browser tests/workflow tests/e2e tests/aws $(LONG) tests/emula
 PATHS := services/shared:services/orders:services/payments:services/promotions:services/notifications:services/observability:services/kitchens:services/estimates:services/support:services/live:scripts
 # The caller's AWS settings never reach these targets: what talks to AWS is `sam deploy`, typed by hand.
 export SAM_CLI_TELEMETRY := 0
+# Set in many an image of Python. Each of the many processes here would then compile anew whatever it imports.
+unexport PYTHONDONTWRITEBYTECODE
 # What was fetched is kept in the home directory; below .tiffin, where there is none, or nothing can be written to it.
 ifneq ($(shell { test -w "$$HOME/.cache" || { test -d "$$HOME" -a -w "$$HOME" && ! test -e "$$HOME/.cache"; }; } && echo kept),kept)
 export XDG_CACHE_HOME := $(or $(XDG_CACHE_HOME),$(CURDIR)/.tiffin/caches)
