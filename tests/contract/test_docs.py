@@ -1,16 +1,28 @@
 """What the documentation says is there is there, and what it shows runs."""
 
+import ast
 import doctest
 import importlib
+import json
 import re
+import subprocess
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
 
+import jsonschema
 import pytest
+import yaml
+from contracts import schemas
 from worlds import ROOT
 from worlds.docs import PAGES, Block, blocks
 
-HERE = [*PAGES, ROOT / "CHANGELOG.md", *sorted((ROOT / "tests").rglob("README.md"))]
+CHANGED = json.loads((schemas.EVENTS / "messages" / "Changed.json").read_text("utf-8"))
+RUN = {"", "sh", "python", "diff", "mermaid", "json"}
+"""Languages of blocks that a test runs, applies, draws or reads; others are marked (`worlds.docs` says how)."""
+MARKS = {"output", "sketch"}
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
 
 
@@ -38,7 +50,7 @@ def examples() -> list[doctest.DocTest]:
     return found
 
 
-@pytest.mark.parametrize("page", HERE, ids=name)
+@pytest.mark.parametrize("page", PAGES, ids=name)
 def test_links_lead_to_something(page: Path) -> None:
     lost = []
     for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8")):
@@ -51,7 +63,7 @@ def test_links_lead_to_something(page: Path) -> None:
     assert lost == []
 
 
-@pytest.mark.parametrize("page", HERE, ids=name)
+@pytest.mark.parametrize("page", PAGES, ids=name)
 def test_make_has_the_targets_that_pages_name(page: Path) -> None:
     text = page.read_text("utf-8")
     fenced = "".join(re.findall(r"^```.*?^```$", text, re.MULTILINE | re.DOTALL))
@@ -66,9 +78,52 @@ def test_the_page_on_the_laptop_lists_every_gap() -> None:
     assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == sorted(filled - {"__init__"})
 
 
-@pytest.mark.parametrize("block", [block for block in blocks() if not block.needs_an_emulator], ids=str)
+@pytest.mark.parametrize("block", [block for block in blocks("python") if not block.needs_an_emulator], ids=str)
 def test_a_block_of_python_on_a_page_runs(block: Block) -> None:
     block.run()
+
+
+def test_a_block_is_run_by_a_test_or_marked_as_what_it_is() -> None:
+    lost = [
+        f"{block}: {block.language} {block.mark}"
+        for block in blocks(mark=None)
+        if not (block.language in RUN and not block.mark or block.language == "text" or block.mark in MARKS)
+    ]
+    assert lost == []
+
+
+def test_changes_stand_on_pages_where_they_are_applied() -> None:
+    extending = (ROOT / "tests" / "contract" / "test_extending.py").read_text("utf-8")
+    applied = set(re.findall(r'copy\.apply\("([^"]+)"\)', extending))
+    assert {block.page.name for block in blocks("diff")} <= applied
+
+
+@pytest.mark.parametrize("block", blocks("json", mark=None), ids=str)
+def test_a_block_of_json_can_be_read_and_is_valid_if_it_has_a_contract(block: Block) -> None:
+    content = json.loads(block.code)
+    if "detail-type" in content:
+        schemas.validate(content)
+    if content.get("type") == "changed":
+        jsonschema.validate(content, CHANGED, format_checker=jsonschema.FormatChecker())
+
+
+def parsed_by_node(code: str) -> None:
+    check = [str(ROOT / ".venv/bin/node"), "--input-type=module", "--check", "-"]
+    done = subprocess.run(check, input=code, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+FORMS: dict[str, Callable[[str], Any]] = {
+    "python": ast.parse,
+    "yaml": yaml.safe_load,
+    "xml": ElementTree.fromstring,
+    "js": parsed_by_node,
+}
+
+
+@pytest.mark.parametrize("block", blocks(mark="sketch"), ids=str)
+def test_a_sketch_has_the_form_of_its_language(block: Block) -> None:
+    FORMS[block.language](block.code)
 
 
 @pytest.mark.parametrize("example", examples(), ids=lambda example: example.name)

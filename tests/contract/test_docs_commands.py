@@ -3,6 +3,7 @@
 A block without a language is a shell's. Each is pasted into one whose programs only write down how they were called.
 """
 
+import itertools
 import re
 import shlex
 import subprocess
@@ -10,12 +11,11 @@ from pathlib import Path
 
 import pytest
 from worlds import ROOT
-from worlds.docs import PAGES
+from worlds.docs import PAGES, blocks
 
 # What is asked for besides Python and make: AWS's tools, where AWS is; and what every machine has.
 ELSEWHERE = ("aws", "sam", "curl", "jq")
 EVERYWHERE = ("cat", "cut", "date", "git", "grep", "rm", "sed", "sort", "tr", "xargs")
-HERE = [*PAGES, *sorted((ROOT / "tests").rglob("README.md"))]
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
 VARIABLES = set(re.findall(r"\$\((?:call (?:on|typed),)?([A-Z_]+)\)|^([A-Z_]+) \?=", MAKEFILE, re.MULTILINE))
@@ -28,14 +28,9 @@ printf '\\036' >> "$CALLS"
 """
 
 
-def blocks(page: Path) -> list[str]:
-    """A page's blocks of shell."""
-    found = re.finditer(r"^( *)```(\S*)[^\n]*\n(.*?)^ *```$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-    return [re.sub(rf"^{one[1]}", "", one[3], flags=re.MULTILINE) for one in found if one[2] in ("", "sh", "console")]
-
-
 PASTED = [
-    pytest.param("\n".join(found), id=str(page.relative_to(ROOT))) for page in HERE for found in [blocks(page)] if found
+    pytest.param("\n".join(block.code for block in found), id=str(page.relative_to(ROOT)))
+    for page, found in itertools.groupby(blocks("", "sh"), key=lambda block: block.page)
 ]
 
 
@@ -96,7 +91,7 @@ def test_a_page_s_commands_can_be_pasted(text: str, folder: Path) -> None:
     assert [said for call in called if (said := amiss(call))] == []
 
 
-@pytest.mark.parametrize("page", HERE, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_a_command_in_a_sentence_is_as_it_would_be_typed(page: Path) -> None:
     sentences = re.sub(r"^ *```.*?^ *```$", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
     commands = [" ".join(each.split()) for each in re.findall(r"`([^`]+)`", sentences)]
