@@ -9,6 +9,7 @@ UV := $(BIN)/uv
 ASYNCAPI := scripts/asyncapi/node_modules
 JSONATA := scripts/jsonata-js/node_modules
 WEB := web/node_modules
+SITE := scripts/site/node_modules
 # Node and npm are locked packages of PyPI like the rest. What they start looks for `node` on PATH.
 WITH_NODE := PATH="$(abspath $(BIN)):$$PATH"
 # $(call on,NAME): whether a switch is on, for whoever types SEND=0 and means no.
@@ -42,7 +43,7 @@ export __SAM_CLI_APP_DIR := $(or $(__SAM_CLI_APP_DIR),$(XDG_CACHE_HOME)/sam)
 endif
 KEPT := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tiffin
 
-.PHONY: help demo up down token bench bench-tracing bench-laptop cost capacity load soak watchers model bench-models isolation faults permissions fuzz redrive replay reread trace stats export forget web web-test pictures publish smoke test-stack doctor undeploy sam-local test emulated containers packages audit check unit style lint format lock clean
+.PHONY: help demo up down token bench bench-tracing bench-laptop cost capacity load soak watchers model bench-models isolation faults permissions fuzz redrive replay reread trace stats export forget web web-test pictures publish smoke test-stack doctor undeploy sam-local docs test emulated containers packages audit check unit style lint format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -168,6 +169,13 @@ reread: $(VENV)/ready ## the kitchens' stream again, from a moment: SINCE=...; R
 	@$(BIN)/python scripts/reread.py --since "$(or $(SINCE),$(error say from when: make reread SINCE=2026-01-31T12:00))" \
 	  $(if $(call on,REBUILD),--rebuild) $(ON_AWS)
 
+docs: $(VENV)/ready $(SITE)/.package-lock.json ## the documentation as a site, into build/docs; no dead link, no stale page: SERVE=1 serves it, at 8000 or SERVE=another
+	for made in workflows events access reference; do $(BIN)/python scripts/render_$$made.py --check || exit 1; done
+	rm -rf build/docs
+	$(BIN)/sphinx-build -q -E -W --keep-going -c scripts/site -d build/docs-read . build/docs
+	@echo "The site is in build/docs: open build/docs/index.html, or serve it by make docs SERVE=1"
+	$(if $(call on,SERVE),$(BIN)/python -m http.server --bind 127.0.0.1 --directory build/docs $(or $(filter-out 1 yes true on,$(SERVE)),8000))
+
 test: $(VENV)/ready $(JSONATA)/.package-lock.json ## all tests: without an emulator; with one, and those in Docker, if there is one
 	$(BIN)/pytest $(ABREAST) $(addprefix --ignore=,$(LONG)) tests/unit tests/contract
 	$(BIN)/pytest $(LANES) -rs $(IN_DOCKER) $(EMULATED)
@@ -185,7 +193,7 @@ packages: $(VENV)/ready ## build what would be deployed, and see that Lambda wou
 audit: $(VENV)/ready ## known vulnerabilities of all that is locked: what is deployed, the tools, Node's; asks PyPI and npm
 	$(BIN)/pip-audit --disable-pip --require-hashes --strict $(foreach lock,requirements stripe,-r services/shared/$(lock).txt)
 	$(BIN)/pip-audit --disable-pip --require-hashes --strict -r requirements-dev.txt
-	for folder in scripts/asyncapi scripts/jsonata-js web; do (cd $$folder && $(WITH_NODE) npm audit --package-lock-only --audit-level=high) || exit 1; done
+	for folder in scripts/asyncapi scripts/jsonata-js scripts/site web; do (cd $$folder && $(WITH_NODE) npm audit --package-lock-only --audit-level=high) || exit 1; done
 
 check: style unit ## before each commit: style, and the tests that need no emulator, without the long generated ones
 
@@ -204,6 +212,7 @@ style: $(VENV)/ready ## format, lint, types, imports, workflows, templates, cont
 	$(BIN)/python scripts/render_events.py --check
 	$(BIN)/python scripts/render_access.py --check
 	$(BIN)/python scripts/render_console.py --check
+	$(BIN)/python scripts/render_reference.py --check
 
 lint: style $(ASYNCAPI)/.package-lock.json ## style, templates as written and as deployed, the catalogue of events, GitHub's workflows
 	$(BIN)/cfn-lint template.yaml services/*/template.yaml .github/oidc.yaml
@@ -233,7 +242,7 @@ lock: $(VENV)/ready ## resolve the dependencies anew and pin them with hashes
 	  --universal --python-version 3.11 --generate-hashes -c requirements-dev.txt $$own.in -o $$own.txt; done
 
 clean: ## forget the environment and everything built
-	rm -rf $(VENV) $(ASYNCAPI) $(JSONATA) $(WEB) web/dist .aws-sam .tiffin build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(ASYNCAPI) $(JSONATA) $(WEB) $(SITE) web/dist .aws-sam .tiffin build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 # What PYTHON says is called otherwise, too old, or lacks what Debian and Ubuntu have in a package of its own: one line says so.
 AS_IN := as in make $(firstword $(MAKECMDGOALS) demo) PYTHON=python3.13

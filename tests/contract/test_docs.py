@@ -87,7 +87,7 @@ def test_a_block_is_run_by_a_test_or_marked_as_what_it_is() -> None:
     lost = [
         f"{block}: {block.language} {block.mark}"
         for block in blocks(mark=None)
-        if not (block.language in RUN and not block.mark or block.language == "text" or block.mark in MARKS)
+        if not ((block.language in RUN and not block.mark) or block.language == "text" or block.mark in MARKS)
     ]
     assert lost == []
 

@@ -22,6 +22,8 @@ MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE)) | {".venv/ready"}
 # The image of GitHub's runners has them, or the environment that `make .venv/ready` makes.
 PROGRAMS = {"make", "sam", "gh", "git"}
+# What a job may do besides reading: be told apart by AWS or GitHub Pages, which trust its token, and publish.
+MAY_WRITE = {("deploy.yml", "deploy"): {"id-token"}, ("docs.yml", "publish"): {"id-token", "pages"}}
 # Where IAM's name for a service is not CloudFormation's in small letters.
 IAM_PREFIX = {
     "apigatewayv2": "apigateway",
@@ -126,7 +128,7 @@ def test_ci_here_runs_what_ci_there_runs() -> None:
     assert here - there == {"test"}
 
 
-def test_an_action_is_one_of_three_and_pinned_by_the_hash_of_a_commit() -> None:
+def test_an_action_is_one_of_five_and_pinned_by_the_hash_of_a_commit() -> None:
     used = set()
     for path in GITHUB.glob("workflows/*.yml"):
         for line in re.findall(r"uses: (.*)", path.read_text("utf-8")):
@@ -134,7 +136,8 @@ def test_an_action_is_one_of_three_and_pinned_by_the_hash_of_a_commit() -> None:
                 match = re.fullmatch(r"([\w-]+/[\w-]+)@[0-9a-f]{40} # v\d+\.\d+\.\d+", line)
                 assert match, line
                 used.add(match[1])
-    assert used == {"actions/checkout", "actions/setup-python", "aws-actions/configure-aws-credentials"}
+    ours = {"checkout", "setup-python", "upload-pages-artifact", "deploy-pages"}
+    assert used == {f"actions/{name}" for name in ours} | {"aws-actions/configure-aws-credentials"}
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
@@ -143,7 +146,7 @@ def test_a_job_may_do_what_it_names_and_no_key_is_stored(name: str) -> None:
     assert "secrets" not in (GITHUB / "workflows" / name).read_text("utf-8")
     for job, described in WORKFLOWS[name]["jobs"].items():
         writes = {what for what, how in described["permissions"].items() if how == "write"}
-        assert writes == ({"id-token"} if (name, job) == ("deploy.yml", "deploy") else set())
+        assert writes == MAY_WRITE.get((name, job), set())
         assert "timeout-minutes" in described or "uses" in described
 
 

@@ -1,0 +1,23 @@
+// Draws the diagrams of a page, and draws them again when the reader changes between light and dark.
+// The text of each stays below its drawing, for whoever copies it, or hears the page rather than sees it.
+const root = document.documentElement;
+
+const drawings = [...document.querySelectorAll(".highlight-mermaid")].map((block) => {
+  const drawing = document.createElement("div");
+  drawing.className = "drawing";
+  const text = document.createElement("details");
+  text.append(Object.assign(document.createElement("summary"), { textContent: "The diagram as text" }));
+  block.before(drawing, text);
+  text.append(block);
+  return { drawing, source: block.querySelector("pre").textContent };
+});
+
+async function draw() {
+  mermaid.initialize({ startOnLoad: false, theme: root.dataset.theme === "dark" ? "dark" : "neutral" });
+  for (const [number, { drawing, source }] of drawings.entries()) {
+    drawing.innerHTML = (await mermaid.render(`drawing-${number}`, source)).svg;
+  }
+}
+
+new MutationObserver(draw).observe(root, { attributeFilter: ["data-theme"] });
+draw();
