@@ -22,7 +22,13 @@ REFERENCE = ROOT / "docs" / "reference"
 DECISIONS = ROOT / "docs" / "decisions"
 RUNBOOKS = ROOT / "docs" / "runbooks"
 TEMPLATES = ["template.yaml", *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("services/*/template.yaml"))]
-APIS = {"orders": "ApiUrl", "promotions": "PromotionsApiUrl", "support": "SupportApiUrl", "live": "LiveApiUrl", "estimates": "EstimatesApiUrl"}
+APIS = {
+    "orders": "ApiUrl",
+    "promotions": "PromotionsApiUrl",
+    "support": "SupportApiUrl",
+    "live": "LiveApiUrl",
+    "estimates": "EstimatesApiUrl",
+}
 """Each API, and the output of the root that says where it answers."""
 _MADE = "*Made by `.venv/bin/python scripts/render_reference.py` of {}: change it there.*"
 _COMPARED = {
@@ -60,11 +66,15 @@ def parameters() -> str:
     text = [
         "# Parameters",
         _MADE.format("the templates"),
-        "Of the whole application, and below of each service, for whoever deploys it by itself. A parameter without a default must be given. "
+        "Of the whole application, and below of each service, for whoever deploys it by itself. "
+        "A parameter without a default must be given. "
         "How they are set, and which belong together: [deploying](../deploying.md).",
     ]
     for location in TEMPLATES:
-        text += [_heading(location), _table(("parameter", "type", "default", "allowed", "what it is"), _parameters(location))]
+        text += [
+            _heading(location),
+            _table(("parameter", "type", "default", "allowed", "what it is"), _parameters(location)),
+        ]
     return _page(text)
 
 
@@ -86,7 +96,10 @@ def outputs() -> str:
     text = ["# Outputs", _MADE.format("the templates"), "Of the whole application, and below of each service."]
     for location in TEMPLATES:
         rows = [
-            (f"`{name}`", _cell(output["Description"]) + (f" (if `{output['Condition']}`)" if "Condition" in output else ""))
+            (
+                f"`{name}`",
+                _cell(output["Description"]) + (f" (if `{output['Condition']}`)" if "Condition" in output else ""),
+            )
             for name, output in _template(location).get("Outputs", {}).items()
         ]
         text += [_heading(location), _table(("output", "what it is"), rows)]
@@ -122,7 +135,11 @@ def _watched(alarm: Mapping[str, Any]) -> tuple[str, str]:
     threshold = _number(alarm.get("Threshold", 0))
     for part in alarm.get("Metrics", []):
         if "MetricStat" in part:
-            metric, statistic, period = part["MetricStat"]["Metric"], part["MetricStat"]["Stat"], part["MetricStat"]["Period"]
+            metric, statistic, period = (
+                part["MetricStat"]["Metric"],
+                part["MetricStat"]["Stat"],
+                part["MetricStat"]["Period"],
+            )
         else:
             threshold = f"`{part['Expression']}`"
     namespace = metric["Namespace"] if isinstance(metric["Namespace"], str) else ""
@@ -146,7 +163,13 @@ def metrics() -> str:
     for name, unit, dimensions, place in [*_counted(), *_filtered()]:
         found[name, unit, ", ".join(f"`{one}`" for one in dimensions)].add(_place(place))
     rows = [
-        (f"`{name}`", unit, dimensions, ", ".join(sorted(places)), ", ".join(f"`{one}`" for one in sorted(watched[name])))
+        (
+            f"`{name}`",
+            unit,
+            dimensions,
+            ", ".join(sorted(places)),
+            ", ".join(f"`{one}`" for one in sorted(watched[name])),
+        )
         for (name, unit, dimensions), places in sorted(found.items())
     ]
     namespace = next(
@@ -157,8 +180,8 @@ def metrics() -> str:
     return _page([
         "# Metrics",
         _MADE.format("the services' code and templates"),
-        f"In the namespace `{namespace}`. Each has the dimension `service`, but for `RequestsRefused`, and the further ones that the table names. "
-        "What each of them counts: [operating](../operating.md#metrics).",
+        f"In the namespace `{namespace}`. Each has the dimension `service`, but for `RequestsRefused`, "
+        "and the further ones that the table names. What each of them counts: [operating](../operating.md#metrics).",
         _table(("metric", "unit", "further dimensions", "counted in", "watched by"), rows),
     ])  # fmt: skip
 
@@ -216,7 +239,8 @@ def api(service: str) -> str:
     text = [
         f"# The API of {service}",
         _MADE.format("the API's OpenAPI document, which it serves at `/openapi.json`"),
-        f"It answers at the URL in the output `{APIS[service]}`. What holds of every request and every refusal: [the APIs](../api.md).",
+        f"It answers at the URL in the output `{APIS[service]}`. "
+        "What holds of every request and every refusal: [the APIs](../api.md).",
         _table(("", "route", "for", ""), [_row(*route) for route in routes]),
     ]
     for method, path, described in routes:
@@ -242,7 +266,13 @@ def _route(described: Mapping[str, Any]) -> Iterator[str]:
     said = re.sub(r"\s*For: .*\.", "", described.get("description", "")).strip()
     yield f"{described['summary']}. For: {_whose(described)}." + (f" {said}" if said else "")
     rows = [
-        (f"`{one['name']}`", one["in"], "yes" if one.get("required") else "no", _type(one["schema"]), _cell(one.get("description", "")))
+        (
+            f"`{one['name']}`",
+            one["in"],
+            "yes" if one.get("required") else "no",
+            _type(one["schema"]),
+            _cell(one.get("description", "")),
+        )
         for one in described.get("parameters", [])
     ]
     if rows:
@@ -273,7 +303,8 @@ def _content(described: Mapping[str, Any]) -> Mapping[str, Any]:
 def _schema(schema: Mapping[str, Any]) -> Iterator[str]:
     said, _, attributes = schema.get("description", "").partition("Attributes:\n")
     described = {
-        name: " ".join(text.split()) for name, text in re.findall(r"^    (\w+): (.*(?:\n     .*)*)", attributes, re.MULTILINE)
+        name: " ".join(text.split())
+        for name, text in re.findall(r"^    (\w+): (.*(?:\n     .*)*)", attributes, re.MULTILINE)
     }
     if said.strip():
         yield " ".join(said.split())
@@ -282,7 +313,12 @@ def _schema(schema: Mapping[str, Any]) -> Iterator[str]:
         return
     required = schema.get("required", [])
     rows = [
-        (f"`{name}`", "yes" if name in required else "no", _type(one), _cell(one.get("description", described.get(name, ""))))
+        (
+            f"`{name}`",
+            "yes" if name in required else "no",
+            _type(one),
+            _cell(one.get("description", described.get(name, ""))),
+        )
         for name, one in schema["properties"].items()
     ]
     yield _table(("field", "required", "type", ""), rows)
@@ -312,14 +348,26 @@ def _bounds(schema: Mapping[str, Any], of: str, unit: str) -> str:
     least, most = schema.get(f"min{of}"), schema.get(f"max{of}")
     if least is not None and most is not None:
         return f", {least:,.0f} to {most:,.0f}{unit}"
-    return f", at least {least:,.0f}{unit}" if least is not None else f", at most {most:,.0f}{unit}" if most is not None else ""
+    return (
+        f", at least {least:,.0f}{unit}"
+        if least is not None
+        else f", at most {most:,.0f}{unit}"
+        if most is not None
+        else ""
+    )
 
 
 def decisions() -> str:
     """The list of decisions."""
     pages = sorted(path for path in DECISIONS.glob("*.md") if path.name != "README.md")
     listed = "\n".join(f"- [{_title(path)}]({path.name})" for path in pages)
-    return _page(["# Decisions", "Why it is so, one page each: what was in question, what was decided, and what follows.", listed])
+    return _page(
+        [
+            "# Decisions",
+            "Why it is so, one page each: what was in question, what was decided, and what follows.",
+            listed,
+        ]
+    )
 
 
 @cache

@@ -1,7 +1,7 @@
 """The documentation as a site: which page is in which section, and what becomes of links. Sphinx reads it: `make docs`.
 
-The pages stay where they are and what they are on GitHub, Markdown with relative links. Sphinx warns of a page that is in
-no section, of a link to a page, heading or picture that is not there and of a block that is not in its language, and
+The pages stay where they are and what they are on GitHub, Markdown with relative links. Sphinx warns of a page that is
+in no section and of a link to a page, heading or picture that is not there;
 `make docs` takes each warning for an error. What leads to a file of the repository that is no page (code, templates,
 folders) is settled here: to the repository, where its address is known; otherwise to a copy on the site, as text.
 """
@@ -22,29 +22,33 @@ ROOT = Path(__file__).resolve().parents[2]
 HOME = "README"
 
 SECTIONS = {
-    "Start": ["CONTRIBUTING", "docs/laptop", "docs/console", "docs/deploying", "docs/after-a-deployment"],
+    "Start": ["docs/laptop", "docs/console", "docs/deploying", "docs/after-a-deployment", "CONTRIBUTING"],
     "Tour": ["docs/tour*"],
     "How to": [
         "docs/add-*", "docs/make-it-yours", "docs/forking", "docs/changing", "docs/menus", "docs/sam-local",
         "docs/tracing", "docs/operating",
     ],
-    "Runbooks": ["docs/runbooks/*"],
     "How it works": [
-        "docs/payments", "docs/promotions", "docs/live", "docs/streams", "docs/large-files", "docs/privacy", "docs/threats",
+        "docs/payments", "docs/promotions", "docs/live", "docs/streams", "docs/large-files", "docs/privacy",
+        "docs/threats",
     ],
     "Reference": ["docs/api", "docs/events", "docs/access", "docs/reference/*"],
+    "Runbooks": ["docs/runbooks/*"],
     "Tried and measured": [
-        "docs/faults", "docs/isolation", "docs/permissions", "docs/benchmarks", "docs/load", "docs/capacity", "docs/cost",
+        "docs/faults", "docs/isolation", "docs/permissions", "docs/benchmarks", "docs/load", "docs/capacity",
+        "docs/cost",
     ],
     "Other ways": ["docs/compare*", "docs/ways-not-taken", "examples/*"],
     "Decisions": ["docs/decisions*"],
     "Words and news": ["docs/glossary", "CHANGELOG"],
 }  # fmt: skip
-"""Each section's pages in sequence, by their paths without suffix; `*` stands for anything, folders included. Of a folder
-that has a README, the README stands in the section, and its other pages below it."""
+"""Each section's pages in sequence, by their paths without suffix; `*` stands for anything, folders included. Of a
+folder that has a README, the README stands in the section, and its other pages below it."""
 
 # Where a file of the repository is looked at: on GitHub, as its runner says (`.github/workflows/docs.yml`).
-REPOSITORY = "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}".format_map(os.environ) if "GITHUB_REPOSITORY" in os.environ else ""
+REPOSITORY = (
+    "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}".format_map(os.environ) if "GITHUB_REPOSITORY" in os.environ else ""
+)
 REVISION = os.environ.get("GITHUB_SHA", "HEAD")
 # Without a repository's address: the folder of copies.
 COPIES = Path("files")
@@ -77,6 +81,7 @@ html_theme_options = {
     "search_as_you_type": True,
     "navigation_with_keys": False,
 }
+html_context = {"default_mode": "auto"}
 html_sidebars = {"**": ["sections"]}
 html_static_path = ["static", "node_modules/@mermaid-js/tiny/dist/mermaid.tiny.js"]
 html_css_files = ["site.css"]
@@ -121,8 +126,8 @@ def _readme(docname: str) -> str:
 
 def _toctree(parent: str, names: list[str], caption: str | None = None) -> nodes.compound:
     tree = addnodes.toctree(
-        "", parent=parent, entries=[(None, name) for name in names], includefiles=names, caption=caption, rawcaption=caption,
-        maxdepth=-1, glob=False, hidden=True, includehidden=False, numbered=0, titlesonly=True,
+        "", parent=parent, entries=[(None, name) for name in names], includefiles=names, caption=caption,
+        rawcaption=caption, maxdepth=-1, glob=False, hidden=True, includehidden=False, numbered=0, titlesonly=True,
     )  # fmt: skip
     return nodes.compound("", tree, classes=["toctree-wrapper"])
 
@@ -178,6 +183,7 @@ def _files(app: Sphinx, failed: Exception | None) -> None:
         page = path.with_suffix("").as_posix()
         return f'href="../{page}.html"' if page in app.env.found_docs else f'href="{_address(page, path)}"'
 
+    (site / CATALOGUE_THERE).parent.mkdir(exist_ok=True)
     (site / CATALOGUE_THERE).write_text(re.sub(r'href="([^"#:]+)"', relinked, catalogue), "utf-8")
     for path in _copied:
         source, copy = ROOT / path, site / COPIES / f"{path}.txt"
@@ -188,4 +194,6 @@ def _files(app: Sphinx, failed: Exception | None) -> None:
 
 
 def _listed(folder: Path) -> list[str]:
-    return sorted(path.name + "/" * path.is_dir() for path in folder.iterdir() if path.name[0] not in "._" or path.is_file())
+    return sorted(
+        path.name + "/" * path.is_dir() for path in folder.iterdir() if path.name[0] not in "._" or path.is_file()
+    )

@@ -1,32 +1,41 @@
-"""The documentation's site as a reader sees it, from the file system, without a network: drawings and search."""
+"""The documentation's site, whole: each link leads somewhere, nothing comes from elsewhere, and what a reader sees.
+
+A browser opens it from the file system, without a network.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote, urldefrag
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 from worlds import ROOT, chromium, site
-from worlds.docs import blocks
+from worlds.docs import PAGES, blocks
 from worlds.windows import LOOKS, NARROW, browser
 
-pytestmark = [
-    pytest.mark.laptop("own"),
-    pytest.mark.skipif(chromium.program() is None, reason=f"none of {', '.join(chromium.NAMES)} is on the path"),
-]
+pytestmark = pytest.mark.laptop("own")
 DRAWN = sorted({block.page for block in blocks("mermaid")})
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("built") / "site"
-    site.build(folder)
-    if not (folder / "_static" / "mermaid.tiny.js").is_file():
+    if not (ROOT / "scripts" / "site" / "node_modules").is_dir():
         pytest.skip("what draws diagrams is not there: `make docs` fetches it")
+    assert site.build(folder) == ""
     return folder
 
 
 @pytest.fixture(scope="module")
+def pages(built: Path) -> dict[Path, site.Page]:
+    """Each page of the site, the catalogue of events included."""
+    return {path: site.Page(path) for path in built.rglob("*.html")}
+
+
+@pytest.fixture(scope="module")
 def context() -> Iterator[BrowserContext]:
+    if chromium.program() is None:
+        pytest.skip(f"none of {', '.join(chromium.NAMES)} is on the path")
     with sync_playwright() as playwright, browser(playwright) as chrome:
         context = chrome.new_context(reduced_motion="reduce")
         context.set_offline(True)
@@ -46,6 +55,40 @@ def page(context: BrowserContext) -> Iterator[Page]:
 def at(built: Path, page: Path) -> str:
     """Where a page of the repository is on the site."""
     return (built / page.relative_to(ROOT).with_suffix(".html")).as_uri()
+
+
+def test_every_page_is_in_it(built: Path) -> None:
+    missing = [
+        page
+        for page in PAGES
+        if not page.is_relative_to(ROOT / "tests")
+        and not (built / page.relative_to(ROOT).with_suffix(".html")).is_file()
+    ]
+    assert missing == []
+    assert (built / "index.html").read_text("utf-8") == (built / "README.html").read_text("utf-8")
+
+
+def test_every_link_leads_to_something(built: Path, pages: dict[Path, site.Page]) -> None:
+    lost = []
+    for path, page in pages.items():
+        for link in page.links + page.loaded:
+            name, anchor = urldefrag(unquote(link.partition("?")[0]))
+            target = (path.parent / name).resolve() if name else path
+            if ":" not in name and not (
+                target.is_file() and (not anchor or target not in pages or anchor in pages[target].ids)
+            ):
+                lost.append(f"{path.relative_to(built)}: {link}")
+    assert lost == []
+
+
+def test_a_browser_loads_nothing_from_elsewhere(pages: dict[Path, site.Page]) -> None:
+    assert len(pages) > 90
+    assert {link for page in pages.values() for link in page.loaded if link.startswith(("http", "//"))} == set()
+
+
+def test_what_is_no_page_is_there_as_text(built: Path) -> None:
+    copy = built / "files" / "services" / "orders" / "orders" / "api.py.txt"
+    assert copy.read_text("utf-8-sig") == (ROOT / "services" / "orders" / "orders" / "api.py").read_text("utf-8")
 
 
 @pytest.mark.parametrize("drawn", DRAWN, ids=lambda page: str(page.relative_to(ROOT)))

@@ -5,6 +5,7 @@ const root = document.documentElement;
 const drawings = [...document.querySelectorAll(".highlight-mermaid")].map((block) => {
   const drawing = document.createElement("div");
   drawing.className = "drawing";
+  drawing.tabIndex = 0; // so that the arrow keys move it, too
   const text = document.createElement("details");
   text.append(Object.assign(document.createElement("summary"), { textContent: "The diagram as text" }));
   block.before(drawing, text);
@@ -13,7 +14,8 @@ const drawings = [...document.querySelectorAll(".highlight-mermaid")].map((block
 });
 
 async function draw() {
-  mermaid.initialize({ startOnLoad: false, theme: root.dataset.theme === "dark" ? "dark" : "neutral" });
+  const theme = root.dataset.theme === "dark" ? "dark" : "neutral";
+  mermaid.initialize({ startOnLoad: false, theme, flowchart: { useMaxWidth: false }, sequence: { useMaxWidth: false } });
   for (const [number, { drawing, source }] of drawings.entries()) {
     drawing.innerHTML = (await mermaid.render(`drawing-${number}`, source)).svg;
   }
