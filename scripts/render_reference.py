@@ -26,8 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
             path.write_text(text, "utf-8")
         return 0
     if stale := reference.stale():
-        names = ", ".join(path.name for path in stale)
-        print(f"docs is stale ({names}): run `python scripts/render_reference.py`.", file=sys.stderr)
+        names = ", ".join(str(path.relative_to(reference.ROOT)) for path in stale)
+        print(f"{names}: stale, run `python scripts/render_reference.py`.", file=sys.stderr)
         return 1
     return 0
 
