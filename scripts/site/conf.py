@@ -1,7 +1,7 @@
 """The documentation as a site: which page is in which section, and what becomes of links. Sphinx reads it: `make docs`.
 
 The pages stay where they are and what they are on GitHub, Markdown with relative links. Sphinx warns of a page that is
-in no section and of a link to a page, heading or picture that is not there; `make docs` takes each warning for an error.
+in no section, and of a link to a page, heading or picture that is not there; `make docs` takes a warning for an error.
 What leads to a file of the repository that is no page (code, templates, folders) is settled here: to the repository,
 where its address is known; otherwise to a copy on the site, as text.
 """

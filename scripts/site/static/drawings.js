@@ -14,10 +14,14 @@ const drawings = [...document.querySelectorAll(".highlight-mermaid")].map((block
 });
 
 async function draw() {
-  const theme = root.dataset.theme === "dark" ? "dark" : "neutral";
-  mermaid.initialize({ startOnLoad: false, theme, flowchart: { useMaxWidth: false }, sequence: { useMaxWidth: false } });
+  mermaid.initialize({ startOnLoad: false, theme: root.dataset.theme === "dark" ? "dark" : "neutral" });
   for (const [number, { drawing, source }] of drawings.entries()) {
     drawing.innerHTML = (await mermaid.render(`drawing-${number}`, source)).svg;
+    // As wide as the page, but never so small that its letters cannot be read. What reads downwards, begins in its middle.
+    const svg = drawing.querySelector("svg");
+    svg.style.minWidth = `${0.6 * Number.parseFloat(svg.style.maxWidth)}px`;
+    const downwards = svg.clientHeight > svg.clientWidth;
+    drawing.scrollLeft = downwards ? (drawing.scrollWidth - drawing.clientWidth) / 2 : 0;
   }
 }
 
