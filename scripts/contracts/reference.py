@@ -194,7 +194,7 @@ def _counted() -> Iterator[tuple[str, str, list[str], str]]:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if not isinstance(node, ast.Call):
                 continue
-            given = {word.arg: word.value for word in node.keywords}
+            given = {word.arg: word.value for word in node.keywords if word.arg}
             called = ast.unparse(node.func)
             if called.endswith(".add_metric"):
                 given = dict(zip(("name", "unit"), node.args, strict=False)) | given
@@ -340,7 +340,7 @@ def _type(schema: Mapping[str, Any]) -> str:
     if kind == "object" and isinstance(schema.get("additionalProperties"), dict):
         return f"object of {_type(schema['additionalProperties'])}"
     bounds = _bounds(schema, "Length", " characters") or _bounds(schema, "imum", "")
-    said = schema.get("format", kind) + bounds + (f", {_code(schema['pattern'])}" if "pattern" in schema else "")
+    said = str(schema.get("format", kind)) + bounds + (f", {_code(schema['pattern'])}" if "pattern" in schema else "")
     return said + (f"; {_code(schema['default'], 'empty')} by default" if schema.get("default") is not None else "")
 
 
@@ -396,7 +396,7 @@ def _said(value: Any) -> str:
     """An intrinsic function by what it names."""
     if isinstance(value, dict):
         [(_, named)] = value.items()
-        return ".".join(named) if isinstance(named, list) else named
+        return ".".join(named) if isinstance(named, list) else str(named)
     return str(value)
 
 
