@@ -176,11 +176,11 @@ docs: $(VENV)/ready $(SITE)/.package-lock.json ## the documentation as a site, i
 	@echo "The site is in build/docs: open build/docs/index.html, or serve it by make docs SERVE=1"
 	$(if $(call on,SERVE),$(BIN)/python -m http.server --bind 127.0.0.1 --directory build/docs $(or $(filter-out 1 yes true on,$(SERVE)),8000))
 
-test: $(VENV)/ready $(JSONATA)/.package-lock.json ## all tests: without an emulator; with one, and those in Docker, if there is one
+test: $(VENV)/ready $(JSONATA)/.package-lock.json $(SITE)/.package-lock.json ## all tests: without an emulator; with one, and those in Docker, if there is one
 	$(BIN)/pytest $(ABREAST) $(addprefix --ignore=,$(LONG)) tests/unit tests/contract
 	$(BIN)/pytest $(LANES) -rs $(IN_DOCKER) $(EMULATED)
 
-emulated: $(VENV)/ready $(JSONATA)/.package-lock.json ## the tests that need no Docker
+emulated: $(VENV)/ready $(JSONATA)/.package-lock.json $(SITE)/.package-lock.json ## the tests that need no Docker
 	$(BIN)/pytest $(ABREAST) $(addprefix --ignore=,$(LONG)) tests/unit tests/contract
 	$(BIN)/pytest $(LANES) $(EMULATED)
 

@@ -181,7 +181,8 @@ def _files(app: Sphinx, failed: Exception | None) -> None:
     def relinked(found: re.Match[str]) -> str:
         path = Path(os.path.normpath(CATALOGUE.parent / found[1]))
         page = path.with_suffix("").as_posix()
-        return f'href="../{page}.html"' if page in app.env.found_docs else f'href="{_address(CATALOGUE_THERE.as_posix(), path)}"'
+        there = f"../{page}.html" if page in app.env.found_docs else _address(CATALOGUE_THERE.as_posix(), path)
+        return f'href="{there}"'
 
     (site / CATALOGUE_THERE).parent.mkdir(exist_ok=True)
     (site / CATALOGUE_THERE).write_text(re.sub(r'href="([^"#:]+)"', relinked, catalogue), "utf-8")
