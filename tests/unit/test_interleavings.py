@@ -179,12 +179,20 @@ class Walk(RuleBasedStateMachine):
         life.die(how)
 
     @precondition(lambda self: self._alive())
-    @rule(which=some, steps=st.integers(0, 4), how=st.sampled_from(["TIMED_OUT", "ABORTED"]))
-    def a_workflow_dies_around_the_capture(self, which: int, steps: int, how: str) -> None:
+    @rule(
+        which=some,
+        steps=st.sampled_from([0, 0, 1, 2, 3, 4]),
+        how=st.sampled_from(["TIMED_OUT", "ABORTED"]),
+        asked=st.booleans(),
+    )
+    def a_workflow_dies_around_the_capture(self, which: int, steps: int, how: str, asked: bool) -> None:
         """The moments around the point of no return are few among all; random search alone seldom meets them."""
         life = self._alive()[which % len(self._alive())]
         self.all_goes_well_for_a_while(which, moves=3, steps=steps)
         if life.status == "RUNNING":
+            if asked:
+                # What it asked for happens, and it does not live to hear of it.
+                life.asks()()
             life.die(how)
 
     @precondition(lambda self: self._running())
