@@ -29,7 +29,7 @@ LONG := $(addprefix tests/contract/test_,extending.py template_lint.py house.py)
 IN_DOCKER := tests/sam_local
 EMULATED := tests/browser tests/workflow tests/e2e tests/aws $(LONG) tests/emulator
 # What the tools that read the code need to find in it.
-PATHS := services/shared:services/orders:services/payments:services/promotions:services/notifications:services/observability:services/kitchens:services/estimates:services/support:services/live:scripts
+PATHS := services/shared:services/orders:services/payments:services/promotions:services/notifications:services/observability:services/kitchens:services/estimates:services/support:services/live:examples/choreographed:scripts
 # The caller's AWS settings never reach these targets: what talks to AWS is `sam deploy`, typed by hand.
 export SAM_CLI_TELEMETRY := 0
 # Set in many an image of Python. Each of the many processes here would then compile anew whatever it imports.
