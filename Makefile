@@ -43,7 +43,7 @@ export __SAM_CLI_APP_DIR := $(or $(__SAM_CLI_APP_DIR),$(XDG_CACHE_HOME)/sam)
 endif
 KEPT := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tiffin
 
-.PHONY: help demo up down token bench bench-tracing bench-laptop cost capacity load soak watchers model bench-models isolation faults permissions fuzz redrive replay reread trace stats export forget web web-test pictures publish smoke test-stack doctor undeploy sam-local docs test emulated containers packages audit check unit style lint format lock clean
+.PHONY: help demo up down token bench bench-tracing bench-laptop cost compare capacity load soak watchers model bench-models isolation faults permissions fuzz redrive replay reread trace stats export forget web web-test pictures publish smoke test-stack doctor undeploy sam-local docs test emulated containers packages audit check unit style lint format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -87,6 +87,9 @@ bench-laptop: $(VENV)/ready ## how long one waits for the laptop, and what is le
 
 cost: $(VENV)/ready ## what an order costs on AWS by its end, counted from real ones on the laptop: ORDERS=10, PAGE=docs/cost.md
 	@$(BIN)/python scripts/cost.py $(if $(ORDERS),--orders $(ORDERS)) $(if $(PAGE),--write $(PAGE))
+
+compare: $(VENV)/ready ## the same orders and faults by a workflow and by events alone, side by side: ONLY=choreographed, PAGE=docs/compare.md
+	@$(BIN)/python scripts/compare.py $(if $(ONLY),--only '$(ONLY)') $(if $(PAGE),--write $(PAGE))
 
 capacity: $(VENV)/ready ## how full AWS's quotas are, and what breaks first: ORDERS_PER_SECOND=300, MIX=delivered=0.9,declined=0.1, PAGE=docs/capacity.md
 	@$(BIN)/python scripts/capacity.py $(if $(ORDERS_PER_SECOND),--rate $(ORDERS_PER_SECOND)) $(if $(MIX),--mix "$(MIX)") \
@@ -215,12 +218,12 @@ style: $(VENV)/ready ## format, lint, types, imports, workflows, templates, cont
 	$(BIN)/python scripts/render_reference.py --check
 
 lint: style $(ASYNCAPI)/.package-lock.json ## style, templates as written and as deployed, the catalogue of events, GitHub's workflows
-	$(BIN)/cfn-lint template.yaml services/*/template.yaml .github/oidc.yaml
+	$(BIN)/cfn-lint template.yaml services/*/template.yaml examples/*/template.yaml .github/oidc.yaml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(BIN)/zizmor --offline --quiet .github
 	$(BIN)/python scripts/lint_templates.py --schemas
-	AWS_DEFAULT_REGION=eu-central-1 sh -ec 'for t in template.yaml services/*/template.yaml; do $(BIN)/sam validate --lint --template $$t; done'
+	AWS_DEFAULT_REGION=eu-central-1 sh -ec 'for t in template.yaml services/*/template.yaml examples/*/template.yaml; do $(BIN)/sam validate --lint --template $$t; done'
 	@# It reports its use to its makers unless told that it runs in CI, and notes that in the home directory unless told where.
 	$(WITH_NODE) CI=true ASYNCAPI_METRICS_CONFIG_PATH=$(ASYNCAPI)/.metrics \
 	  $(ASYNCAPI)/.bin/asyncapi validate --fail-severity warn events/asyncapi.yaml

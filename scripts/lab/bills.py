@@ -74,7 +74,7 @@ def counted(ends: Mapping[str, Counts]) -> str:
         )
     heads = ["end", "state entries", "API requests", "invocations", "events put", "queue messages"]
     heads += ["write units", "read units", "traces", "GB-seconds", "log kB"]
-    return _table(heads, rows)
+    return as_table(heads, rows)
 
 
 def by_end(costs: Mapping[str, pricing.Costs], looking: pricing.Costs) -> str:
@@ -84,7 +84,7 @@ def by_end(costs: Mapping[str, pricing.Costs], looking: pricing.Costs) -> str:
         [name, *(f"{1000 * _of(cost, service):.3f}" for service in services), f"**{1000 * sum(cost.values()):.2f}**"]
         for name, cost in (*costs.items(), ("looking on, besides", looking))
     ]
-    return _table(["end", *services, "all"], rows)
+    return as_table(["end", *services, "all"], rows)
 
 
 def by_service(whole: pricing.Costs, looking: pricing.Costs) -> str:
@@ -94,7 +94,7 @@ def by_service(whole: pricing.Costs, looking: pricing.Costs) -> str:
         [what, f"{1000 * usd:.3f}", f"{1000 * looking.get(what, 0.0):.3f}", f"{usd / total:.0%}"]
         for what, usd in sorted(whole.items(), key=lambda item: -item[1])
     ]
-    return _table(
+    return as_table(
         ["", "USD", "of it for looking", "share"],
         [*rows, ["**all**", f"**{1000 * total:.2f}**", f"**{1000 * sum(looking.values()):.2f}**", ""]],
     )
@@ -107,7 +107,7 @@ def looked(looks: Mapping[str, Counts], costs: Mapping[str, pricing.Costs]) -> s
         reads = sum(c.reads.values()) / c.orders
         usd = 1000 * sum(costs[name].values())
         rows.append([name, str(LOOKS[name]), f"{c.requests / c.orders:.0f}", f"{reads:.1f}", f"{usd:.4f}"])
-    return _table(["", "times, assumed", "API requests", "read units", "USD for 1,000 times"], rows)
+    return as_table(["", "times, assumed", "API requests", "read units", "USD for 1,000 times"], rows)
 
 
 def units(counts: Counts) -> str:
@@ -116,14 +116,14 @@ def units(counts: Counts) -> str:
         [table, index or "the table itself", f"{taken / counts.orders:.1f}"]
         for (table, index), taken in sorted(counts.writes.items())
     ]
-    return _table(["table", "index", "units"], rows)
+    return as_table(["table", "index", "units"], rows)
 
 
 def by_month(fixed: Iterable[pricing.Fixed]) -> str:
     """What costs by the month."""
     listed = list(fixed)
     rows = [[one.what, f"{one.number:,}", f"{one.usd:.2f}"] for one in listed]
-    return _table(["", "number", "USD a month"], [*rows, ["**all**", "", f"**{sum(o.usd for o in listed):.2f}**"]])
+    return as_table(["", "number", "USD a month"], [*rows, ["**all**", "", f"**{sum(o.usd for o in listed):.2f}**"]])
 
 
 def in_cents(whole: pricing.Costs, fixed: Iterable[pricing.Fixed], orders: int) -> float:
@@ -139,6 +139,12 @@ def _of(costs: pricing.Costs, service: str) -> float:
     return sum(usd for what, usd in costs.items() if _service(what) == service)
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def as_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table as a page has it.
+
+    Args:
+        heads: of its columns.
+        rows: cells of each.
+    """
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

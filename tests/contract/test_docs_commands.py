@@ -37,7 +37,7 @@ PASTED = [
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """What looks like the root of the repository, with programs that do nothing."""
-    for name in ("services", "menus", "events", "docs"):
+    for name in ("services", "menus", "events", "docs", "examples"):
         (tmp_path / name).symlink_to(ROOT / name)
     own = [f".venv/bin/{program.name}" for program in (ROOT / ".venv" / "bin").iterdir()]
     for path in ["make", *ELSEWHERE, *EVERYWHERE, *own]:

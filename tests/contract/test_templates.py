@@ -15,11 +15,12 @@ from worlds import ROOT
 from worlds.templates import resources
 
 TEMPLATES = [ROOT / "template.yaml", *sorted(ROOT.glob("services/*/template.yaml"))]
+EXAMPLES = sorted(ROOT.glob("examples/*/template.yaml"))
 # Named within something else, one of many of that name, or for people only.
 MAY_REPEAT = {"StageName", "MetricName", "DisplayName", "PolicyName", "GroupName"}
 
 
-@pytest.fixture(params=TEMPLATES, ids=lambda path: str(path.parent.name))
+@pytest.fixture(params=[*TEMPLATES, *EXAMPLES], ids=lambda path: str(path.parent.name))
 def properties(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The properties of each resource, by its logical id."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")

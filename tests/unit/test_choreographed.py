@@ -83,6 +83,26 @@ def test_a_customer_cancels_before_or_after_the_card_has_answered(world: Choreog
     must_end_as(world, order_id, "CANCELLED")
 
 
+def test_a_cancel_that_was_only_claimed_keeps_the_order_from_the_restaurant(world: Choreographed) -> None:
+    order_id = placed(world)
+    world.ask()
+    assert world.move(order_id, "cancel", told=False) == 202
+    world.flow()
+    assert row(world, order_id)["status"] == "PLACED"
+    must_end_as(world, order_id, "CANCELLED")
+
+
+def test_payments_that_never_answer_fail_the_order_within_minutes(world: Choreographed) -> None:
+    order_id = placed(world)
+    world.payments_down = True
+    for _ in range(5):
+        world.flow()
+        world.now += timedelta(minutes=5)
+        world.look()
+    world.payments_down = False
+    must_end_as(world, order_id, "FAILED")
+
+
 def test_an_authorization_that_comes_after_the_cancel_moves_nothing(world: Choreographed) -> None:
     order_id = placed(world)
     world.ask()

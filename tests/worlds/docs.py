@@ -25,7 +25,7 @@ from worlds import ROOT
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
-    *sorted((ROOT / "examples").rglob("README.md")),
+    *sorted((ROOT / "examples").glob("*/README.md")),
     *sorted((ROOT / "tests").rglob("README.md")),
 ]
 

@@ -9,7 +9,7 @@ from typing import Any
 from orders.model import ENDS, GRACE, Move, Order, OrderStatus, Reason
 from tiffin.events import ORDER_ENDS, rfc3339
 
-# As long as the restaurant may stay silent.
+# As long as the restaurant may stay silent; and payments, before somebody gives the order up.
 SILENCE = timedelta(minutes=15)
 EVENT_OF = {
     OrderStatus.PREPARING: "OrderAccepted",
@@ -151,6 +151,8 @@ def times_up(life: Life, now: datetime) -> End | None:
     # The food has arrived, and the money is being taken: that may take a little longer.
     if now >= life.order.deadline_at + (GRACE if life.move == Move.DELIVER else timedelta()):
         return EXPIRED
+    if life.order.status is OrderStatus.PLACED and now >= life.order.placed_at + SILENCE:
+        return failed("payments did not answer")
     return SILENT if now >= silent_at(life) and not life.move else None
 
 

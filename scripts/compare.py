@@ -1,0 +1,79 @@
+"""What `make compare` runs: the same orders and the same faults, by each way, and what each way took and cost.
+
+    .venv/bin/python scripts/compare.py [--only choreographed] [--write docs/compare.md]
+
+On an emulator of its own, on which the ways stand side by side. Which ways there are: `scripts/lab/ways.py`; what is
+done with each: `scripts/lab/comparing.py`.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import httpx
+from lab import columns, comparing, ways
+from lab.costing import METER
+from laptop import EmulatorError, Stack, measured
+from laptop.client import NotThere, Refused
+from laptop.emulator.launcher import free_port
+from operations.deployed import Deployed
+from rich.console import Console
+from rich.markup import escape
+from support import story, timeline
+from support.facts import UnknownOrder
+from tracing import sources
+
+COMMAND = "make compare"
+
+
+def trace(running: comparing.Running, order_id: str) -> str:
+    """What `make trace` says of an order by a way in its first line; empty, if it has no answer."""
+    way, stack = running.way, running.stack
+    try:
+        facts = sources.Live(Deployed(stack.client, running.outputs, way.stack)).facts(order_id)
+    except (KeyError, UnknownOrder):
+        return ""
+    return story.tell(timeline.build(facts), time.time()).sentence
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(description="The same orders, by each way.")
+    parser.add_argument("--only", help="one way alone, by its name", choices=[way.name for way in ways.WAYS])
+    parser.add_argument("--write", type=Path, help="the page whose tables are replaced")
+    options = parser.parse_args(arguments)
+    if options.write and not options.write.is_file():
+        parser.error(f"there is no page {options.write}")
+    if options.write and options.only:
+        parser.error("the page has all ways")
+    console = Console(soft_wrap=True, highlight=False)
+    chosen = [way for way in ways.WAYS if options.only in (None, way.name)]
+    found: dict[ways.Way, tuple[comparing.Found, str]] = {}
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            meter, port = Path(folder, "meter.jsonl"), free_port()
+            with Stack.up(console, env={METER: str(meter), "TIFFIN_FAULTS": str(port)}) as stack:
+                for way in chosen:
+                    with (
+                        console.status(f"Bringing up: {way.name}") as status,
+                        comparing.up(way, stack, meter, port) as running,
+                    ):
+                        seen = comparing.run(running, status.update)
+                        found[way] = seen, trace(running, seen.delivered)
+                    console.print(f"[green]✓[/green] {way.name}")
+    except (EmulatorError, comparing.NotTheSame, NotThere, Refused, httpx.HTTPError) as error:
+        console.print(f"[red]✗[/red] {escape(str(error) or type(error).__name__)}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    text = columns.page(found, measured.where())
+    console.print(text, markup=False)
+    if options.write:
+        measured.replace(options.write, COMMAND, text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

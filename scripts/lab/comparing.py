@@ -1,0 +1,409 @@
+"""The same orders by each way, on one emulator: what becomes of them, what they take, and what a fault does to them.
+
+Each order is judged by what must hold of every order (`invariants`), whichever way it went. What is counted is what its
+own context and payments took; who only listens is left out, as it is the same for all.
+"""
+
+import json
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from laptop import Stack, pace
+from laptop.client import Client
+from operations.deployed import Deployed
+from orders.model import ENDS
+
+from . import pricing
+from .cases import CANCELLED, DECLINED_CARD, DELIVERED, FOR_GOOD, NEVER_DELIVERED, REJECTED, Case, Fault, Row
+from .invariants import Facts, judge
+from .lab import plain
+from .metered import Counts, Names, count, parse, transitions
+from .ways import Outputs, Way
+
+JUDGED = ("I1", "I2", "I5", "I6")
+"""What must hold of an order; promo codes (I3) are the listeners' and left out."""
+STORIES: tuple[tuple[str, Mapping[str, Any], str, str], ...] = (
+    ("delivered", DELIVERED, "pm_card_visa", "DELIVERED"),
+    ("declined", {}, DECLINED_CARD, "DECLINED"),
+    ("rejected", REJECTED, "pm_card_visa", "REJECTED"),
+    ("cancelled", CANCELLED, "pm_card_visa", "CANCELLED"),
+    ("expired", NEVER_DELIVERED, "pm_card_visa", "EXPIRED"),
+)
+"""What is told, what people do, how it is paid, how it ends."""
+COUNTED = "delivered", "declined", "rejected", "cancelled"
+"""What is counted: of an order that expires, the three hours are made shorter by writing into its row."""
+SOURCES = {"tiffin.orders", "tiffin.payments"}
+# Seconds in which an order is delivered by either way, many times over; and how soon a failed message comes again here.
+WHILE_BROKEN, COMES_AGAIN = 8.0, 2
+_QUIET, _PATIENCE, _LOOK = 3.0, 90.0, 0.05
+_LATE = 5.0
+
+
+class NotTheSame(Exception):
+    """An order did not come to where it was to come, or what must hold of it does not."""
+
+
+@dataclass
+class Found:
+    """What was seen of one way.
+
+    Attributes:
+        counts: of one order, by story.
+        seconds: from placed to closed, by story.
+        broken: the order's status while who takes events off queues was broken, and seconds to its end once mended.
+        letters: dead letters after payments failed five times, and seconds from then until the order went on.
+        queues: that are polled all month.
+        delivered: id of the order that was delivered.
+    """
+
+    counts: dict[str, Counts] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    broken: tuple[str, float] = ("", 0.0)
+    letters: tuple[int, float] = (0, 0.0)
+    queues: int = 0
+    delivered: str = ""
+
+
+class Running:
+    """A way that is up.
+
+    Args:
+        way: which.
+        stack: where.
+        outputs: its own.
+        meter: the file that the emulator counts into.
+        faults: the port that the emulator takes faults on.
+    """
+
+    def __init__(self, way: Way, stack: Stack, outputs: Outputs, meter: Path, faults: int) -> None:
+        self.way, self.stack, self.outputs = way, stack, outputs
+        self.client, self.tap = Client(outputs, stack.people), stack.tap(outputs["EventBusName"])
+        self._meter, self._faults, self._seen = meter, faults, set[str]()
+        self._dynamodb, self._states = stack.client("dynamodb"), stack.client("stepfunctions")
+        self._sqs = stack.client("sqs")
+        self.names = self._named()
+        self._letters = {url for name, url in outputs.items() if name.endswith("DeadLetterQueueUrl")}
+
+    def _named(self) -> Names:
+        deployed = Deployed(self.stack.client, self.outputs, self.way.stack)
+        resources = [r for r in deployed.resources() if r.path.startswith(self.way.its) and r.path != self.way.sweeper]
+        asked = self.stack.client("lambda").get_function_configuration
+        functions = [r for r in resources if r.kind == "AWS::Lambda::Function"]
+        memory = {r.path: int(asked(FunctionName=r.name)["MemorySize"]) for r in functions}
+        return Names({r.name.rpartition("/")[2]: r.path for r in resources if r.name}, memory)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.client.close()
+
+    # --- What becomes of an order ---
+
+    def row(self, order_id: str) -> Row:
+        """An order's row, read behind everybody's back."""
+        key = {"order_id": {"S": order_id}}
+        found = self._dynamodb.get_item(TableName=self.outputs["OrdersTableName"], Key=key, ConsistentRead=True)
+        return plain(found.get("Item", {}))
+
+    def begin(self, case: Case) -> None:
+        """Place a case's order."""
+        case.subject = self.stack.people.subject(case.customer)
+        for person in ("bella", "carl"):
+            self.stack.people.token(person)
+        self.inject(case.faults, case)
+        expires = case.ends == {"EXPIRED"}
+        self.stack.keep_pace(self.way.clock if expires else 1.0)
+        case.began = time.monotonic()
+        self.client.place(customer=case.customer, payment_method=case.method, key=case.name)
+        case.answered = True
+
+    def go_on(self, case: Case) -> bool:
+        """Look at an order once, and let whoever is to move it do so; whether nothing is owed to it any more."""
+        row = case.row = self.row(case.order_id)
+        status = str(row["status"])
+        if status in ENDS and "open_shard" not in row:
+            return True
+        if status not in case.moved and self.way.ready(row):
+            case.moved.add(status)
+            move = case.plan.get(status)
+            if isinstance(move, str):
+                body = {"reason": "out_of_stock"} if move == "reject" else None
+                self.client.move(case.order_id, move, body)
+            elif status == "OUT_FOR_DELIVERY" and case.ends == {"EXPIRED"}:
+                self.way.hurry(self.stack, self.outputs, case.order_id)
+        return False
+
+    def follow(self, case: Case, seconds: float = _PATIENCE) -> float:
+        """Let an order come to its end.
+
+        Returns:
+            Seconds from when it was placed.
+
+        Raises:
+            NotTheSame: it does not come there in time.
+        """
+        slow = 10_800 / self.way.clock if case.ends == {"EXPIRED"} and self.way.clock > 1 else 0.0
+        deadline = pace.Deadline(seconds, slow)
+        while not self.go_on(case):
+            if deadline.passed():
+                raise NotTheSame(f"{self.way.name}, {case.name}: it is {case.row.get('status')} and goes no further")
+            time.sleep(_LOOK)
+        return time.monotonic() - case.began
+
+    def judged(self, case: Case, seconds: float = 30.0) -> None:
+        """Hold an order that ended against what must hold of each, once all events have come.
+
+        Raises:
+            NotTheSame: it does not.
+        """
+        deadline = pace.Deadline(seconds)
+        while wrong := {i: fault for i, fault in judge(case, self.facts()).items() if i in JUDGED}:
+            if deadline.passed():
+                raise NotTheSame(f"{self.way.name}, {case.name}: {wrong}")
+            time.sleep(0.2)
+
+    def facts(self) -> Facts:
+        """All that is there of its orders."""
+        events: dict[str, list[dict[str, Any]]] = {}
+        for event in list(self.tap.events):
+            events.setdefault(event["detail"]["metadata"]["order_id"], []).append(event)
+        payments = self._rows("PaymentsTableName", "order_id")
+        return Facts(
+            orders={order_id: rows[0] for order_id, rows in self._rows("OrdersTableName", "order_id").items()},
+            payments={k: next((r for r in rows if r["record"] == "PAYMENT"), {}) for k, rows in payments.items()},
+            ledger=self._rows("SandboxLedgerTableName", "order_id"),
+            promotions={},
+            customers=self._rows("CustomersTableName", "customer_id"),
+            events=events,
+        )
+
+    def _rows(self, output: str, key: str) -> dict[str, list[Row]]:
+        found: dict[str, list[Row]] = {}
+        for page in self._dynamodb.get_paginator("scan").paginate(TableName=self.outputs[output]):
+            for row in map(plain, page["Items"]):
+                if key in row:
+                    found.setdefault(row[key], []).append(row)
+        return found
+
+    # --- What goes wrong ---
+
+    def inject(self, faults: tuple[Fault, ...], case: Case | None = None) -> None:
+        """Put faults in force: for a case's order, or for all."""
+        named, order = (case.name, case.order_id) if case else (self.way.name, "")
+        rules = [vars(fault) | {"id": named, "order": order, "match": dict(fault.match)} for fault in faults]
+        if rules:
+            self._post("/rules", rules)
+
+    def lift(self) -> None:
+        """End the faults that are for all."""
+        self._post("/lift", [self.way.name])
+
+    def _post(self, path: str, document: Any) -> None:
+        request = urllib.request.Request(f"http://127.0.0.1:{self._faults}{path}", json.dumps(document).encode())
+        with urllib.request.urlopen(request, timeout=pace.patience(30)):
+            pass
+
+    def come_again_soon(self) -> None:
+        """A message that failed comes back after seconds here, not after minutes as the templates say."""
+        for output in self.way.queues:
+            url = self.outputs[output]
+            self._sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(COMES_AGAIN)})
+
+    def letters(self) -> int:
+        """How many dead letters there are."""
+        asked = "ApproximateNumberOfMessages"
+        return sum(
+            int(self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[asked])["Attributes"][asked])
+            for url in self._letters
+        )
+
+    # --- What it takes ---
+
+    def measure(self, what: Callable[[], object]) -> Counts:
+        """Count what one order takes, until all is quiet again."""
+        self.be_quiet()
+        begins = self._written()
+        self._executions()
+        what()
+        self.be_quiet()
+        lines = [line for line in parse(self._meter.read_bytes()[begins:].decode()) if self._its(line)]
+        counts = count(lines, self.names, 1)
+        counts.requests = sum(line["what"] == "invocation" and self._is_api(line["function"]) for line in lines)
+        for execution in self._executions():
+            pages = self._states.get_paginator("get_execution_history").paginate(executionArn=execution)
+            counts.transitions += transitions(event for page in pages for event in page["events"])
+        return counts
+
+    def _its(self, line: Mapping[str, Any]) -> bool:
+        if line["what"] == "event":
+            return line["source"] in SOURCES
+        # Lines of an access log are nobody's.
+        return line["what"] != "lines" or line.get("function") in self.names.paths
+
+    def _is_api(self, function: str) -> bool:
+        return self.names.paths.get(function, "").endswith("ApiFunction")
+
+    def be_quiet(self) -> None:
+        """Wait until nothing is counted any more."""
+        deadline, size, since = pace.Deadline(_PATIENCE), -1, time.monotonic()
+        while time.monotonic() < since + pace.patience(_QUIET) and not deadline.passed():
+            if (now := self._written()) != size:
+                size, since = now, time.monotonic()
+            time.sleep(0.1)
+
+    def _written(self) -> int:
+        return self._meter.stat().st_size if self._meter.exists() else 0
+
+    def _executions(self) -> list[str]:
+        found = []
+        for output in self.way.machines:
+            pages = self._states.get_paginator("list_executions").paginate(stateMachineArn=self.outputs[output])
+            found += [one["executionArn"] for page in pages for one in page["executions"]]
+        new = [arn for arn in found if arn not in self._seen]
+        self._seen.update(new)
+        return new
+
+
+@contextmanager
+def up(way: Way, stack: Stack, meter: Path, faults: int) -> Iterator[Running]:
+    """A way, brought up on an emulator that has the application."""
+    running = Running(way, stack, way.brought_up(stack, way), meter, faults)
+    try:
+        yield running
+    finally:
+        running.close()
+
+
+def run(running: Running, say: Callable[[str], None] = lambda _: None) -> Found:
+    """Tell the stories and let the faults happen, one way.
+
+    Args:
+        running: the way.
+        say: told what is going on.
+
+    Raises:
+        NotTheSame: an order did not end as it must by every way.
+    """
+    found = Found(queues=len(running.way.queues))
+    for name, plan, method, end in STORIES:
+        say(f"{running.way.name}: {name}")
+        told = a_case(running, name, plan, method, end)
+
+        def tell(case: Case = told) -> None:
+            running.begin(case)
+            found.seconds[case.fault] = running.follow(case)
+
+        if name in COUNTED:
+            found.counts[name] = running.measure(tell)
+        else:
+            tell()
+        running.judged(told)
+        found.delivered = found.delivered or told.order_id
+    running.come_again_soon()
+    for fault in (twice, late, broken, letters):
+        say(f"{running.way.name}: {(fault.__doc__ or '').partition('.')[0].lower()}")
+        fault(running, found)
+    return found
+
+
+def a_case(running: Running, name: str, plan: Mapping[str, Any], method: str, end: str, *faults: Fault) -> Case:
+    """An order of a customer of its own."""
+    return Case(
+        name=f"{running.way.name}-{name}", fault=name, place="", plan=plan, ends=frozenset({end}), faults=faults,
+        method=method, customer=f"{running.way.name}-{name}",
+    )  # fmt: skip
+
+
+def twice(running: Running, _: Found) -> None:
+    """Each event comes three times."""
+    repeated = Fault("target", "repeat", seconds=3, times=FOR_GOOD)
+    case = a_case(running, "twice", DELIVERED, "pm_card_visa", "DELIVERED", repeated)
+    running.begin(case)
+    running.follow(case)
+    running.judged(case)
+
+
+def late(running: Running, _: Found) -> None:
+    """The authorization is heard of after the customer has cancelled."""
+    delayed = Fault("target", "delay", {"name": "PaymentAuthorized"}, seconds=_LATE, times=FOR_GOOD)
+    case = a_case(running, "late", {}, "pm_card_visa", "CANCELLED", delayed)
+    running.begin(case)
+    authorized = lambda: running.facts().payments.get(case.order_id, {}).get("status") == "AUTHORIZED"  # noqa: E731
+    pace.eventually(authorized, _PATIENCE, "the authorization")
+    running.client.move(case.order_id, "cancel")
+    running.follow(case)
+    came = time.monotonic() + pace.patience(_LATE)
+    while time.monotonic() < came:
+        time.sleep(0.1)
+    running.be_quiet()
+    running.judged(case)
+
+
+def broken(running: Running, found: Found) -> None:
+    """Who takes events off queues is broken."""
+    case = a_case(running, "broken", DELIVERED, "pm_card_visa", "DELIVERED")
+    running.inject(tuple(Fault("function", "raise", {"function": n}, times=10**6) for n in running.way.consumers))
+    running.begin(case)
+    until, over = time.monotonic() + pace.patience(WHILE_BROKEN), False
+    while time.monotonic() < until and not over:
+        over = running.go_on(case)
+        time.sleep(_LOOK)
+    status = str(case.row["status"])
+    running.lift()
+    mended = time.monotonic()
+    if not over:
+        running.follow(case)
+    running.judged(case)
+    found.broken = (status, 0.0 if over else time.monotonic() - mended)
+
+
+def letters(running: Running, found: Found) -> None:
+    """Payments fail five times in a row."""
+    fails = Fault("function", "raise", {"function": "*PaymentsFunction*", "operation": "authorize"}, times=5)
+    case = a_case(running, "letters", DELIVERED, "pm_card_visa", "DELIVERED", fails)
+    before = running.letters()
+    running.begin(case)
+    deadline = pace.Deadline(_PATIENCE)
+    while case.row.get("status") in (None, "PLACED") and running.letters() == before and not deadline.passed():
+        running.go_on(case)
+        time.sleep(_LOOK)
+    dead = running.letters() - before
+    if dead:
+        running.way.look_again(running.stack, running.outputs, case.order_id)
+    running.follow(case)
+    running.judged(case)
+    found.letters = (dead, time.monotonic() - case.began)
+
+
+# --- What it costs ----------------------------------------------------------------------------------------------------
+
+
+def costs(counts: Counts) -> pricing.Costs:
+    """What one order costs, without traces: how many are sampled is the stack's choice, not a way's."""
+    return {what: usd for what, usd in pricing.of_an_order(counts, 0.0).items() if usd}
+
+
+def polling(queues: int) -> float:
+    """US dollars a month of polling queues in which nothing lies (`pricing.fixed`)."""
+    price = pricing.prices()["sqs"]["usd_per_million_standard_requests"]
+    return float(queues * pricing.POLLS_A_MINUTE * pricing.MINUTES_A_MONTH * price / 1e6)
+
+
+# --- What a change of sequence touches --------------------------------------------------------------------------------
+
+
+def touched(patch: Path) -> Counter[str]:
+    """Lines that a patch adds or takes away, by file."""
+    found: Counter[str] = Counter()
+    name = ""
+    for line in patch.read_text("utf-8").splitlines():
+        if line.startswith("+++ b/"):
+            name = line.removeprefix("+++ b/")
+        elif line[:1] in "+-" and not line.startswith(("+++", "---")) and line:
+            found[name] += 1
+    return found
