@@ -5,6 +5,7 @@ own context and payments took; who only listens is left out, as it is the same f
 """
 
 import json
+import math
 import time
 import urllib.request
 from collections import Counter
@@ -40,8 +41,8 @@ COUNTED = "delivered", "declined", "rejected", "cancelled"
 """What is counted: of an order that expires, the three hours are made shorter by writing into its row."""
 SOURCES = {"tiffin.orders", "tiffin.payments"}
 # Seconds in which an order is delivered by either way, many times over; and how soon a failed message comes again here.
-WHILE_BROKEN, COMES_AGAIN = 8.0, 2
-_QUIET, _PATIENCE, _LOOK = 3.0, 90.0, 0.05
+WHILE_BROKEN, COMES_AGAIN = 8.0, 3.0
+_QUIET, _PATIENCE, _LOOK = 2.0, 90.0, 0.05
 _LATE = 5.0
 
 
@@ -210,9 +211,9 @@ class Running:
 
     def come_again_soon(self) -> None:
         """A message that failed comes back after seconds here, not after minutes as the templates say."""
+        seconds = str(math.ceil(pace.patience(COMES_AGAIN)))
         for output in self.way.queues:
-            url = self.outputs[output]
-            self._sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(COMES_AGAIN)})
+            self._sqs.set_queue_attributes(QueueUrl=self.outputs[output], Attributes={"VisibilityTimeout": seconds})
 
     def letters(self) -> int:
         """How many dead letters there are."""

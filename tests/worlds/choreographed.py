@@ -35,7 +35,7 @@ class Choreographed(Tiffin):
     Attributes:
         asks: messages for whoever asks payments, each with how often it was handed out.
         dead: messages that were handed out too often, or set aside.
-        deaf: whether payments cannot be asked at all.
+        lost: names of payments' events that never reach the order.
         payments_down: whether payments fail, however they are asked.
     """
 
@@ -44,6 +44,7 @@ class Choreographed(Tiffin):
         self.asks: list[tuple[str, int]] = []
         self.dead: list[str] = []
         self.payments_down = False
+        self.lost = set[str]()
         self._images: dict[str, Item] = {}
         rows = Rows(api.table, "CustomersTable")
         for module in (asks_payments, hears_payments, no_workflow, keeps_time):
@@ -124,7 +125,7 @@ class Choreographed(Tiffin):
 
     def _publish(self, source: str, name: str, detail: Item) -> None:
         super()._publish(source, name, detail)
-        if source == "tiffin.payments":
+        if source == "tiffin.payments" and name not in self.lost:
             self.unheard.append((hears_payments, self.bus[-1]))
 
     def _put(self, Entries: list[Item]) -> Item:  # noqa: N803

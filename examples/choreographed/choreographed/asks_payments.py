@@ -1,7 +1,8 @@
 """Entry point: the queue of orders for which payments must be asked. Between events, and a service that is called.
 
 What is asked for is read from the row as it is now: a message that is old, or comes twice, asks for what is owed today.
-How payments answered is heard from their events (`hears_payments`), as everybody hears it.
+How payments answered is heard from their events (`hears_payments`), as everybody hears it; all but the answer to the
+last question, the release.
 """
 
 import json
@@ -18,7 +19,7 @@ from tiffin.telemetry import logger, metrics, tracer, work_on_order
 from tiffin.unmendable import Unmendable, no_retry_mends, reason
 
 from choreographed.rows import Rows
-from choreographed.rules import Life, Operation, failed, owes
+from choreographed.rules import DELIVERED, End, Life, Operation, declined, failed, owes
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -72,9 +73,20 @@ def ask_for(order_id: str) -> None:
             raise
         rows().undo(order_id, failed(str(refused)), datetime.now(UTC))
         return
-    if life.undoing and answer["status"] == "RELEASED":
-        # Of a payment that was released before anything was known of it no event tells.
-        rows().finish(life, life.undoing, "RELEASED", datetime.now(UTC))
+    if operation is Operation.RELEASE:
+        # The last that is asked for: here the answer counts. No event tells of a payment that was released before
+        # anything was known of it; and payments tell what changed once: what was lost on the way does not come again.
+        rows().finish(life, _end(life, answer), answer["status"], datetime.now(UTC))
+
+
+def _end(life: Life, answer: dict[str, Any]) -> End:
+    """How an order ended that was being undone: as it was decided, or as payments had moved already."""
+    match answer["status"]:
+        case "CAPTURED":
+            return DELIVERED
+        case "DECLINED":
+            return declined(answer["code"], answer["message"], answer["network"])
+    return life.undoing or failed("nobody decided how it ends")
 
 
 def _answer(payload: dict[str, Any]) -> dict[str, Any]:

@@ -5,13 +5,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from orders.model import OrderStatus, Reason
+from orders.model import OrderStatus
 from pydantic import ConfigDict
 from tiffin.clients import once, table
 from tiffin.consumer import BatchFailures, Consumer, Event
 from tiffin.models import BaseModel
 from tiffin.telemetry import logger, metrics, tracer
 
+from choreographed import rules
 from choreographed.rows import Rows
 from choreographed.rules import DELIVERED, End, failed
 
@@ -53,11 +54,9 @@ def authorized(event: Event[Authorized]) -> None:
 
 @consumer.on("PaymentDeclined", reads=Declined)
 def declined(event: Event[Declined]) -> None:
-    """The card network's answer ends the order, and is kept for whoever asks why."""
+    """The card network's answer ends the order."""
     why = event.data.reason
-    summary = f"{why.network}: {why.code}"
-    reason = Reason(code=why.code, message=why.message, network=why.network, summary=summary)
-    _finish(event, End(OrderStatus.DECLINED, reason), "DECLINED")
+    _finish(event, rules.declined(why.code, why.message, why.network), "DECLINED")
 
 
 @consumer.on("PaymentCaptured", reads=Told)

@@ -35,7 +35,7 @@ def look_at(order_id: str, now: datetime) -> None:
         rows().enter(order_id, turn, now)
     elif owes(life):
         tells.ask(order_id)
-        rows().look_again(order_id, min(now + ASK_AGAIN, max(life.order.deadline_at, now)))
+        rows().look_again(order_id, now + ASK_AGAIN)
     else:
         rows().look_again(order_id, silent_at(life))
 

@@ -97,6 +97,14 @@ def failed(why: str) -> End:
     return ended(OrderStatus.FAILED, "workflow_failed", f"The order could not be completed: {why}.")
 
 
+def declined(code: str, message: str, network: str) -> End:
+    """The card network's answer, kept for whoever asks why."""
+    return End(
+        OrderStatus.DECLINED,
+        Reason(code=code, message=message, network=network, summary=f"{network}: {code}"),
+    )
+
+
 def rejected(why: str | None) -> End:
     """The restaurant cannot.
 
