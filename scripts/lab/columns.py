@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from itertools import starmap
 
 from . import pricing
 from .bills import as_table
@@ -34,7 +35,7 @@ def page(found: Mapping[Way, tuple[Found, str]], where: str) -> str:
 
     smell = [
         row("where the behaviour is written", lambda w, *_: f"{len(w.files())} files, {w.lines()} lines"),
-        row("of that, in templates", lambda w, *_: ", ".join(f"{n} {kind}" for kind, n in declared(w).items())),
+        row("of that, in templates", lambda w, *_: ", ".join(starmap(_so_many, sorted(declared(w).items())))),
         row("how the three hours are done", lambda w, *_: w.three_hours),
         row("where an order may be", lambda w, *_: f"{len(w.places)}: " + ", ".join(f"`{p}`" for p in w.places)),
         row("what `make trace` says of one", lambda _, __, said: f"“{said}”" if said else "nothing"),
@@ -87,6 +88,10 @@ def declared(way: Way) -> Counter[str]:
     return Counter(KINDS[kind] for kind in named if kind in KINDS)
 
 
+def _so_many(kind: str, number: int) -> str:
+    return f"{number} {kind.removesuffix('s') if number == 1 else kind}"
+
+
 def _calls(counts: Counts) -> int:
     return sum(counts.calls.values())
 
@@ -95,7 +100,7 @@ TAKEN: dict[str, Callable[[Counts], float]] = {
     "state transitions": lambda c: sum(c.transitions.values()),
     "invocations of functions": lambda c: sum(c.invocations.values()),
     "events on the bus": lambda c: sum(c.events.values()),
-    "messages from rules into its queues": lambda c: sum(c.messages.values()),
+    "messages in queues": lambda c: sum(c.messages.values()),
     "requests to DynamoDB": _calls,
     "write units": lambda c: sum(c.writes.values()),
     "read units": lambda c: sum(c.reads.values()),
@@ -110,8 +115,8 @@ def _broken(found: Found) -> str:
 def _letters(found: Found) -> str:
     dead, seconds = found.letters
     if not dead:
-        return f"retried by the state; delivered after {seconds:.0f} s"
-    return f"{dead} dead letter, PLACED until a sweep asks again; delivered then, after {seconds:.0f} s"
+        return f"tried again where it stands; closed after {seconds:.0f} s"
+    return f"{_so_many('dead letters', dead)}; PLACED until a sweep asks again, closed after {seconds:.0f} s"
 
 
 def _change(way: Way) -> str:

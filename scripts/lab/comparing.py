@@ -93,7 +93,10 @@ class Running:
 
     def _named(self) -> Names:
         deployed = Deployed(self.stack.client, self.outputs, self.way.stack)
-        resources = [r for r in deployed.resources() if r.path.startswith(self.way.its) and r.path != self.way.sweeper]
+        way = self.way
+        resources = [
+            r for r in deployed.resources() if r.path.startswith(way.its) and not r.path.startswith(way.besides)
+        ]
         asked = self.stack.client("lambda").get_function_configuration
         functions = [r for r in resources if r.kind == "AWS::Lambda::Function"]
         memory = {r.path: int(asked(FunctionName=r.name)["MemorySize"]) for r in functions}
@@ -200,6 +203,19 @@ class Running:
         if rules:
             self._post("/rules", rules)
 
+    def must_have_struck(self, name: str) -> None:
+        """Hold a fault to it that it happened: one that did not shows nothing.
+
+        Args:
+            name: of the case whose fault it is; the way's, if it was for all.
+
+        Raises:
+            NotTheSame: it never did.
+        """
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._faults}/", timeout=pace.patience(30)) as answer:
+            if not json.load(answer).get(name):
+                raise NotTheSame(f"{self.way.name}: the fault of {name} never struck")
+
     def lift(self) -> None:
         """End the faults that are for all."""
         self._post("/lift", [self.way.name])
@@ -234,7 +250,14 @@ class Running:
         self.be_quiet()
         lines = [line for line in parse(self._meter.read_bytes()[begins:].decode()) if self._its(line)]
         counts = count(lines, self.names, 1)
+        sent: Counter[str] = Counter()
         counts.requests = sum(line["what"] == "invocation" and self._is_api(line["function"]) for line in lines)
+        # What functions send to a queue, the meter sees when it is taken from there.
+        for line in (line for line in lines if line["what"] == "batch"):
+            queue = self.names.paths.get(line["queue"], "")
+            if queue and queue not in counts.messages:
+                sent[queue] += line["count"]
+        counts.messages += sent
         for execution in self._executions():
             pages = self._states.get_paginator("get_execution_history").paginate(executionArn=execution)
             counts.transitions += transitions(event for page in pages for event in page["events"])
@@ -327,6 +350,7 @@ def twice(running: Running, _: Found) -> None:
     running.begin(case)
     running.follow(case)
     running.judged(case)
+    running.must_have_struck(case.name)
 
 
 def late(running: Running, _: Found) -> None:
@@ -343,6 +367,7 @@ def late(running: Running, _: Found) -> None:
         time.sleep(0.1)
     running.be_quiet()
     running.judged(case)
+    running.must_have_struck(case.name)
 
 
 def broken(running: Running, found: Found) -> None:
@@ -360,12 +385,15 @@ def broken(running: Running, found: Found) -> None:
     if not over:
         running.follow(case)
     running.judged(case)
+    running.must_have_struck(running.way.name)
     found.broken = (status, 0.0 if over else time.monotonic() - mended)
 
 
 def letters(running: Running, found: Found) -> None:
     """Payments fail five times in a row."""
-    fails = Fault("function", "raise", {"function": "*PaymentsFunction*", "operation": "authorize"}, times=5)
+    # By its whole name: CloudFormation shortens what is too long.
+    [payments] = [name for name, path in running.names.paths.items() if path == "Payments/PaymentsFunction"]
+    fails = Fault("function", "raise", {"function": payments}, times=5)
     case = a_case(running, "letters", DELIVERED, "pm_card_visa", "DELIVERED", fails)
     before = running.letters()
     running.begin(case)
@@ -378,6 +406,7 @@ def letters(running: Running, found: Found) -> None:
         running.way.look_again(running.stack, running.outputs, case.order_id)
     running.follow(case)
     running.judged(case)
+    running.must_have_struck(case.name)
     found.letters = (dead, time.monotonic() - case.began)
 
 

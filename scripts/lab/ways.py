@@ -61,7 +61,8 @@ class Way:
             payments.
         three_hours: how they are done.
         machines: outputs with the ARNs of its state machines.
-        sweeper: path of the function that looks at open orders each minute; it is no order's own.
+        besides: how the paths of those resources begin that are not counted: who looks at open orders each minute,
+            which is no order's own, and who only listens.
         consumers: functions that take events from queues, as patterns: in its context, if there are any, else all.
         queues: outputs with the URLs of its queues, from which what failed comes back later.
         ready: whether a row says that the next move can be made.
@@ -81,7 +82,7 @@ class Way:
     three_hours: str
     brought_up: Callable[[Stack, "Way"], Outputs]
     machines: tuple[str, ...] = ()
-    sweeper: str = ""
+    besides: tuple[str, ...] = ()
     consumers: tuple[str, ...] = ()
     queues: tuple[str, ...] = ()
     ready: Callable[[Mapping[str, Any]], bool] = lambda _: True
@@ -177,11 +178,11 @@ ORCHESTRATED = Way(
     "what that missed",
     brought_up=lambda stack, _: stack.outputs,
     machines=("OrderWorkflowArn", "UnwindWorkflowArn"),
-    sweeper="Orders/ReconcilerFunction",
+    besides=("Orders/ReconcilerFunction", "Orders/ConsumerFunction", "Orders/PromoCodes"),
     consumers=("*ConsumerFunction*",),
     ready=lambda row: "task_token" in row or "open_shard" not in row,
     clock=540.0,
-    places=("OrdersTable", "OrderWorkflow"),
+    places=("OrdersTable", "OrderWorkflow", "DeathsDeadLetterQueue"),
     change=EXAMPLES / "choreographed/changes/restaurant-first.orchestrated.patch",
 )
 
@@ -232,7 +233,7 @@ CHOREOGRAPHED = Way(
     ),
     three_hours="each row carries the moment at which somebody should look at it; a sweep each minute asks an index",
     brought_up=deployed_beside,
-    sweeper="KeepsTimeFunction",
+    besides=("KeepsTimeFunction",),
     consumers=("*HearsPaymentsFunction*",),
     queues=("AsksQueueUrl", "HearsQueueUrl"),
     hurry=let_time_be_up,
