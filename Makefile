@@ -29,7 +29,9 @@ LONG := $(addprefix tests/contract/test_,extending.py template_lint.py house.py)
 IN_DOCKER := tests/sam_local
 EMULATED := tests/browser tests/workflow tests/e2e tests/aws $(LONG) tests/emulator
 # What the tools that read the code need to find in it.
-PATHS := services/shared:services/orders:services/payments:services/promotions:services/notifications:services/observability:services/kitchens:services/estimates:services/support:services/live:examples/choreographed:scripts
+PATHS := services/shared:services/orders:services/payments:services/promotions:services/notifications:services/observability:services/kitchens:services/estimates:services/support:services/live:examples/choreographed:examples/durable:scripts
+# What Lambda's own runtime has, and no package of ours ships.
+IN_THE_RUNTIME := boto3 botocore s3transfer jmespath python-dateutil six urllib3
 # The caller's AWS settings never reach these targets: what talks to AWS is `sam deploy`, typed by hand.
 export SAM_CLI_TELEMETRY := 0
 # Set in many an image of Python. Each of the many processes here would then compile anew whatever it imports.
@@ -194,7 +196,7 @@ packages: $(VENV)/ready ## build what would be deployed, and see that Lambda wou
 	@$(BIN)/python scripts/packages.py
 
 audit: $(VENV)/ready ## known vulnerabilities of all that is locked: what is deployed, the tools, Node's; asks PyPI and npm
-	$(BIN)/pip-audit --disable-pip --require-hashes --strict $(foreach lock,requirements stripe,-r services/shared/$(lock).txt)
+	$(BIN)/pip-audit --disable-pip --require-hashes --strict $(foreach lock,services/shared/requirements services/shared/stripe examples/durable/requirements,-r $(lock).txt)
 	$(BIN)/pip-audit --disable-pip --require-hashes --strict -r requirements-dev.txt
 	for folder in scripts/asyncapi scripts/jsonata-js scripts/site web; do (cd $$folder && $(WITH_NODE) npm audit --package-lock-only --audit-level=high) || exit 1; done
 
@@ -237,10 +239,13 @@ lock: $(VENV)/ready ## resolve the dependencies anew and pin them with hashes
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile -q --upgrade --universal --python-version 3.11 \
 	  --generate-hashes requirements-dev.in -o requirements-dev.txt
 	for layer in requirements stripe; do UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile -q --universal --python-version 3.11 \
-	  --generate-hashes $(addprefix --no-emit-package ,boto3 botocore s3transfer jmespath python-dateutil six urllib3) \
+	  --generate-hashes $(addprefix --no-emit-package ,$(IN_THE_RUNTIME)) \
 	  $$(test $$layer = requirements || sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' services/shared/requirements.txt) \
 	  -c requirements-dev.txt services/shared/$$layer.in -o services/shared/$$layer.txt && \
 	  $(BIN)/cyclonedx-py requirements --output-reproducible services/shared/$$layer.txt -o services/shared/$$layer.cdx.json || exit 1; done
+	UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes \
+	  $(addprefix --no-emit-package ,$(IN_THE_RUNTIME)) -c requirements-dev.txt examples/durable/requirements.in \
+	  -o examples/durable/requirements.txt
 	for own in scripts/operations/debugger tests/sam_local/image; do UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile -q \
 	  --universal --python-version 3.11 --generate-hashes -c requirements-dev.txt $$own.in -o $$own.txt; done
 

@@ -1,0 +1,112 @@
+"""The order as a durable function (`examples/durable`) beside a Tiffin on the laptop, and what an order takes."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from laptop import Stack, deployment, menus
+from laptop.environment import ROOT
+from laptop.stack import reachable
+from tiffin.dynamodb import serialize
+
+from .pricing import prices
+
+TEMPLATE = ROOT / "examples" / "durable" / "template.yaml"
+STACK = "tiffin-durable"
+GB = 1024**3
+Event = Mapping[str, Any]
+_KINDS = "Execution", "Step", "Callback", "Wait", "Context", "ChainedInvoke"
+
+
+def brought_up(stack: Stack) -> dict[str, str]:
+    """Deploy it beside a Tiffin, with that one's people, a bus of its own, and the sample menus.
+
+    Args:
+        stack: the Tiffin.
+
+    Returns:
+        The outputs, from which a `laptop.client.Client` talks to it.
+    """
+    pool = stack.client("cognito-idp").describe_user_pool(UserPoolId=stack.outputs["UserPoolId"])["UserPool"]["Arn"]
+    made = deployment.deploy(stack.access, TEMPLATE, STACK, {"UserPoolArn": pool})
+    outputs = {name: reachable(value, stack.endpoint) for name, value in made.items()}
+    for menu in menus.read():
+        row = menu.model_dump() | {"menu_version": menu.version, "listed": "restaurant"}
+        item = {name: serialize(value) for name, value in row.items()}
+        stack.client("dynamodb").put_item(TableName=outputs["MenusTableName"], Item=item)
+    # It has no promo codes.
+    return {"PromotionsApiUrl": "", **outputs}
+
+
+def execution_arn(stack: Stack, function: str, order_id: str) -> str:
+    """The ARN of an order's execution, of whatever version of the function it is.
+
+    Raises:
+        LookupError: there is none.
+    """
+    asks = stack.client("lambda")
+    for version in asks.list_versions_by_function(FunctionName=function)["Versions"]:
+        found = asks.list_durable_executions_by_function(
+            FunctionName=function, Qualifier=version["Version"], DurableExecutionName=order_id
+        )["DurableExecutions"]
+        if found:
+            return str(found[0]["DurableExecutionArn"])
+    raise LookupError(f"{order_id} has no execution")
+
+
+def history(stack: Stack, arn: str) -> list[dict[str, Any]]:
+    """What Lambda tells of an execution, from its beginning on."""
+    pages = stack.client("lambda").get_paginator("get_durable_execution_history")
+    asked = pages.paginate(DurableExecutionArn=arn, IncludeExecutionData=True)
+    return [event for page in asked for event in page["Events"]]
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What an execution took, by what AWS charges for.
+
+    Attributes:
+        operations: the start, each step and callback, and each further attempt of a step (Lambda developer guide,
+            "Retries for Lambda durable functions").
+        written: bytes of what it was given, of each result and each error.
+        invocations: of the function.
+    """
+
+    operations: int
+    written: int
+    invocations: int
+
+    def usd(self, days: int = 14) -> float:
+        """What that costs, the function's own time apart.
+
+        Args:
+            days: for which the history is kept.
+        """
+        by = prices()["lambda_durable"]
+        return float(
+            self.operations * by["usd_per_million_operations"] / 1e6
+            + self.written / GB * by["usd_per_gb_written"]
+            + self.written / GB * by["usd_per_gb_month_retained"] * days / 30
+        )
+
+
+def taken(events: Iterable[Event]) -> Taken:
+    """What an execution took.
+
+    Args:
+        events: its history.
+    """
+    events = list(events)
+    begun = sum(event["EventType"] in {f"{kind}Started" for kind in _KINDS} for event in events)
+    again = sum("RetryDetails" in event.get("StepFailedDetails", {}) for event in events)
+    return Taken(
+        begun + again,
+        sum(map(_written, events)),
+        sum(event["EventType"] == "InvocationCompleted" for event in events),
+    )
+
+
+def _written(event: Event) -> int:
+    details: Any = next((value for name, value in event.items() if name.endswith("Details")), {})
+    payloads = [details[name].get("Payload", "") for name in ("Input", "Result", "Error") if details.get(name)]
+    return sum(len(str(payload).encode()) for payload in payloads)
