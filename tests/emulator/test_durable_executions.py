@@ -14,6 +14,7 @@ from worlds.polling import eventually
 
 # Three hours, and a clock of sixty: three minutes here, which no test waits for unless it says so.
 THREE_HOURS = 10800
+SPEAK = {"Effect": "Allow", "Action": "logs:*", "Resource": "*"}
 WAITS = """
     from aws_durable_execution_sdk_python import durable_execution
     from aws_durable_execution_sdk_python.config import CallbackConfig, Duration
@@ -125,7 +126,7 @@ def test_a_callback_is_completed_once_and_not_after_the_end(world: World) -> Non
             e["CallbackStartedDetails"]["CallbackId"] for e in history(world, arn) if "CallbackStartedDetails" in e
         )
         with pytest.raises(ClientError) as refused:
-            complete(world, late["CallbackId"])
+            complete(world, late)
         assert code(refused) == "CallbackTimeoutException"
     assert end_of(world, stopped)["Status"] == "STOPPED"
 
@@ -212,7 +213,7 @@ def test_an_environment_that_dies_in_the_middle_is_called_again_and_a_step_is_tr
 
 
 def test_a_function_without_leave_to_keep_its_history_fails(world: World) -> None:
-    name = durable(world, WAITS.replace("CODE", "1"), role=world.role([]))
+    name = durable(world, WAITS.replace("CODE", "1"), role=world.role([SPEAK]))
     failed = end_of(world, start(world, name))
     assert failed["Status"] == "FAILED"
     assert "CheckpointDurableExecution" in failed["Error"]["ErrorMessage"]
