@@ -5,8 +5,12 @@ It lives in AWS's own test runner; whatever becomes of an order is held against 
 """
 
 import json
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -313,3 +317,39 @@ class TestCode:
 def test_what_asking_again_does_not_mend_is_what_the_contract_says() -> None:
     contract = json.loads((ROOT / "events/commands/payments.json").read_text("utf-8"))
     assert set(contract["$defs"]["permanent_error"]["enum"]) == payments.PERMANENT
+
+
+# In a process of its own, which finds the changed modules first.
+LIVES = """
+import sys
+from pathlib import Path
+
+sys.path[:0] = sys.argv[1:]
+from worlds.boto import boto3_asks
+
+boto3_asks()
+from worlds.durable import durable_world
+import durable.order
+
+assert Path(durable.order.__file__).is_relative_to(sys.argv[1]), durable.order.__file__
+with durable_world() as world:
+    ends = {"DELIVERED": ("accept", "dispatch", "deliver"), "REJECTED": ("reject",), "CANCELLED": ("cancel",)}
+    for end, moves in ends.items():
+        life = world.place()
+        assert (world.row(life)["status"], world.tiffin.payment(life.name)) == ("AWAITING_RESTAURANT", {})
+        assert world.move(life, *moves) == 202
+        captured = "CAPTURED" if end == "DELIVERED" else "RELEASED"
+        assert (world.row(life)["status"], world.tiffin.payment(life.name)["status"]) == (end, captured)
+    life = world.place(payment_method="pm_card_chargeDeclined")
+    world.move(life, "accept")
+    assert world.row(life)["status"] == "DECLINED"
+"""
+
+
+def test_the_restaurant_is_asked_first_once_two_files_are_changed(tmp_path: Path) -> None:
+    package = tmp_path / "examples/durable/durable"
+    shutil.copytree(ROOT / "examples/durable/durable", package)
+    patch = ROOT / "examples/durable/changes/restaurant-first.durable.patch"
+    subprocess.run(["git", "apply", str(patch)], cwd=tmp_path, check=True)
+    path = [str(package.parent), *(entry for entry in sys.path if entry)]
+    subprocess.run([sys.executable, "-c", LIVES, *path], check=True, cwd=ROOT)
