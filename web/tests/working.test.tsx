@@ -75,6 +75,32 @@ it("support finds orders by age, by status and by customer", async () => {
   );
 });
 
+it("support finds an order by the number that people see, and is told what cannot be found so", async () => {
+  await world.signedIn("support");
+  world.on("GET /support/orders", () => ({ orders: [{ ...SUMMARY, order_id: "ord_joqf6gabcdef", status: "PREPARING" }], next: null, unreadable: 0 }));
+  world.on("GET /orders/ord_joqf6gabcdef", () => problem(404, "unknown-order", "There is no such order."));
+  const page = world.open("/support");
+  await screen.findByRole("link", { name: "JOQF6G" });
+  await user.type(screen.getByLabelText("Customer"), "ada@tiffin.example");
+  await user.click(screen.getByRole("button", { name: "Find" }));
+  expect(await screen.findByText(/Not an id of an account/)).toBeTruthy();
+  await user.type(screen.getByLabelText("Order"), "XXXXXX");
+  await user.click(screen.getByRole("button", { name: "Open" }));
+  expect(await screen.findByText(/No order that is listed here has this number/)).toBeTruthy();
+  await mustBeAccessible(page.container);
+  await user.clear(screen.getByLabelText("Order"));
+  await user.type(screen.getByLabelText("Order"), "joqf6g");
+  await user.click(screen.getByRole("button", { name: "Open" }));
+  await waitFor(() => expect(world.calls("GET /orders/ord_joqf6gabcdef").length).toBeGreaterThan(0));
+  expect(world.calls("GET /support/orders").every(({ url }) => !url.searchParams.get("customer"))).toBe(true);
+});
+
+it("whoever learns how it works reads of which events no page is told", async () => {
+  await world.signedIn("support");
+  world.open("/how-it-works");
+  expect(await screen.findByText(/Dotted: PaymentDeclined, PaymentCaptured, PaymentReleased\./)).toBeTruthy();
+});
+
 it("support reads an order's story: the sentence, the way it took, the retries, what is missing", async () => {
   await world.signedIn("support");
   const attempt = { at: ORDER.placed_at, service: "lambda", operation: "invoke", duration_ms: 20, error: null, cause: null };

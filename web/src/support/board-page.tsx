@@ -1,3 +1,4 @@
+import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link, useNavigate, useSearchParams } from "react-router";
 import type { OrderStatus, SupportSummary } from "../api/clients";
@@ -22,12 +23,38 @@ export default function BoardPage() {
   );
 }
 
+/** What people see of an order's id, and what the id of an account may be (`CUSTOMER_ID` in services/shared/tiffin/ids.py). */
+const SHORT = /^[A-Za-z0-9]{6}$/;
+const ACCOUNT = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
+
 const isStatus = (text: string | null): text is OrderStatus => text !== null && text in STATUS;
 
 function Find({ customer, status, onAsk }: { customer: string; status: string; onAsk: (asked: Record<string, string>) => void }) {
   const navigate = useNavigate();
+  const cache = useQueryClient();
   const [order, setOrder] = useState("");
   const [who, setWho] = useState(customer);
+  const [unknown, setUnknown] = useState<string | null>(null);
+  const [unfit, setUnfit] = useState<string | null>(null);
+
+  /** Open an order by its id, or by the short number that people see, if one order that is listed has it. */
+  function open(text: string) {
+    setUnknown(null);
+    if (!text) return;
+    const listed = cache.getQueriesData<{ orders?: SupportSummary[] }>({ queryKey: ["orders", "support"] });
+    const ids = new Set(listed.flatMap(([, page]) => page?.orders?.map((each) => each.order_id) ?? []));
+    const meant = SHORT.test(text) ? [...ids].filter((id) => shortId(id) === text.toUpperCase()) : [text];
+    if (meant.length === 1) void navigate(`/support/orders/${encodeURIComponent(meant[0] ?? "")}`);
+    else if (meant.length === 0) setUnknown("No order that is listed here has this number. Choose its status, or take the whole id: it ends the address of the order's page.");
+    else setUnknown("More than one order has this number: take the whole id, which ends the address of the order's page.");
+  }
+
+  /** Ask for a customer's orders, if it can be the id of an account. */
+  function find(text: string) {
+    const can = !text || ACCOUNT.test(text);
+    setUnfit(can ? null : "Not an id of an account. An order of theirs names it, on its page under Order; an e-mail address is not known here.");
+    if (can) onAsk(text ? { customer: text } : {});
+  }
   return (
     <Card label="Find orders">
       <div className={css.find}>
@@ -35,20 +62,28 @@ function Find({ customer, status, onAsk }: { customer: string; status: string; o
           className={css.findone}
           onSubmit={(event) => {
             event.preventDefault();
-            if (order.trim()) void navigate(`/support/orders/${encodeURIComponent(order.trim())}`);
+            open(order.trim());
           }}
         >
-          <Field label="Order" value={order} onChange={setOrder} maxLength={64} autoComplete="off" />
+          <Field
+            label="Order"
+            hint="By its id; or by its number, if it is listed below"
+            value={order}
+            onChange={setOrder}
+            error={unknown}
+            maxLength={64}
+            autoComplete="off"
+          />
           <Button type="submit">Open</Button>
         </form>
         <form
           className={css.findone}
           onSubmit={(event) => {
             event.preventDefault();
-            onAsk(who.trim() ? { customer: who.trim() } : {});
+            find(who.trim());
           }}
         >
-          <Field label="Customer, by the id of the account" value={who} onChange={setWho} maxLength={128} autoComplete="off" />
+          <Field label="Customer" hint="By the id of the account" value={who} onChange={setWho} error={unfit} maxLength={128} autoComplete="off" />
           <Button type="submit">Find</Button>
         </form>
         <Choice label="Status" value={status} onChange={(next) => onAsk(next ? { status: next } : {})}>

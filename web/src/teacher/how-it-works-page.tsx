@@ -7,7 +7,7 @@ import { type Change, useChanges, useConnection } from "../live/live";
 import { Loading, Note, Page, TabbedPages } from "../ui/kit";
 import { useNow } from "../ui/now";
 import { MINUTE, shortId, span } from "../ui/words";
-import ServicesMap, { services } from "./services-map";
+import ServicesMap, { services, untold } from "./services-map";
 import css from "./teacher.module.css";
 
 const WorkflowDrawing = lazy(() => import("../workflow/drawing"));
@@ -24,7 +24,15 @@ export default function HowItWorksPage() {
       <section className={css.block} aria-label="Services and events">
         <h2>Between services: events</h2>
         <div className={css.split}>
-          <ServicesMap changes={changes} />
+          <div className={css.block}>
+            <ServicesMap changes={changes} />
+            {untold.length > 0 && (
+              <p className={css.soft}>
+                Dotted: {untold.join(", ")}. They are announced like the others, and no page is told of them, as none changes by them: the order&apos;s own event comes with
+                each. So they are not counted here.
+              </p>
+            )}
+          </div>
           <Feed changes={changes} now={now} />
         </div>
         <ul className={css.services}>
@@ -78,6 +86,7 @@ function Feed({ changes, now }: { changes: readonly Change[]; now: number }) {
   return (
     <section className={css.block} aria-label="The last minutes">
       <h3>The last five minutes</h3>
+      <p className={css.soft}>Counted from when this page was opened.</p>
       {!support && <Note title="Whose events you see">Somebody of support hears of all orders; everybody else, of their own.</Note>}
       {connection !== "live" && support && <p className={css.soft}>No live connection just now, so no event can be told of.</p>}
       {connection === "live" && changes.length === 0 && <p className={css.soft}>Quiet. Place an order, and watch.</p>}

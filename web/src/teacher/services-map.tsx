@@ -12,6 +12,11 @@ export interface Service {
 
 export const services: Service[] = generated.services;
 
+/** Events that no page is told of: the service that tells them does not hear those, as no page changes by them. */
+export const untold = services
+  .flatMap((each) => each.announces)
+  .filter((event) => !services.some(({ name, hears }) => name === "live" && hears.includes(event)));
+
 // Three columns: who announces, what, and who hears it.
 const WIDTH = 900;
 const ROW = 34;
@@ -97,7 +102,7 @@ export default function ServicesMap({ changes }: { changes: readonly Change[] })
         {[...eventAt].map(([event, y]) => {
           const times = seen.get(event)?.length ?? 0;
           return (
-            <g key={event} className={css.event} data-seen={times > 0}>
+            <g key={event} className={css.event} data-seen={times > 0} data-told={!untold.includes(event)}>
               <rect x={EVENT.x} y={y - EVENT.height / 2} width={EVENT.width} height={EVENT.height} rx={13} />
               <text x={EVENT.x + 16} y={y + 4.5}>
                 {event}
