@@ -45,7 +45,7 @@ export __SAM_CLI_APP_DIR := $(or $(__SAM_CLI_APP_DIR),$(XDG_CACHE_HOME)/sam)
 endif
 KEPT := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tiffin
 
-.PHONY: help demo up down token bench bench-tracing bench-laptop cost compare capacity load soak watchers model bench-models isolation faults permissions fuzz redrive replay reread trace stats export forget web web-test pictures publish smoke test-stack doctor undeploy sam-local docs test emulated containers packages audit check unit style lint format lock clean
+.PHONY: help demo up down order lesson check-lesson imports token bench bench-tracing bench-laptop cost compare capacity load soak watchers model bench-models isolation faults permissions fuzz redrive replay reread trace stats export forget web web-test pictures publish smoke test-stack doctor undeploy sam-local docs test emulated containers packages audit check unit style lint format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -53,9 +53,18 @@ help: ## this list
 demo: $(VENV)/ready ## set up, deploy to the laptop, tell the story of a few orders, stop
 	@$(BIN)/python scripts/demo.py --payments $(PAYMENTS)
 
-up: $(VENV)/ready ## the same, staying up; again, it deploys what changed: WITH="kitchens estimates", CLOCK=540 makes 3 h of 20 s, CROWD=1 lets people order
-	@$(BIN)/python scripts/up.py $(if $(WITH),--with $(WITH)) $(if $(CLOCK),--clock $(CLOCK)) \
+up: $(VENV)/ready ## the same, staying up; again, it deploys what changed: WITH="kitchens estimates", CLOCK=540 makes 3 h of 20 s, CROWD=1 lets people order, WITHOUT=promotions deletes it
+	@$(BIN)/python scripts/up.py $(if $(WITH),--with $(WITH)) $(if $(WITHOUT),--without $(WITHOUT)) $(if $(CLOCK),--clock $(CLOCK)) \
 	  $(if $(CROWD),--crowd $(if $(call on,CROWD),on,off))
+
+order: $(VENV)/ready ## one order on what `make up` runs, told as it happens: END=declined, rejected, cancelled or expired; CUSTOMER=grace
+	@$(BIN)/python scripts/order.py $(if $(END),--end $(END)) $(if $(CUSTOMER),--customer $(CUSTOMER))
+
+lesson: $(VENV)/ready ## the lessons of docs/tour; N=2 sets the scene of an exercise on what `make up` runs
+	@$(BIN)/python scripts/lesson.py $(if $(N),begin $(N))
+
+check-lesson: $(VENV)/ready ## whether a lesson's exercise is solved, and what is missing: N=2; N=11 ORDER=ord_...
+	@$(BIN)/python scripts/lesson.py check $(or $(N),$(error say which: make check-lesson N=2)) $(if $(ORDER),--answer $(ORDER))
 
 web: $(VENV)/ready $(WEB)/.package-lock.json ## build the console into web/dist: types, bundle, budget; `make up` serves it
 	@cd web && $(WITH_NODE) npm run --silent build
@@ -205,11 +214,13 @@ check: style unit ## before each commit: style, and the tests that need no emula
 unit: $(VENV)/ready $(JSONATA)/.package-lock.json ## the tests that need no emulator, without the long generated ones
 	$(BIN)/pytest $(ABREAST) -m "not generated" tests/unit tests/contract
 
-style: $(VENV)/ready ## format, lint, types, imports, workflows, templates, contracts
+imports: $(VENV)/ready ## who may import whom: no service another, no rule AWS
+	@PYTHONPATH=$(PATHS) $(BIN)/lint-imports --no-logo
+
+style: $(VENV)/ready imports ## format, lint, types, imports, workflows, templates, contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	PYTHONPATH=$(PATHS) $(BIN)/lint-imports --no-logo
 	$(BIN)/python scripts/lint_statemachines.py
 	$(BIN)/python scripts/lint_templates.py
 	$(BIN)/python scripts/render_workflows.py --check

@@ -1,9 +1,9 @@
-"""Draw the workflows of `statemachines/` into `docs/tour.md`, and lay their files out for people to read.
+"""Draw the workflows of `statemachines/` into the pages of `docs/tour`, and lay their files out for people to read.
 
     python scripts/render_workflows.py            draw, and lay out
     python scripts/render_workflows.py --check    exit with 1 if a diagram is stale or a file is out of shape
 
-Where a diagram belongs is said by the page: between `<!-- drawn from FILE -->` and `<!-- end of the drawing -->`.
+Where a diagram belongs is said by a page: between `<!-- drawn from FILE -->` and `<!-- end of the drawing -->`.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from contracts.layout import WIDTH, laid_out, too_long
 
 ROOT = Path(__file__).resolve().parent.parent
 STATEMACHINES = ROOT / "statemachines"
-TOUR = ROOT / "docs" / "tour.md"
+TOUR = ROOT / "docs" / "tour"
 
 _PLACE = re.compile(r"(<!-- drawn from (\S+) -->\n).*?(<!-- end of the drawing -->)", re.DOTALL)
 
@@ -42,14 +42,16 @@ def drawn(page: str) -> str:
 
 def problems() -> Iterator[str]:
     """What a person would stumble over, one sentence each."""
-    page = TOUR.read_text("utf-8")
-    if drawn(page) != page:
-        yield f"{TOUR.name} is stale: run `python scripts/render_workflows.py`."
-    places = {place[1] for place in _PLACE.findall(page)}
+    places = set[str]()
+    for page in sorted(TOUR.glob("*.md")):
+        text = page.read_text("utf-8")
+        places |= {place[1] for place in _PLACE.findall(text)}
+        if drawn(text) != text:
+            yield f"{page.name} is stale: run `python scripts/render_workflows.py`."
     for path in sorted(STATEMACHINES.glob("*.asl.json")):
         text = path.read_text("utf-8")
         if path.name not in places:
-            yield f"{TOUR.name} has no diagram of {path.name}."
+            yield f"No page of {TOUR.name} has a diagram of {path.name}."
         if laid_out(text) != text:
             yield f"{path.name} is out of shape: run `python scripts/render_workflows.py`."
         yield from (f"{path.name}:{number} is longer than {WIDTH} characters." for number in too_long(laid_out(text)))
@@ -57,12 +59,13 @@ def problems() -> Iterator[str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(description="Draw the workflows into docs/tour.md, and lay their files out.")
+    parser = argparse.ArgumentParser(description="Draw the workflows into docs/tour, and lay their files out.")
     parser.add_argument("--check", action="store_true", help="only say what is stale or out of shape")
     if not parser.parse_args(arguments).check:
         for path in STATEMACHINES.glob("*.asl.json"):
             path.write_text(laid_out(path.read_text("utf-8")), "utf-8")
-        TOUR.write_text(drawn(TOUR.read_text("utf-8")), "utf-8")
+        for page in TOUR.glob("*.md"):
+            page.write_text(drawn(page.read_text("utf-8")), "utf-8")
     found = list(problems())
     print("".join(f"{problem}\n" for problem in found), end="", file=sys.stderr)
     return 1 if found else 0

@@ -1,6 +1,6 @@
 """What `make up` runs: start the stack on this machine, and leave it running; again, it deploys what changed.
 
-    .venv/bin/python scripts/up.py [--clock N] [--with kitchens estimates] [--crowd on|off]
+    .venv/bin/python scripts/up.py [--clock N] [--with kitchens estimates] [--without promotions] [--crowd on|off]
 
 It prints where everything is, and requests to try, and ends. `make down` stops the stack.
 """
@@ -22,6 +22,8 @@ from rich.markup import escape
 
 OPTIONAL = {"kitchens": "Kitchens", "estimates": "Estimates"}
 """Services that are there if asked for, by what a person types: the root template's parameter."""
+DISPENSABLE = {"promotions": "Promotions"}
+"""Services that a running stack can be left without, by what a person types: the root template's application."""
 FASTEST = 10800
 """Three hours in a second; no laptop's functions answer faster."""
 
@@ -44,7 +46,7 @@ def requests_to_try(stack: Stack) -> str:
     made = "" if cook in KNOWN.values() else f" ROLE={cook.role} RESTAURANT={restaurant}"
     return f"""\
 API={stack.outputs["ApiUrl"]}
-PROMOTIONS={stack.outputs["PromotionsApiUrl"]}
+PROMOTIONS={stack.outputs.get("PromotionsApiUrl", "")}
 SUPPORT={stack.outputs["SupportApiUrl"]}
 ADA="Authorization: Bearer $(make -s token USER=ada)"
 COOK="Authorization: Bearer $(make -s token USER={cook.name}{made})"
@@ -66,7 +68,7 @@ is PREPARING; curl -s -X POST $API/orders/$ORDER/dispatch -H "$CARL"; echo
 is OUT_FOR_DELIVERY; curl -s -X POST $API/orders/$ORDER/deliver -H "$CARL"; echo
 is DELIVERED; curl -s $API/orders/$ORDER -H "$ADA"; echo
 for turn in $(seq 100); do
-  test -z "$ORDER" && break
+  test -z "$ORDER" -o -z "$PROMOTIONS" && break
   CODES=$(curl -s $PROMOTIONS/promo-codes -H "$ADA"); printf '%s' "$CODES" | grep -q '"code"' && break; sleep 0.2
 done; printf '%s\\n' "$CODES"
 curl -s $SUPPORT/orders/$ORDER -H "$SUE" | grep -o '"headline": *"[^"]*"'
@@ -150,6 +152,11 @@ def main(arguments: list[str] | None = None) -> int:
         "--with", dest="services", nargs="+", choices=OPTIONAL, default=[], help="services that are off by default"
     )
     parser.add_argument(
+        "--without",
+        choices=DISPENSABLE,
+        help="a service that is deleted from the stack that runs; it comes back without",
+    )
+    parser.add_argument(
         "--crowd",
         choices=("on", "off"),
         help="people who order all the time; by default as it is: none, or still there",
@@ -158,13 +165,18 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console()
     # Like an interrupt: what was started so far ends in an orderly way.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if options.without and options.crowd == "on":
+        parser.error("a crowd asks for promo codes")
     asked = {OPTIONAL[name]: "true" for name in options.services}
+    leave_out = DISPENSABLE.get(options.without, "")
     try:
         try:
             stack = Stack.up(console, options.clock or 1.0, parameters=asked, stays=True)
+            if leave_out:
+                stack.update(console, leave_out=leave_out)
         except AlreadyRunning:
             stack = Stack.attach()
-            _update(stack, console, asked, options.clock)
+            _update(stack, console, asked, options.clock, leave_out)
         crowd = _crowd(options.crowd)
     except EmulatorError as error:
         console.print(f"[red]✗[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
@@ -205,10 +217,10 @@ def _crowd(asked: str | None) -> str:
     return ""
 
 
-def _update(stack: Stack, console: Console, asked: dict[str, str], clock: float | None) -> None:
+def _update(stack: Stack, console: Console, asked: dict[str, str], clock: float | None, leave_out: str) -> None:
     """Deploy over a stack that runs, and say what changed."""
     console.print("It is running already; what changed since is deployed over it.")
-    changed = stack.update(console, parameters=asked)
+    changed = stack.update(console, parameters=asked, leave_out=leave_out)
     if clock:
         changed.append(f"clock: {stack.keep_pace(clock).rate:g} times as fast, for orders that begin from now on")
     console.print("Changed:" if changed else "Nothing changed.")

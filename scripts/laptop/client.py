@@ -54,7 +54,7 @@ class Client:
     """Calls the REST APIs, each route as somebody whose it is: the customer, the restaurant, the courier or support.
 
     Args:
-        outputs: the stack's outputs; `ApiUrl`, `PromotionsApiUrl` and, where they are, `SupportApiUrl` and
+        outputs: the stack's outputs; `ApiUrl` and, where they are, `PromotionsApiUrl`, `SupportApiUrl` and
             `EstimatesApiUrl` are read.
         people: who sign in.
         restaurant: whose orders are placed, unless another is said.
@@ -77,7 +77,7 @@ class Client:
         hooks: Any = {"response": [httpx.Response.read, look] if look else []}
         self._restaurant, self._pause, self._timeout = restaurant, pause, timeout
         self._http = httpx.Client(limits=httpx.Limits(max_connections=64), event_hooks=hooks, transport=transport)
-        self._orders, self._promotions = outputs["ApiUrl"], outputs["PromotionsApiUrl"]
+        self._orders, self._promotions = outputs["ApiUrl"], outputs.get("PromotionsApiUrl", "")
         self._support = outputs.get("SupportApiUrl", "")
         self._estimates = outputs.get("EstimatesApiUrl", "")
         self.people = people

@@ -21,6 +21,7 @@ from .changes import parsed
 from .emulator.launcher import tail
 from .environment import REGION, ROOT, STATE_DIR, Access, architecture, client, runtime, sam_environment
 from .errors import BuildFailed, DeployFailed, EmulatorError
+from .without import without
 
 ARTIFACTS = "tiffin-artifacts"
 """Name of the bucket that `sam deploy` uploads to."""
@@ -40,6 +41,7 @@ def deploy(
     parameters: Mapping[str, str] | None = None,
     state_dir: Path = STATE_DIR,
     progress: Any = None,
+    leave_out: str = "",
 ) -> dict[str, str]:
     """Build a template and deploy it.
 
@@ -51,6 +53,7 @@ def deploy(
         state_dir: where build and logs go. Not to `.aws-sam`: a later `sam deploy` would take this machine's build from
             there and send it to AWS.
         progress: called with a text before each step; it returns a context manager around the step.
+        leave_out: the logical id of an application of the root template that is not deployed; see `without`.
 
     Returns:
         The stack's outputs, as CloudFormation has them.
@@ -78,6 +81,9 @@ def deploy(
             # Of the parameters, only the machine's say what is built.
             built_for = overriding({name: asked[name] for name in machine})
             _build_what_changed(template, folder / "build", built_for, environment, state_dir / "sam-build.log")
+        if leave_out:
+            root = folder / "build" / "template.yaml"
+            _write(root, json.dumps(without(json.loads(root.read_text()), leave_out), indent=1))
         with step("Deploying the stack (sam deploy)"):
             _make_bucket(access)
             upload_layers_once(access, folder)

@@ -153,6 +153,7 @@ class Stack:
         *,
         template: Path = ROOT / "template.yaml",
         parameters: Mapping[str, str] | None = None,
+        leave_out: str = "",
     ) -> list[str]:
         """Build the template as it is now, and deploy it over what is deployed. Orders go on meanwhile.
 
@@ -160,6 +161,7 @@ class Stack:
             console: shows the progress, if given.
             template: the root template.
             parameters: as for `up`; one that is not given stays as it was.
+            leave_out: the logical id of an application that goes, or stays away; all others come, or stay.
 
         Returns:
             What changed, a line each: resources by their path, parameters, menus.
@@ -175,6 +177,7 @@ class Stack:
             parameters=parameters,
             state_dir=self._state_dir,
             progress=lambda text: _step(console, text),
+            leave_out=leave_out,
         )
         former = self.outputs
         if web.URL in former:

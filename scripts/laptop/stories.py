@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -24,6 +24,8 @@ from .providers import Books
 from .tap import BusTap
 
 PATIENCE = 60.0
+# So long a promo code is waited for that may not come: nobody owes it.
+AFTERTHOUGHT = 15.0
 THREE_HOURS = 10_800.0
 # What may come instead of an answer, from the APIs, the bus, or the books.
 _FAILURES = (
@@ -189,23 +191,47 @@ class Teller:
         events = [e for e in self._tap.events if e["detail"]["metadata"]["order_id"] == order_id]
         for event in events:
             schemas.validate(event)
-        names = [event["detail-type"] for event in events]
-        _must(set(names) == story.announces, f"it announced {sorted(set(names) ^ story.announces)} besides or not")
-        self._say(f"  [dim]on the bus[/dim]  {' · '.join(names)}")
-        total = story.order["total"]
-        balance = self._books.balance(order_id)
-        held, captured, voided = (share * total["amount"] for share in story.money)
+        names = {event["detail-type"] for event in events}
+        _must(names == story.announces, f"it announced {sorted(names ^ story.announces)} besides or not")
+        balance = self._sum_up(story)
+        held, captured, voided = (share * story.order["total"]["amount"] for share in story.money)
         _must(balance == Balance(held=held, captured=captured, voided=voided), f"the gateway's books say {balance}")
-        self._say(f"  [dim]the money [/dim]  {_fate(balance, total['currency'])}")
         if story.promises:
-
-            def issued() -> dict[str, Any] | None:
-                codes = self._client.promo_codes(story.customer)
-                return next((code for code in codes if code["reason"] == story.promises), None)
-
-            code = eventually(issued, PATIENCE, f"the issue of a promo code ({story.promises})")
+            code = eventually(lambda: self._code(story), PATIENCE, f"the issue of a promo code ({story.promises})")
             self._say(f"  [dim]promotions[/dim]  {code['code']} ({story.promises.replace('_', ' ')})")
         self._say("  [green]✓ as it should[/green]")
+
+    def sum_up(self, story: Story, promotions: bool) -> None:
+        """Tell what came of an order that has ended, and judge none of it.
+
+        Args:
+            story: the order's. Its events are waited for, but not for those of promotions.
+            promotions: whether there is anybody who gives promo codes.
+        """
+        for name in sorted(story.announces - {"PromoCodeIssued"}):
+            self._tap.wait_for_event(name, story.order["order_id"], PATIENCE)
+        code = None
+        if promotions and story.promises:
+            with suppress(NotInTime):
+                code = eventually(lambda: self._code(story), AFTERTHOUGHT, "a promo code")
+        self._sum_up(story)
+        codes = self._client.promo_codes(story.customer) if promotions else []
+        told = ", ".join(f"{one['code']} ({one['reason'].replace('_', ' ')})" for one in codes)
+        nothing = "no code yet" if story.promises and not code else "no code"
+        self._say(f"  [dim]promotions[/dim]  {told or (nothing if promotions else 'there is nobody')}")
+
+    def _code(self, story: Story) -> dict[str, Any] | None:
+        codes = self._client.promo_codes(story.customer)
+        return next((code for code in codes if code["reason"] == story.promises), None)
+
+    def _sum_up(self, story: Story) -> Balance:
+        """Tell which events an order put on the bus, and what became of its money, which is returned."""
+        order_id = story.order["order_id"]
+        names = [e["detail-type"] for e in self._tap.events if e["detail"]["metadata"]["order_id"] == order_id]
+        self._say(f"  [dim]on the bus[/dim]  {' · '.join(names)}")
+        balance = self._books.balance(order_id)
+        self._say(f"  [dim]the money [/dim]  {_fate(balance, story.order['total']['currency'])}")
+        return balance
 
     def _tell_status(self, story: Story, entered: dict[str, Any]) -> None:
         status = entered["status"]
@@ -247,10 +273,10 @@ def tell(teller: Teller, stories: list[Story], clock: Clock) -> None:
         WentWrong: one did not end as it should.
     """
     longest, *others = stories
-    with _about(longest):
+    with telling(longest):
         teller.begin(longest)
     for story in [*others, longest]:
-        with _about(story):
+        with telling(story):
             if story is not longest:
                 teller.begin(story)
             teller.title(story)
@@ -258,7 +284,7 @@ def tell(teller: Teller, stories: list[Story], clock: Clock) -> None:
             deadline = Deadline(PATIENCE, clock.real_seconds(THREE_HOURS) if story is longest else 0.0)
             while not teller.go_on(story, tell=True):
                 if story is not longest:
-                    with _about(longest):
+                    with telling(longest):
                         teller.go_on(longest, tell=False)
                 _must(not deadline.passed(), f"it is {story.order['status']} and goes no further")
                 time.sleep(0.05)
@@ -266,8 +292,12 @@ def tell(teller: Teller, stories: list[Story], clock: Clock) -> None:
 
 
 @contextmanager
-def _about(story: Story) -> Iterator[None]:
-    """Whatever fails in here fails this story."""
+def telling(story: Story) -> Iterator[None]:
+    """Whatever fails in here fails this story.
+
+    Raises:
+        WentWrong: it did; with its order.
+    """
     try:
         yield
     except WentWrong as wrong:

@@ -10,6 +10,7 @@ from typing import Protocol
 from laptop import NotRunning
 from laptop.environment import STATE_DIR
 from laptop.record.store import FILE
+from laptop.without import NOBODY
 from operations import deployed
 from operations.deployed import Deployed
 from support import live
@@ -43,7 +44,7 @@ class Live:
             unwind_workflow=stack.outputs["UnwindWorkflowArn"],
             orders_table=stack.outputs["OrdersTableName"],
             payments_table=stack.outputs["PaymentsTableName"],
-            promotions_table=stack.outputs["PromotionsTableName"],
+            promotions_table=stack.outputs.get("PromotionsTableName", NOBODY),
             log_groups=self._log_groups,
         )
         self._live = live.Live(stack.client, places, str(stack))

@@ -15,7 +15,7 @@ from worlds.docs import PAGES, blocks
 
 # What is asked for besides Python and make: AWS's tools, where AWS is; and what every machine has.
 ELSEWHERE = ("aws", "sam", "curl", "jq")
-EVERYWHERE = ("cat", "cut", "date", "git", "grep", "rm", "sed", "sort", "tr", "xargs")
+EVERYWHERE = ("cat", "cut", "date", "git", "grep", "mv", "rm", "sed", "sort", "tr", "uniq", "xargs")
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
 VARIABLES = set(re.findall(r"\$\((?:call (?:on|typed),)?([A-Z_]+)\)|^([A-Z_]+) \?=", MAKEFILE, re.MULTILINE))

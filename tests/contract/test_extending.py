@@ -1,57 +1,9 @@
 """The pages that say how to extend it are walked through, on a copy of the repository."""
 
-import os
-import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
-from worlds import ROOT
-
-LEFT_OUT = shutil.ignore_patterns(
-    ".git", ".venv", ".tiffin", ".aws-sam", "build", "node_modules", "__pycache__", ".*_cache", ".hypothesis"
-)
-
-
-class Copy:
-    """A copy of the repository, with the environment of this one.
-
-    Args:
-        folder: where it is made.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder / "copy"
-        shutil.copytree(ROOT, self.folder, ignore=LEFT_OUT)
-        (self.folder / ".venv").symlink_to(ROOT / ".venv")
-
-    def run(self, command: str, text: str | None = None) -> str:
-        """Run a command as a reader types it there; returns what it printed."""
-        environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        # Of whoever has no name in git.
-        environment |= {f"GIT_{who}_{what}": "a@b.c" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-        done = subprocess.run(
-            ["bash", "-eo", "pipefail", "-c", command],
-            cwd=self.folder, env=environment, input=text, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, f"{command}\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
-        return done.stdout + done.stderr
-
-    def clone(self) -> None:
-        """Let git know it, as a clone is known."""
-        self.run("git init -q && printf '%s\\n' .venv >> .git/info/exclude && git add -A && git commit -qm begin")
-
-    def apply(self, page: str) -> None:
-        """Apply every block of changes of a page."""
-        for block in blocks(page, "diff"):
-            self.run("git apply -", block)
-
-
-def blocks(page: str, language: str) -> list[str]:
-    """The blocks of a page in a language."""
-    text = (ROOT / "docs" / page).read_text("utf-8")
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+from worlds.copies import Copy, blocks
 
 
 @pytest.fixture

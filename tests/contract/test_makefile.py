@@ -46,6 +46,23 @@ def test_a_crowd_comes_goes_or_stays_as_it_is(typed: list[str], passed_on: str) 
     assert asked.split() == passed_on.split()
 
 
+@pytest.mark.parametrize(
+    ("typed", "passed_on"),
+    [
+        ("order END=declined CUSTOMER=grace", "scripts/order.py --end declined --customer grace"),
+        ("order", "scripts/order.py"),
+        ("lesson", "scripts/lesson.py"),
+        ("lesson N=2", "scripts/lesson.py begin 2"),
+        ("check-lesson N=2", "scripts/lesson.py check 2"),
+        ("check-lesson N=11 ORDER=ord_x", "scripts/lesson.py check 11 --answer ord_x"),
+        ("up WITHOUT=promotions", "scripts/up.py --without promotions"),
+    ],
+)
+def test_lessons_and_what_they_type_are_passed_on(typed: str, passed_on: str) -> None:
+    ran = would_run(*typed.split()).replace("\\\n", "").splitlines()[-1].partition("scripts/")
+    assert " ".join((ran[1] + ran[2]).split()) == passed_on
+
+
 @pytest.mark.parametrize("target", ["export", "forget"])
 def test_whose_data_it_is_must_be_said(target: str) -> None:
     assert '--customer "ada@tiffin.example" --region eu-central-1' in " ".join(

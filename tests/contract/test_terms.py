@@ -68,9 +68,14 @@ def seconds(span: timedelta) -> int:
 
 PROMISES: list[tuple[str, str, Any, Any]] = [
     # The life of an order.
-    ("docs/tour.md", "has it: three hours at most", states("order")["TimeoutSeconds"], 3 * HOUR),
+    ("docs/tour/04-orchestration.md", "This is it, three hours at most", states("order")["TimeoutSeconds"], 3 * HOUR),
     ("docs/glossary.md", "Three hours after an order was placed", seconds(model.DELIVERY_WINDOW), 3 * HOUR),
-    ("docs/tour.md", "15 minutes at most", state("order", "AwaitRestaurant")["TimeoutSeconds"], 15 * MINUTE),
+    (
+        "docs/tour/04-orchestration.md",
+        "15 minutes at most",
+        state("order", "AwaitRestaurant")["TimeoutSeconds"],
+        15 * MINUTE,
+    ),
     ("docs/decisions/open-until-announced.md", "the deadline and three minutes", seconds(model.GRACE), 3 * MINUTE),
     ("docs/decisions/a-claim-stays-due.md", "a minute ahead", seconds(store.CALLBACK_LOOK), MINUTE),
     ("docs/decisions/open-until-announced.md", "minutes after a move", seconds(store.FIRST_LOOK), 2 * MINUTE),
@@ -87,7 +92,12 @@ PROMISES: list[tuple[str, str, Any, Any]] = [
         of("orders", "ReconcilerFunction", "Events", "EachMinute", "Properties", "ScheduleExpression"),
         "rate(1 minute)",
     ),
-    ("docs/tour.md", "closes them each minute", of("orders", "ReconcilerFunction", "Timeout") < MINUTE, True),
+    (
+        "docs/tour/10-compensation.md",
+        "closes them each minute",
+        of("orders", "ReconcilerFunction", "Timeout") < MINUTE,
+        True,
+    ),
     ("docs/runbooks/unwind-failing.md", "tries again every five minutes", seconds(reconciler.NEXT_LOOK), 5 * MINUTE),
     ("docs/runbooks/unwind-failing.md", "after five repairs it raises `OrdersStuck`", reconciler.PATIENCE, 5),
     ("docs/runbooks/reconciler.md", "until 15 seconds before its function's timeout", reconciler.ENOUGH, 15_000),

@@ -90,9 +90,9 @@ SHAPE = """\
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with one workflow and a page that shows it, both as they should be."""
     monkeypatch.setattr(render_workflows, "STATEMACHINES", tmp_path)
-    monkeypatch.setattr(render_workflows, "TOUR", tmp_path / "tour.md")
+    monkeypatch.setattr(render_workflows, "TOUR", tmp_path)
     (tmp_path / "ask.asl.json").write_text(json.dumps(MACHINE))
-    (tmp_path / "tour.md").write_text(
+    (tmp_path / "lesson.md").write_text(
         "# Tour\n\n<!-- drawn from ask.asl.json -->\n<!-- end of the drawing -->\n\nMore.\n"
     )
     assert render_workflows.main([]) == 0
@@ -106,12 +106,12 @@ def another_state(project: Path) -> None:
 
 
 def an_edited_diagram(project: Path) -> None:
-    page = project / "tour.md"
+    page = project / "lesson.md"
     page.write_text(page.read_text().replace("Give up", "Go home"))
 
 
 def no_diagram(project: Path) -> None:
-    (project / "tour.md").write_text("# Tour\n")
+    (project / "lesson.md").write_text("# Tour\n")
 
 
 def a_retrier_over_several_lines(project: Path) -> None:
@@ -127,9 +127,9 @@ def a_long_line(project: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (another_state, "tour.md is stale"),
-        (an_edited_diagram, "tour.md is stale"),
-        (no_diagram, "tour.md has no diagram of ask.asl.json"),
+        (another_state, "lesson.md is stale"),
+        (an_edited_diagram, "lesson.md is stale"),
+        (no_diagram, "has a diagram of ask.asl.json"),
         (a_retrier_over_several_lines, "ask.asl.json is out of shape"),
         (a_long_line, "ask.asl.json:7 is longer than 160 characters"),
     ],

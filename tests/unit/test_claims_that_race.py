@@ -19,7 +19,7 @@ from worlds.templates import create_table
 NOW = datetime(2026, 5, 4, 18, 30, tzinfo=UTC)
 MENU = Restaurant.model_validate(MENU_ITEM)
 REQUEST = PlaceOrder.model_validate(an_order())
-# Written out, as docs/tour.md tells it: who may do what, and where.
+# Written out, as docs/tour/one-order.md tells it: who may do what, and where.
 LEGAL = {
     "PLACED": ["cancel"],
     "AWAITING_RESTAURANT": ["accept", "reject", "cancel"],

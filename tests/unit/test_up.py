@@ -1,6 +1,7 @@
 """What `make up` tells a person to try is something that works."""
 
 import re
+import subprocess
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -71,6 +72,7 @@ class Running:
         self.changes = changes
         self.asked: list[dict[str, str]] = []
         self.paced: list[float] = []
+        self.left_out: list[str] = []
         names = ("ApiUrl", "PromotionsApiUrl", "SupportApiUrl")
         apis = {name: f"{self.endpoint}/v{number}" for number, name in enumerate(names, 1)}
         self.outputs = {**apis, "MenusTableName": "menus"}
@@ -78,8 +80,9 @@ class Running:
     def client(self, _: str) -> Table:
         return Table()
 
-    def update(self, _: Any, *, parameters: dict[str, str]) -> list[str]:
+    def update(self, _: Any, *, parameters: dict[str, str], leave_out: str) -> list[str]:
         self.asked.append(parameters)
+        self.left_out.append(leave_out)
         return list(self.changes)
 
     def keep_pace(self, rate: float) -> Any:
@@ -114,6 +117,28 @@ def test_where_nothing_changed_the_clock_stays_and_that_is_said(
     assert again(monkeypatch, stack) == 0
     assert (stack.asked, stack.paced) == ([{}], [])
     assert "Nothing changed." in capsys.readouterr().out
+
+
+def test_a_service_is_left_out_once_and_comes_back(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack = Running(["Promotions/Api: removed"])
+    assert again(monkeypatch, stack, "--without", "promotions") == 0
+    assert again(monkeypatch, stack) == 0
+    assert stack.left_out == ["Promotions", ""]
+    # A crowd uses promo codes.
+    with pytest.raises(SystemExit):
+        again(monkeypatch, stack, "--without", "promotions", "--crowd", "on")
+
+
+def test_who_tries_it_without_promotions_asks_for_no_promo_codes() -> None:
+    stack: Any = Running([])
+    del stack.outputs["PromotionsApiUrl"]
+    asked = "\n".join(re.findall(r"for turn in \$\(seq 100\); do.*?done", up.requests_to_try(stack), re.DOTALL))
+    run = subprocess.run(
+        ["sh", "-c", f"ORDER=ord_x; PROMOTIONS=; {asked}"], capture_output=True, check=True, timeout=10
+    )
+    assert run.stdout == run.stderr == b""
 
 
 @pytest.mark.parametrize(

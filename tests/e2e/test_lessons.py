@@ -1,0 +1,123 @@
+"""The lessons of docs/tour, typed as they stand: each shows what it says, and a solution solves its exercise.
+
+In a copy of the tree with a laptop of its own, whose `make up` is no other's.
+"""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from lessons.exercises import EXERCISES
+from lessons.pages import Block, Lesson, Part, blocks, lessons
+from worlds import ROOT
+from worlds.copies import Copy
+
+pytestmark = pytest.mark.laptop("own")
+
+LESSONS = lessons()
+NOT_TYPED = {
+    "make bench PROFILE=Orders/ApiFunction": "a minute on an emulator of its own: tests/emulator/test_bench_runtime.py",
+    "make bench-models SIZES=10MB,100MB": "whose disk forgets is up to the machine: tests/unit/test_bench_models.py",
+}
+# What differs from one time to the next.
+DIFFERS = [
+    (r"ord_[a-z2-7]{26}", "ORDER"),
+    (r"guest-[0-9a-f]{6}", "GUEST"),
+    (r"\b[A-Z]+-[0-9A-Z]{8}\b", "CODE"),
+    (r"\d[\d.,:]*", "N"),
+    (r"[─█]+", "─"),
+    (r"(\bN (ms|s|min|h)\s*)+", "N s "),
+    (r"[+ -]+N", " N"),
+    (r"\b1-[0-9a-f-]{33}\b|\b[0-9a-f]{16,}\b", "TRACE"),
+    (r"\s+", " "),
+]
+
+
+def alike(text: str) -> list[str]:
+    """Lines without what differs from one time to the next."""
+    lines = []
+    for line in text.splitlines():
+        for pattern, stands_for in DIFFERS:
+            line = re.sub(pattern, stands_for, line)
+        lines.append(line.strip())
+    return [line for line in lines if line]
+
+
+def missing(shown: str, printed: str) -> list[str]:
+    """Lines that a page shows, and that were not printed in this sequence."""
+    lines = iter(alike(printed))
+    return [line for line in alike(shown) if line != "…" and line not in lines]
+
+
+class Learner:
+    """Somebody who goes through a page from top to bottom.
+
+    Args:
+        clone: where they type.
+    """
+
+    def __init__(self, clone: Copy) -> None:
+        self._clone, self.printed = clone, ""
+
+    def does(self, block: Block) -> None:
+        """Type, apply, or compare."""
+        if block.language == "diff":
+            self._clone.run("git apply -", block.text)
+        elif block.language == "sh":
+            self.printed = "" if block.text.strip() in NOT_TYPED else self._clone.run(block.text, pasted=True)
+        elif self.printed:
+            assert missing(block.text, self.printed) == [], self.printed
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
+    made = Copy(tmp_path_factory.mktemp("lessons"))
+    # Nobody looks at a console here, and npm may have to fetch what builds it.
+    made.run("rm -rf web && mkdir web")
+    made.clone()
+    try:
+        made.run("make up")
+        yield made
+    finally:
+        made.run("make down")
+
+
+@pytest.mark.parametrize("lesson", LESSONS.values(), ids=lambda lesson: lesson.page.stem)
+def test_a_lesson_is_done_as_it_is_written(lesson: Lesson, clone: Copy) -> None:
+    learner, solved = Learner(clone), False
+    try:
+        for block in blocks(lesson):
+            if block.part is Part.EXERCISE:
+                begin, check = block.text.splitlines()
+                clone.run(begin)
+                assert "Not solved yet" in clone.run(check, fails=True)
+            else:
+                learner.does(block)
+            if block.part is Part.SOLUTION:
+                solved |= f"Lesson {lesson.number} is solved." in learner.printed
+        assert solved == (lesson.number in EXERCISES)
+    finally:
+        clone.run("git checkout -q . && git clean -fdq")
+
+
+def test_six_lessons_have_an_exercise_with_its_solution() -> None:
+    assert len(LESSONS) == 17
+    with_exercise = {n for n, each in LESSONS.items() if any(b.part is Part.SOLUTION for b in blocks(each))}
+    assert with_exercise == EXERCISES.keys()
+    assert len(EXERCISES) == 6
+
+
+def test_the_index_names_every_lesson_with_its_command_and_test() -> None:
+    text = (ROOT / "docs" / "tour" / "README.md").read_text("utf-8")
+    rows = re.findall(r"^\| .+? \| \[(\d+)\. .+?\]\((.+?)\)( ✎)? \| (.+?) \| (.+?) \|$", text, re.MULTILINE)
+    assert {(int(number), page, bool(mark)) for number, page, mark, *_ in rows} == {
+        (n, lesson.page.name, n in EXERCISES) for n, lesson in LESSONS.items()
+    }
+
+
+@pytest.mark.parametrize("lesson", LESSONS.values(), ids=lambda lesson: lesson.page.stem)
+def test_a_lesson_has_its_parts(lesson: Lesson) -> None:
+    text = lesson.page.read_text("utf-8")
+    assert text.startswith(f"# {lesson.number}. {lesson.title}\n")
+    assert [part for part in ("**Claim.**", "**Where.**", "```sh", "**When not.**") if part not in text] == []
+    assert "@@" not in text
