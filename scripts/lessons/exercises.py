@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from contracts import compatibility, schemas, statemachines
+from contracts import compatibility, schemas
 from laptop.client import NotThere
 from laptop.environment import ROOT, STATE_DIR
 from laptop.errors import NotInTime
@@ -20,7 +20,7 @@ from operations import workflows
 
 from .stage import Stage
 
-WORKFLOW = statemachines.STATEMACHINES / "order.asl.json"
+WORKFLOW = ROOT / "statemachines" / "order.asl.json"
 RULES = ROOT / "services" / "promotions" / "promotions" / "rules"
 ORDERS_OF_LESSON_11 = STATE_DIR / "lesson-11.orders"
 # A promo code comes within a second or two of what earned it; a replay takes a little longer.
@@ -96,9 +96,7 @@ def _no_state_passed(stage: Stage, scene: Scene, _: str) -> Iterator[str]:
     if not new:
         yield f"{name} has no state that it did not have before."
         return
-    yield from (
-        f"{name}: {found.state}: {found.message}" for found in statemachines.lint(WORKFLOW.read_text(), WORKFLOW.name)
-    )
+    yield from _said_by("scripts/lint_statemachines.py")
     yield from _said_by("scripts/render_workflows.py", "--check")
     stack = stage.stack
     workflow = stack.outputs["OrderWorkflowArn"]

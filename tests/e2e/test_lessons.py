@@ -22,13 +22,13 @@ NOT_TYPED = {
 # What differs from one time to the next.
 DIFFERS = [
     (r"ord_[a-z2-7]{26}", "ORDER"),
+    (r"\b1-[0-9a-f-]{33}\b|\b[0-9a-f]{16,}\b", "TRACE"),
     (r"guest-[0-9a-f]{6}", "GUEST"),
     (r"\b[A-Z]+-[0-9A-Z]{8}\b", "CODE"),
     (r"\d[\d.,:]*", "N"),
     (r"[─█]+", "─"),
     (r"(\bN (ms|s|min|h)\s*)+", "N s "),
     (r"[+ -]+N", " N"),
-    (r"\b1-[0-9a-f-]{33}\b|\b[0-9a-f]{16,}\b", "TRACE"),
     (r"\s+", " "),
 ]
 
