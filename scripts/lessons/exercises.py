@@ -235,7 +235,7 @@ def _no_rule_gives(stage: Stage, scene: Scene, _: str) -> Iterator[str]:
     if kept.returncode:
         yield f"What it promises is not written down, or not what it does: .venv/bin/pytest {tests}"
     (customer,) = stage.strangers(1)
-    for _ in range(2):
+    for _number in range(2):
         stage.delivered([customer])
     try:
         reasons = eventually(lambda: new & set(_reasons(stage, customer)), SOON)
