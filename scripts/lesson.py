@@ -68,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
     lesson = known[options.number]
     if options.number not in EXERCISES:
         console.print(f"Lesson {lesson.number} has no exercise: read and run {lesson.page.relative_to(ROOT)}.")
-        return 1
+        return int(options.what == "check")
     try:
         with closing(Stage(console, lesson.number)) as stage:
             if options.what == "check":
