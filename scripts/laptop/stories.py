@@ -228,7 +228,7 @@ class Teller:
         """Tell which events an order put on the bus, and what became of its money, which is returned."""
         order_id = story.order["order_id"]
         names = [e["detail-type"] for e in self._tap.events if e["detail"]["metadata"]["order_id"] == order_id]
-        self._say(f"  [dim]on the bus[/dim]  {' · '.join(names)}")
+        self._say(f"  [dim]on the bus[/dim]  {' · '.join(names)}", soft_wrap=True)
         balance = self._books.balance(order_id)
         self._say(f"  [dim]the money [/dim]  {_fate(balance, story.order['total']['currency'])}")
         return balance
