@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from laptop import private
+from laptop.environment import STATE_DIR
 from lessons.exercises import EXERCISES
 from lessons.pages import Block, Lesson, Part, blocks, lessons
 from worlds import ROOT
@@ -77,7 +79,11 @@ class Learner:
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copy]:
     made = Copy(tmp_path_factory.mktemp("lessons"))
     # Nobody looks at a console here, and npm may have to fetch what builds it.
-    made.run("rm -rf web && mkdir web")
+    made.run("rm -rf web && mkdir web && touch web/nothing")
+    # The layers' packages, as a learner has them from the second time on.
+    if (kept := STATE_DIR / "packages").is_dir():
+        private.folder(made.folder / STATE_DIR.name)
+        (made.folder / STATE_DIR.name / kept.name).symlink_to(kept)
     made.clone()
     try:
         made.run("make up")
