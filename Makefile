@@ -99,7 +99,7 @@ bench-laptop: $(VENV)/ready ## how long one waits for the laptop, and what is le
 cost: $(VENV)/ready ## what an order costs on AWS by its end, counted from real ones on the laptop: ORDERS=10, PAGE=docs/cost.md
 	@$(BIN)/python scripts/cost.py $(if $(ORDERS),--orders $(ORDERS)) $(if $(PAGE),--write $(PAGE))
 
-compare: $(VENV)/ready ## the same orders and faults by a workflow and by events alone, side by side: ONLY=choreographed, PAGE=docs/compare.md
+compare: $(VENV)/ready ## the same orders and faults by a workflow, by events alone and by a durable function, side by side: ONLY=choreographed, PAGE=docs/compare.md
 	@$(BIN)/python scripts/compare.py $(if $(ONLY),--only '$(ONLY)') $(if $(PAGE),--write $(PAGE))
 
 capacity: $(VENV)/ready ## how full AWS's quotas are, and what breaks first: ORDERS_PER_SECOND=300, MIX=delivered=0.9,declined=0.1, PAGE=docs/capacity.md

@@ -39,7 +39,7 @@ def page(found: Mapping[Way, tuple[Found, str]], where: str) -> str:
         row("how the three hours are done", lambda w, *_: w.three_hours),
         row("where an order may be", lambda w, *_: f"{len(w.places)}: " + ", ".join(f"`{p}`" for p in w.places)),
         row("what `make trace` says of one", lambda _, __, said: f"“{said}”" if said else "nothing"),
-        row("who takes events off queues is broken", lambda _, f, __: _broken(f)),
+        row("who takes events off queues is broken", lambda w, f, _: _broken(f) if w.consumers else "nobody does"),
         row("payments fail five times in a row", lambda _, f, __: _letters(f)),
         row("each event three times; the authorization after the cancel", lambda *_: f"{', '.join(JUDGED)} hold"),
         row("“ask the restaurant before the card” touches", lambda w, *_: _change(w)),
@@ -98,6 +98,7 @@ def _calls(counts: Counts) -> int:
 
 TAKEN: dict[str, Callable[[Counts], float]] = {
     "state transitions": lambda c: sum(c.transitions.values()),
+    "durable operations": lambda c: c.operations,
     "invocations of functions": lambda c: sum(c.invocations.values()),
     "events on the bus": lambda c: sum(c.events.values()),
     "messages in queues": lambda c: sum(c.messages.values()),

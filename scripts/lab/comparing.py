@@ -20,7 +20,7 @@ from laptop.client import Client
 from operations.deployed import Deployed
 from orders.model import ENDS
 
-from . import pricing
+from . import durable, pricing
 from .cases import CANCELLED, DECLINED_CARD, DELIVERED, FOR_GOOD, NEVER_DELIVERED, REJECTED, Case, Fault, Row
 from .invariants import Facts, judge
 from .lab import plain
@@ -242,11 +242,11 @@ class Running:
     # --- What it takes ---
 
     def measure(self, what: Callable[[], object]) -> Counts:
-        """Count what one order takes, until all is quiet again."""
+        """Count what one order takes, until all is quiet again; of a durable function, if it gives the order's id."""
         self.be_quiet()
         begins = self._written()
         self._executions()
-        what()
+        given = what()
         self.be_quiet()
         lines = [line for line in parse(self._meter.read_bytes()[begins:].decode()) if self._its(line)]
         counts = count(lines, self.names, 1)
@@ -258,6 +258,10 @@ class Running:
             if queue and queue not in counts.messages:
                 sent[queue] += line["count"]
         counts.messages += sent
+        if self.way.durable and isinstance(given, str):
+            execution = durable.execution_arn(self.stack, self.outputs[self.way.durable], given)
+            taken = durable.taken(durable.history(self.stack, execution))
+            counts.operations, counts.checkpoints = taken.operations, taken.written
         for execution in self._executions():
             pages = self._states.get_paginator("get_execution_history").paginate(executionArn=execution)
             counts.transitions += transitions(event for page in pages for event in page["events"])
@@ -318,9 +322,10 @@ def run(running: Running, say: Callable[[str], None] = lambda _: None) -> Found:
         say(f"{running.way.name}: {name}")
         told = a_case(running, name, plan, method, end)
 
-        def tell(case: Case = told) -> None:
+        def tell(case: Case = told) -> str:
             running.begin(case)
             found.seconds[case.fault] = running.follow(case)
+            return case.order_id
 
         if name in COUNTED:
             found.counts[name] = running.measure(tell)
@@ -372,6 +377,8 @@ def late(running: Running, _: Found) -> None:
 
 def broken(running: Running, found: Found) -> None:
     """Who takes events off queues is broken."""
+    if not running.way.consumers:
+        return
     case = a_case(running, "broken", DELIVERED, "pm_card_visa", "DELIVERED")
     running.inject(tuple(Fault("function", "raise", {"function": n}, times=10**6) for n in running.way.consumers))
     running.begin(case)
@@ -415,7 +422,9 @@ def letters(running: Running, found: Found) -> None:
 
 def costs(counts: Counts) -> pricing.Costs:
     """What one order costs, without traces: how many are sampled is the stack's choice, not a way's."""
-    return {what: usd for what, usd in pricing.of_an_order(counts, 0.0).items() if usd}
+    checkpoints = durable.Taken(counts.operations, counts.checkpoints, 0).usd()
+    by_service = pricing.of_an_order(counts, 0.0) | {"Lambda: durable operations": checkpoints}
+    return {what: usd for what, usd in by_service.items() if usd}
 
 
 def polling(queues: int) -> float:

@@ -29,6 +29,8 @@ class Counts:
     Attributes:
         orders: how many.
         transitions: state entries and retries, by state.
+        operations: of durable executions.
+        checkpoints: bytes that those wrote.
         requests: to the APIs.
         invocations: by function.
         gb_seconds: by function.
@@ -50,6 +52,8 @@ class Counts:
 
     orders: int = 0
     transitions: Counter[str] = field(default_factory=Counter)
+    operations: int = 0
+    checkpoints: int = 0
     requests: int = 0
     invocations: Counter[str] = field(default_factory=Counter)
     gb_seconds: dict[str, float] = field(default_factory=dict)

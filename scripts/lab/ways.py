@@ -61,9 +61,11 @@ class Way:
             payments.
         three_hours: how they are done.
         machines: outputs with the ARNs of its state machines.
+        durable: output with the name of the durable function that is an order's life.
         besides: how the paths of those resources begin that are not counted: who looks at open orders each minute,
             which is no order's own, and who only listens.
-        consumers: functions that take events from queues, as patterns: in its context, if there are any, else all.
+        consumers: functions that take events from queues, as patterns: in its context, if there are any, else all that
+            listen to its bus; without, nobody does.
         queues: outputs with the URLs of its queues, from which what failed comes back later.
         ready: whether a row says that the next move can be made.
         clock: how much faster time passes for an order that expires.
@@ -82,6 +84,7 @@ class Way:
     three_hours: str
     brought_up: Callable[[Stack, "Way"], Outputs]
     machines: tuple[str, ...] = ()
+    durable: str = ""
     besides: tuple[str, ...] = ()
     consumers: tuple[str, ...] = ()
     queues: tuple[str, ...] = ()
@@ -251,4 +254,53 @@ CHOREOGRAPHED = Way(
     change=EXAMPLES / "choreographed/changes/restaurant-first.choreographed.patch",
 )
 
-WAYS = (ORCHESTRATED, CHOREOGRAPHED)
+DURABLE = Way(
+    name="durable",
+    stack="tiffin-durable",
+    template=EXAMPLES / "durable/template.yaml",
+    its=("",),
+    behaviour=(
+        *(
+            Part(f"examples/durable/durable/{name}.py")
+            for name in (
+                "api",
+                "order",
+                "steps",
+                "records",
+                "payments",
+                "announcements",
+                "unwind",
+                "executions",
+                "reconciler",
+            )
+        ),
+        Part(
+            "examples/durable/template.yaml",
+            (
+                "OrderFunction",
+                "OrderFunctionRole",
+                "KeepTheHistory",
+                "DeathsRule",
+                "DeathsRuleMayCall",
+                "DeathsDeadLetterQueue",
+                "DeathsDeadLetterQueuePolicy",
+                "UnwindFunction",
+                "UnwindFunctionRole",
+                "ReconcilerFunction",
+                "ReconcilerFunctionRole",
+                "EachMinuteRole",
+            ),
+        ),
+    ),
+    three_hours="`ExecutionTimeout` of the function, one line; a rule on its death calls the unwind, and a sweep finds "
+    "what that missed",
+    brought_up=deployed_beside,
+    durable="OrderFunctionName",
+    besides=("ReconcilerFunction",),
+    ready=ORCHESTRATED.ready,
+    clock=540.0,
+    places=("OrdersTable", "OrderFunction", "DeathsDeadLetterQueue"),
+    change=EXAMPLES / "durable/changes/restaurant-first.durable.patch",
+)
+
+WAYS = (ORCHESTRATED, CHOREOGRAPHED, DURABLE)

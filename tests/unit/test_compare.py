@@ -129,6 +129,11 @@ def test_the_choreography_asks_the_restaurant_first_once_four_files_are_changed(
     subprocess.run([sys.executable, "-c", LIVES, *path], check=True, cwd=ROOT)
 
 
+def test_what_a_durable_execution_wrote_is_charged_for() -> None:
+    counts = Counts(1, operations=15, checkpoints=1050)
+    assert comparing.costs(counts) == {"Lambda: durable operations": pytest.approx(0.00012, rel=0.01)}
+
+
 def test_a_patch_s_lines_are_counted_by_file(tmp_path: Path) -> None:
     patch = tmp_path / "one.patch"
     patch.write_text("--- a/x.py\n+++ b/x.py\n@@ -1,2 +1,2 @@\n-old\n+new\n same\n--- a/y.py\n+++ b/y.py\n@@\n+more\n")
