@@ -1,21 +1,29 @@
-/** The life of an order as a customer follows it: each step, and whether it is over, on, to come, or where it died. */
+/** The life of an order as a customer follows it: what was done and when, what is on, what is to come, or how it died. */
 import type { Order, OrderStatus } from "../api/clients";
 import { ENDS } from "../ui/words";
 
 export interface Step {
-  status: OrderStatus;
   title: string;
+  /** When it was done, or since when it is on. */
   at: string | null;
   is: "done" | "now" | "later" | "dead";
 }
 
-/** The steps of a good life: what each is called while it is on, and once the next has begun. */
-const WAY: [OrderStatus, string, string][] = [
-  ["PLACED", "Placed", "Placed"],
-  ["AWAITING_RESTAURANT", "The restaurant answers", "The restaurant accepted"],
-  ["PREPARING", "The kitchen cooks", "Cooked"],
-  ["OUT_FOR_DELIVERY", "The courier is on the road", "Carried to you"],
-  ["DELIVERED", "Delivered, and paid", "Delivered, and paid"],
+/** What was done when a status was entered. An order that waits for its restaurant is not further to its customer. */
+const DONE: [OrderStatus, string][] = [
+  ["PLACED", "Placed"],
+  ["PREPARING", "The restaurant accepted"],
+  ["OUT_FOR_DELIVERY", "The courier left with it"],
+  ["DELIVERED", "Delivered, and paid"],
+];
+
+/** What is on from then until the next one is entered. */
+const ON: [OrderStatus, string][] = [
+  ["PLACED", "The card is asked"],
+  ["AWAITING_RESTAURANT", "The restaurant answers"],
+  ["PREPARING", "The kitchen cooks"],
+  ["OUT_FOR_DELIVERY", "The courier is on the road"],
+  ["DELIVERED", "Delivered, and paid"],
 ];
 
 const DEATHS: Partial<Record<OrderStatus, string>> = {
@@ -26,16 +34,18 @@ const DEATHS: Partial<Record<OrderStatus, string>> = {
   FAILED: "Something failed on our side",
 };
 
-export function life({ status, timeline }: Pick<Order, "status" | "timeline">): Step[] {
+export function life({ status, timeline, reason }: Pick<Order, "status" | "timeline" | "reason">): Step[] {
   const at = new Map(timeline.map((entry) => [entry.status, entry.at]));
-  const death = DEATHS[status];
-  const steps = WAY.filter(([step]) => !death || at.has(step)).map(
-    ([step, on, over], index, all): Step => ({
-      status: step,
-      title: at.has(all[index + 1]?.[0] ?? step) ? over : on,
-      at: at.get(step) ?? null,
-      is: !at.has(step) ? "later" : step === status && !ENDS.has(status) ? "now" : "done",
-    }),
-  );
-  return death ? [...steps, { status, title: death, at: at.get(status) ?? null, is: "dead" }] : steps;
+  const when = (entered: OrderStatus) => at.get(entered) ?? null;
+  const done = DONE.filter(([entered]) => at.has(entered)).map(([entered, title]): Step => ({ title, at: when(entered), is: "done" }));
+  // Silence is recorded as a rejection, and is none.
+  const death = reason?.code === "restaurant_silent" ? "The restaurant did not answer" : DEATHS[status];
+  if (death) return [...done, { title: death, at: when(status), is: "dead" }];
+  if (ENDS.has(status)) return done;
+  const [now, ...later] = ON.slice(ON.findIndex(([step]) => step === status));
+  return [
+    ...done,
+    { title: now![1], at: when(status), is: "now" },
+    ...later.map(([, title]): Step => ({ title, at: null, is: "later" })),
+  ];
 }

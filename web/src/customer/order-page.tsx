@@ -40,7 +40,7 @@ function TheOrder({ order }: { order: Order }) {
           <div className={css.block}>
             <ol className={css.life} aria-label="The life of the order">
               {life(order).map((step) => (
-                <li key={step.status} data-is={step.is} aria-current={step.is === "now" ? "step" : undefined}>
+                <li key={step.is + step.title} data-is={step.is} aria-current={step.is === "now" ? "step" : undefined}>
                   <span className={css.dot} aria-hidden>
                     {step.is === "done" ? "✓" : step.is === "dead" ? "✕" : ""}
                   </span>
@@ -48,7 +48,14 @@ function TheOrder({ order }: { order: Order }) {
                     {step.is === "now" ? <strong>{step.title}</strong> : step.title}
                     {step.is === "later" && <span className="visually-hidden"> (to come)</span>}
                   </span>
-                  {step.at ? <time dateTime={step.at}>{clockSeconds(step.at)}</time> : <span />}
+                  {step.at ? (
+                    <span>
+                      {step.is === "now" && "since "}
+                      <time dateTime={step.at}>{clockSeconds(step.at)}</time>
+                    </span>
+                  ) : (
+                    <span />
+                  )}
                 </li>
               ))}
             </ol>
