@@ -5,21 +5,13 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { createRoot } from "react-dom/client";
 import { BrowserRouter } from "react-router";
 import { connect } from "./api/clients";
-import { tryAgain, waitBefore } from "./api/problems";
+import { DEFAULTS } from "./api/queries";
 import { App } from "./app";
 import { signInAt } from "./auth/session";
 import { readConfig } from "./config";
 import { Note } from "./ui/kit";
 
-const queries = new QueryClient({
-  defaultOptions: {
-    queries: {
-      retry: tryAgain,
-      retryDelay: waitBefore,
-      staleTime: 2_000,
-    },
-  },
-});
+const queries = new QueryClient({ defaultOptions: DEFAULTS });
 
 const root = createRoot(document.getElementById("root")!);
 try {

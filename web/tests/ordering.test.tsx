@@ -93,6 +93,39 @@ describe("the basket", () => {
     expect(second!.headers.get("Idempotency-Key")).toBe(first!.headers.get("Idempotency-Key"));
   });
 
+  it("is not ordered while there is no network, nor by itself later, and keeps its key", async () => {
+    await world.signedIn("customer");
+    fill();
+    const key = basket.get()!.key;
+    world.open("/basket");
+    const button = await screen.findByRole("button", { name: "Order for €12.00" });
+    world.is("offline");
+    await user.click(button);
+    expect(await screen.findByText("You are offline: nothing was ordered. Try again once you are back.")).toBeTruthy();
+    const before = world.calls("POST /orders").length;
+    world.is("online");
+    await waitFor(() => expect(screen.queryByText("You are offline")).toBeNull());
+    expect(world.calls("POST /orders")).toHaveLength(before);
+    expect(basket.get()!.key).toBe(key);
+    await user.click(button);
+    await screen.findByRole("heading", { name: "Your order from Bella Napoli" });
+    expect(world.calls("POST /orders").at(-1)!.headers.get("Idempotency-Key")).toBe(key);
+  });
+
+  it("may have been ordered when the network went in the middle of it", async () => {
+    await world.signedIn("customer");
+    fill();
+    world.open("/basket");
+    const button = await screen.findByRole("button", { name: "Order for €12.00" });
+    world.on("POST /orders", () => {
+      world.is("offline");
+      throw new TypeError("Failed to fetch");
+    });
+    await user.click(button);
+    expect(await screen.findByText(/it stays one order/)).toBeTruthy();
+    expect(screen.queryByText(/nothing was ordered/)).toBeNull();
+  });
+
   it("says that it was ordered already, and becomes another order only when asked to", async () => {
     await world.signedIn("customer");
     fill();
@@ -142,6 +175,24 @@ describe("an order", () => {
     await user.click(screen.getByRole("button", { name: "Cancel the order" }));
     await user.click(within(await screen.findByRole("dialog")).getByRole("button", { name: "Cancel the order" }));
     await waitFor(() => expect(world.calls("POST /orders/ord_abcdef/cancel")).toHaveLength(1));
+  });
+
+  it("is not cancelled while there is no network, and can be once it is back", async () => {
+    await world.signedIn("customer");
+    world.on("POST /orders/ord_abcdef/cancel", () => ORDER);
+    world.open("/orders/ord_abcdef");
+    const cancel = async () => {
+      await user.click(await screen.findByRole("button", { name: "Cancel the order" }));
+      await user.click(within(await screen.findByRole("dialog")).getByRole("button", { name: "Cancel the order" }));
+    };
+    await screen.findByRole("button", { name: "Cancel the order" });
+    world.is("offline");
+    await cancel();
+    expect(await screen.findByText("You are offline: nothing was done. Try again once you are back.")).toBeTruthy();
+    const before = world.calls("POST /orders/ord_abcdef/cancel").length;
+    world.is("online");
+    await cancel();
+    await waitFor(() => expect(world.calls("POST /orders/ord_abcdef/cancel")).toHaveLength(before + 1));
   });
 
   it("that was declined says why, and begins anew with another card and another key", async () => {

@@ -58,6 +58,23 @@ it("a courier leaves with an order", async () => {
   await mustBeAccessible(page.container);
 });
 
+it("a courier without a network does not leave with an order, nor by itself later", async () => {
+  await world.signedIn("courier");
+  world
+    .on("GET /courier/orders", ({ url }) => ({ orders: url.searchParams.get("which") === "ready" ? [{ ...SUMMARY, status: "PREPARING" }] : [], next: null, unreadable: 0 }))
+    .on("GET /orders/ord_abcdef", () => ({ ...SUMMARY, status: "PREPARING", item_count: 3, delivery: null, pending_move: null }))
+    .on("POST /orders/ord_abcdef/dispatch", () => ({}));
+  world.open("/courier");
+  const button = await screen.findByRole("button", { name: "Leave with it" });
+  world.is("offline");
+  await user.click(button);
+  expect(await screen.findByText("You are offline: nothing was done. Try again once you are back.")).toBeTruthy();
+  const before = world.calls("POST /orders/ord_abcdef/dispatch").length;
+  world.is("online");
+  await waitFor(() => expect(screen.queryByText("You are offline")).toBeNull());
+  expect(world.calls("POST /orders/ord_abcdef/dispatch")).toHaveLength(before);
+});
+
 it("support finds orders by age, by status and by customer", async () => {
   await world.signedIn("support");
   world.on("GET /support/orders", () => ({ orders: [{ ...SUMMARY, status: "PREPARING" }], next: null, unreadable: 0 }));

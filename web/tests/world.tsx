@@ -1,10 +1,11 @@
 /** A console without a server: its APIs answer what a test says. */
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { render } from "@testing-library/react";
+import { act, render } from "@testing-library/react";
 import axe from "axe-core";
 import { MemoryRouter } from "react-router";
 import { expect, vi } from "vitest";
 import { connect } from "../src/api/clients";
+import { DEFAULTS } from "../src/api/queries";
 import { App } from "../src/app";
 import { signInAt, signOut, takeUp } from "../src/auth/session";
 import type { Config } from "../src/config";
@@ -47,6 +48,7 @@ export class World {
       const request = new Request(input, init);
       const asked = { method: request.method, url: new URL(request.url), headers: request.headers, body: await request.text() };
       this.asked.push(asked);
+      if (!navigator.onLine) throw new TypeError("Failed to fetch");
       const answer = this.answers.get(`${asked.method} ${asked.url.pathname.replace(/^\/v1/, "")}`);
       if (!answer) throw new TypeError(`nobody answers ${asked.method} ${asked.url}`);
       const came = await answer(asked);
@@ -58,6 +60,12 @@ export class World {
   on(what: string, answer: Answer): this {
     this.answers.set(what, answer);
     return this;
+  }
+
+  /** The network goes, or is back. */
+  is(what: "online" | "offline") {
+    vi.spyOn(navigator, "onLine", "get").mockReturnValue(what === "online");
+    act(() => void dispatchEvent(new Event(what)));
   }
 
   calls(what: string): Asked[] {
@@ -74,7 +82,7 @@ export class World {
   }
 
   open(path: string) {
-    const queries = new QueryClient({ defaultOptions: { queries: { retry: false } } });
+    const queries = new QueryClient({ defaultOptions: { ...DEFAULTS, queries: { ...DEFAULTS.queries, staleTime: 0, retry: false } } });
     return render(
       <QueryClientProvider client={queries}>
         <MemoryRouter initialEntries={[path]}>

@@ -1,7 +1,7 @@
 /** Why a request was refused (RFC 9457), or got no answer at all. */
 export class Problem extends Error {
   constructor(
-    /** The last part of the problem's type, or `offline`: no answer. */
+    /** The last part of the problem's type; `offline`: no answer; or `not-sent`: there was no network to send it by. */
     readonly kind: string,
     readonly title: string,
     readonly detail: string,
@@ -16,17 +16,22 @@ export class Problem extends Error {
 
   /** Whether the same request may do, later. */
   get passes(): boolean {
-    return this.kind === "offline" || this.status === 429 || this.status >= 500;
+    return this.kind === "offline" || this.kind === "not-sent" || this.status === 429 || this.status >= 500;
   }
 }
 
 /** What was answered, or a thrown `Problem`. */
 export async function answered<T>(asked: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
+  // A request that is under way when the network goes may have arrived. One that begins without it and fails has not.
+  const begun = navigator.onLine;
   let came;
   try {
     came = await asked;
   } catch (error) {
     if (error instanceof Problem) throw error;
+    if (!begun && !navigator.onLine) {
+      throw new Problem("not-sent", "Not sent", "You are offline: nothing was done. Try again once you are back.");
+    }
     throw new Problem("offline", "No answer", navigator.onLine ? "The server cannot be reached just now." : "This device is offline.");
   }
   if (came.response.ok) return came.data as T;

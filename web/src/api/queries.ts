@@ -1,7 +1,13 @@
 /** What the pages read, each under a key: `live` invalidates by it. */
-import { queryOptions } from "@tanstack/react-query";
+import { type DefaultOptions, queryOptions } from "@tanstack/react-query";
 import { type Basket, apis, type CourierOrder, type KitchenOrder, type Order, type OrderStatus, type SupportOrder } from "./clients";
-import { answered } from "./problems";
+import { answered, tryAgain, waitBefore } from "./problems";
+
+export const DEFAULTS: DefaultOptions = {
+  queries: { retry: tryAgain, retryDelay: waitBefore, staleTime: 2_000 },
+  // What somebody does is done now or not at all: never later, unasked, when the network is back.
+  mutations: { networkMode: "always" },
+};
 
 export const restaurants = () =>
   queryOptions({

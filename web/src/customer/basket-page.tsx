@@ -324,6 +324,7 @@ function PriceProblem({ error, state }: { error: Error; state: BasketState }) {
 
 function PlaceProblem({ error, state }: { error: Error; state: BasketState }) {
   if (!(error instanceof Problem)) return <ProblemNote error={error} />;
+  if (error.kind === "not-sent") return <Note tone="bad">You are offline: nothing was ordered. Try again once you are back.</Note>;
   if (error.kind === "idempotency-key-reused") {
     return (
       <Note tone="warn" title="This basket was ordered already">

@@ -98,11 +98,12 @@ function Cancel({ order }: { order: Order }) {
     },
   });
   const possible = order.status === "PLACED" || order.status === "AWAITING_RESTAURANT";
-  if (cancel.error) return <ProblemNote error={cancel.error} />;
-  if (order.pending_move && possible) return <p className={css.soft}>“{order.pending_move}” is under way.</p>;
-  if (!possible) return null;
+  const problem = cancel.error && <ProblemNote error={cancel.error} />;
+  if (!possible) return problem;
+  if (order.pending_move) return <p className={css.soft}>“{order.pending_move}” is under way.</p>;
   return (
     <>
+      {problem}
       <Button look="danger" onPress={() => setAsking(true)}>
         Cancel the order
       </Button>
