@@ -210,11 +210,13 @@ function Banners() {
 
 function Foot() {
   const connection = useConnection();
-  const said = { live: "Live: changes appear by themselves", asking: "Asking every few seconds", off: "Signed out" }[connection];
+  // A socket may take minutes to notice that its line is gone.
+  const is = useOnline() ? connection : "offline";
+  const said = { offline: "Offline: changes appear once the network is back", live: "Live: changes appear by themselves", asking: "Asking every few seconds", off: "Signed out" }[is];
   return (
     <footer className={css.foot}>
       <span>Tiffin, a reference application. Nobody cooks, and no card is charged.</span>
-      <span className={css.live} data-is={connection}>
+      <span className={css.live} data-is={is}>
         {said}
       </span>
     </footer>

@@ -1,10 +1,11 @@
 /** Those whose work orders are: kitchen, courier, support. */
 import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
-import { beforeEach, expect, it } from "vitest";
+import { beforeEach, expect, it, vi } from "vitest";
 import orderWorkflow from "../../statemachines/order.asl.json";
+import { connect } from "../src/api/clients";
 import { signOut } from "../src/auth/session";
-import { mustBeAccessible, ORDER, problem, World } from "./world";
+import { CONFIG, mustBeAccessible, ORDER, problem, World } from "./world";
 
 let world: World;
 const user = userEvent.setup();
@@ -73,6 +74,30 @@ it("a courier without a network does not leave with an order, nor by itself late
   world.is("online");
   await waitFor(() => expect(screen.queryByText("You are offline")).toBeNull());
   expect(world.calls("POST /orders/ord_abcdef/dispatch")).toHaveLength(before);
+});
+
+it("the foot of a page does not say that changes appear while there is no network", async () => {
+  class Socket {
+    onopen = () => {};
+    constructor() {
+      setTimeout(() => this.onopen());
+    }
+    close() {}
+  }
+  vi.stubGlobal("WebSocket", Socket);
+  connect({ ...CONFIG, apis: { ...CONFIG.apis, live: "https://live.example/v1" } });
+  world
+    .on("POST /tickets", () => ({ ticket: "t", url: "wss://live.example" }))
+    .on("GET /courier/orders", () => ({ orders: [], next: null, unreadable: 0 }));
+  await world.signedIn("courier");
+  world.open("/courier");
+  const foot = screen.getByRole("contentinfo");
+  await waitFor(() => expect(foot.textContent).toContain("Live: changes appear by themselves"));
+  world.is("offline");
+  expect(foot.textContent).toContain("Offline: changes appear once the network is back");
+  expect(foot.textContent).not.toContain("Live");
+  world.is("online");
+  expect(foot.textContent).toContain("Live: changes appear by themselves");
 });
 
 it("support finds orders by age, by status and by customer", async () => {
