@@ -5,7 +5,7 @@ import { order as orderQuery, story } from "../api/queries";
 import { useLive } from "../live/live";
 import { useAnnounced } from "../ui/announce";
 import { Card, Empty, Loading, Note, Page, Shown, Status, TabbedPages } from "../ui/kit";
-import { clock, clockSeconds, moment, money, plural, shortId, took } from "../ui/words";
+import { clock, clockSeconds, moment, money, plural, sentence, shortId, took } from "../ui/words";
 import { title, wayOf } from "../workflow/asl";
 import css from "./support.module.css";
 
@@ -62,7 +62,7 @@ function Story({ orderId }: { orderId: string }) {
 function Headline({ told }: { told: OrderStory }) {
   return (
     <Card label="In one sentence">
-      <p className={css.headline}>{told.headline}.</p>
+      <p className={css.headline}>{sentence(told.headline)}</p>
       {/\d\d:\d\d:\d\d/.test(told.headline) && <p className={css.soft}>The sentence has its times in UTC; all else here is in yours.</p>}
       <dl className={css.facts}>
         <div>

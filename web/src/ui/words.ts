@@ -1,4 +1,4 @@
-/** Amounts and moments as the reader's own locale and time zone have them. */
+/** Amounts and moments as the reader's own locale and time zone have them; spans of time, which are words, in the page's language. */
 import type { Money, OrderStatus } from "../api/clients";
 
 export function money({ amount, currency }: Money): string {
@@ -20,8 +20,11 @@ export function moment(at: string | number): string {
   return new Intl.DateTimeFormat(undefined, today ? { timeStyle: "short" } : { dateStyle: "medium", timeStyle: "short" }).format(date);
 }
 
-const unit = (value: number, name: string) =>
-  new Intl.NumberFormat(undefined, { style: "unit", unit: name, unitDisplay: "short" }).format(value);
+/** As `lang` of `index.html`. */
+const LANGUAGE = "en";
+
+const unit = (value: number, name: string, maximumFractionDigits = 0) =>
+  new Intl.NumberFormat(LANGUAGE, { style: "unit", unit: name, unitDisplay: "short", maximumFractionDigits }).format(value);
 
 /** A span of time in words, its two largest units: `2 hr 41 min`, `14 min`, `32 sec`. */
 export function span(milliseconds: number): string {
@@ -37,9 +40,11 @@ export function span(milliseconds: number): string {
 /** Milliseconds, as short as they can be said: `5 ms`, `4.6 sec`, `2 hr 41 min`. */
 export function took(ms: number): string {
   if (ms >= 10_000) return span(ms);
-  const [value, name, maximumFractionDigits] = ms < 1000 ? [ms, "millisecond", 0] : [ms / 1000, "second", 1];
-  return new Intl.NumberFormat(undefined, { style: "unit", unit: name as string, unitDisplay: "short", maximumFractionDigits: maximumFractionDigits as number }).format(value as number);
+  return ms < 1000 ? unit(ms, "millisecond") : unit(ms / 1000, "second", 1);
 }
+
+/** With one full stop at its end: what stands there, such as `3 p. m.`, may have brought it. */
+export const sentence = (text: string) => (text.endsWith(".") ? text : `${text}.`);
 
 export const MINUTE = 60_000;
 /** How long a restaurant has for an answer: `AwaitRestaurant` of the order workflow. */

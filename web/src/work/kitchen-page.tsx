@@ -7,7 +7,7 @@ import { useLive } from "../live/live";
 import { useAnnounced } from "../ui/announce";
 import { Ask, Button, Note, Page, ProblemNote, Radios, Shown, TimeBar } from "../ui/kit";
 import { useNow } from "../ui/now";
-import { clock, plural, shortId, span, TO_ANSWER } from "../ui/words";
+import { clock, plural, sentence, shortId, span, TO_ANSWER } from "../ui/words";
 import { useMove } from "./moves";
 import css from "./work.module.css";
 
@@ -97,7 +97,8 @@ function Age({ order }: { order: KitchenOrder }) {
   const since = order.timeline.at(-1)?.at ?? order.placed_at;
   return (
     <p className={css.soft}>
-      {order.status === "PREPARING" ? "Since" : "Left"} {clock(since)}, {span(now - Date.parse(since))} ago. Given up at {clock(order.deadline_at)}.
+      {order.status === "PREPARING" ? "Since" : "Left"} {clock(since)}, {span(now - Date.parse(since))} ago.{" "}
+      {sentence(`Given up at ${clock(order.deadline_at)}`)}
     </p>
   );
 }
