@@ -36,6 +36,13 @@ describe("the basket", () => {
     await mustBeAccessible(page.container);
   });
 
+  it("is filled at another restaurant when one is unknown", async () => {
+    world.on("GET /restaurants/r-2/menu", () => problem(404, "unknown-restaurant", "There is no such restaurant."));
+    world.open("/restaurants/r-2");
+    await user.click(await screen.findByRole("link", { name: "To the restaurants" }));
+    expect(await screen.findByRole("link", { name: /Bella Napoli/ })).toBeTruthy();
+  });
+
   it("is priced by the server, with the menu's version", async () => {
     await world.signedIn("customer");
     fill();
@@ -193,6 +200,15 @@ describe("an order", () => {
     world.is("online");
     await cancel();
     await waitFor(() => expect(world.calls("POST /orders/ord_abcdef/cancel")).toHaveLength(before + 1));
+  });
+
+  it("that is nobody's or somebody else's leads to one's own", async () => {
+    await world.signedIn("customer");
+    world.on("GET /orders/ord_abcdef", () => problem(404, "unknown-order", "There is no such order."));
+    world.open("/orders/ord_abcdef");
+    expect(await screen.findByText("There is no such order.")).toBeTruthy();
+    await user.click(screen.getByRole("link", { name: "To your orders" }));
+    expect(await screen.findByRole("heading", { name: "Your orders" })).toBeTruthy();
   });
 
   it("that was declined says why, and begins anew with another card and another key", async () => {

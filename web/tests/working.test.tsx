@@ -141,6 +141,13 @@ it("whoever learns how it works reads of which events no page is told", async ()
   await world.signedIn("support");
   world.open("/how-it-works");
   expect(await screen.findByText(/Dotted: PaymentDeclined, PaymentCaptured, PaymentReleased\./)).toBeTruthy();
+it("support comes back from an order that there is not", async () => {
+  await world.signedIn("support");
+  world.on("GET /orders/ord_nobody", () => problem(404, "unknown-order", "There is no such order."));
+  world.on("GET /support/orders", () => ({ orders: [], next: null, unreadable: 0 }));
+  world.open("/support/orders/ord_nobody");
+  await user.click(await screen.findByRole("link", { name: "To the orders" }));
+  expect(await screen.findByText("No order is open")).toBeTruthy();
 });
 
 it("support reads an order's story: the sentence, the way it took, the retries, what is missing", async () => {

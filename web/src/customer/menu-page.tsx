@@ -15,7 +15,7 @@ export function MenuPage() {
   const query = useQuery(menu(restaurantId));
   return (
     <Page title={query.data?.name ?? "Menu"} lead={query.data && `${query.data.cuisine} · ${delivery(query.data)}`}>
-      <Shown query={query} what="the menu">
+      <Shown query={query} what="the menu" otherwise={<LinkButton to="/">To the restaurants</LinkButton>}>
         {(restaurant) => <Menu restaurant={restaurant} />}
       </Shown>
     </Page>

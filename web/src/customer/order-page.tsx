@@ -6,7 +6,7 @@ import { answered } from "../api/problems";
 import { order as orderQuery } from "../api/queries";
 import { useLive } from "../live/live";
 import { announce, useAnnounced } from "../ui/announce";
-import { Ask, Button, Card, Note, Page, ProblemNote, Shown, Status, TimeBar } from "../ui/kit";
+import { Ask, Button, Card, LinkButton, Note, Page, ProblemNote, Shown, Status, TimeBar } from "../ui/kit";
 import { useNow } from "../ui/now";
 import { clock, clockSeconds, ENDS, money, shortId, span, STATUS } from "../ui/words";
 import { again } from "./basket";
@@ -24,7 +24,7 @@ export function OrderPage() {
       lead={query.data && `No. ${shortId(orderId)}, placed at ${clock(query.data.placed_at)}`}
       aside={query.data && <Status status={query.data.status} />}
     >
-      <Shown query={query} what="the order">
+      <Shown query={query} what="the order" otherwise={<LinkButton to="/orders">To your orders</LinkButton>}>
         {(order) => <TheOrder order={order} />}
       </Shown>
     </Page>

@@ -4,7 +4,7 @@ import { type AnnouncedEvent, config, type OrderStory, type PaymentAttempt, type
 import { order as orderQuery, story } from "../api/queries";
 import { useLive } from "../live/live";
 import { useAnnounced } from "../ui/announce";
-import { Card, Empty, Loading, Note, Page, Shown, Status, TabbedPages } from "../ui/kit";
+import { Card, Empty, LinkButton, Loading, Note, Page, Shown, Status, TabbedPages } from "../ui/kit";
 import { clock, clockSeconds, moment, money, plural, sentence, shortId, took } from "../ui/words";
 import { title, wayOf } from "../workflow/asl";
 import css from "./support.module.css";
@@ -26,7 +26,7 @@ function Story({ orderId }: { orderId: string }) {
   const query = useLive(story(orderId));
   useAnnounced(query.data ? query.data.headline : null);
   return (
-    <Shown query={query} what="the story of the order">
+    <Shown query={query} what="the story of the order" otherwise={<LinkButton to="/support">To the orders</LinkButton>}>
       {(told) => (
         <>
           <Headline told={told} />

@@ -141,10 +141,20 @@ interface Read<T> {
   refetch: () => unknown;
 }
 
-/** What a query came to: loading, refused, or there. What was there stays, with a word that it may be old. */
-export function Shown<T>({ query, what, children }: { query: Read<T>; what: string; children: (data: T) => ReactNode }) {
+/**
+ * What a query came to: loading, refused, or there. What was there stays, with a word that it may be old.
+ *
+ * @param otherwise where to go instead from what is refused.
+ */
+export function Shown<T>({ query, what, otherwise, children }: { query: Read<T>; what: string; otherwise?: ReactNode; children: (data: T) => ReactNode }) {
   if (query.data === undefined) {
-    return query.error ? <ProblemNote error={query.error} retry={() => void query.refetch()} /> : <Loading what={what} />;
+    if (!query.error) return <Loading what={what} />;
+    return (
+      <>
+        <ProblemNote error={query.error} retry={() => void query.refetch()} />
+        {otherwise && <Actions>{otherwise}</Actions>}
+      </>
+    );
   }
   return (
     <>
