@@ -211,12 +211,24 @@ describe("an order", () => {
     expect(await screen.findByRole("heading", { name: "Your orders" })).toBeTruthy();
   });
 
+  it.each([
+    ["CANCELLED", "cancelled_by_customer", "The customer cancelled the order.", "You cancelled the order."],
+    ["FAILED", "workflow_failed", "The order could not be completed: States.Timeout.", "Something failed on our side, and the order could not be completed."],
+    ["REJECTED", "restaurant_rejected", "The restaurant rejected the order: too busy.", "The restaurant rejected the order: too busy."],
+  ])("that is %s says so to its customer", async (status, code, message, said) => {
+    await world.signedIn("customer");
+    world.on("GET /orders/ord_abcdef", () => ({ ...ORDER, status, reason: { code, message, network: null, summary: code } }));
+    world.open("/orders/ord_abcdef");
+    expect(await screen.findByText(said)).toBeTruthy();
+  });
+
   it("that was declined says why, and begins anew with another card and another key", async () => {
     await world.signedIn("customer");
     const reason = { code: "insufficient_funds", message: "Your card has insufficient funds.", network: "visa", summary: "visa: insufficient_funds" };
     world.on("GET /orders/ord_abcdef", () => ({ ...ORDER, status: "DECLINED", reason }));
     world.open("/orders/ord_abcdef");
     expect(await screen.findByText("Your card has insufficient funds.")).toBeTruthy();
+    expect(screen.getByText(/^Visa: insufficient funds\. Nothing was taken/)).toBeTruthy();
     await user.click(screen.getByRole("button", { name: "Try another card" }));
     await screen.findByRole("heading", { name: "Basket" });
     expect(basket.get()).toMatchObject({ restaurantId: "r-1", address: "Harbour Street 1" });

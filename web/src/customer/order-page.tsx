@@ -13,6 +13,7 @@ import { again } from "./basket";
 import { cardName } from "./cards";
 import css from "./customer.module.css";
 import { life } from "./life";
+import { declined, why } from "./reasons";
 
 export function OrderPage() {
   const { orderId = "" } = useParams();
@@ -150,9 +151,9 @@ function Ending({ order }: { order: Order }) {
       );
     case "DECLINED":
       return (
-        <Note tone="bad" title={order.reason?.message ?? "The card was declined."}>
+        <Note tone="bad" title={why(order) ?? "The card was declined."}>
           <p>
-            {order.reason?.summary && <code>{order.reason.summary}</code>} Nothing was taken, and nothing is cooked.
+            {order.reason && `${declined(order)}. `}Nothing was taken, and nothing is cooked.
           </p>
           {repeat("Try another card")}
         </Note>
@@ -162,7 +163,7 @@ function Ending({ order }: { order: Order }) {
     case "EXPIRED":
     case "FAILED":
       return (
-        <Note tone="warn" title={order.reason?.message ?? STATUS[order.status]}>
+        <Note tone="warn" title={why(order) ?? STATUS[order.status]}>
           <p>{order.payment?.status === "RELEASED" || order.payment?.status === "AUTHORIZED" ? "The hold on your card is released." : "Nothing was taken."}</p>
           {repeat("Order it again")}
         </Note>
