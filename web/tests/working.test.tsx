@@ -32,6 +32,18 @@ it("a kitchen rejects an order with a reason, and is told when that is not possi
   await mustBeAccessible(page.container);
 });
 
+it("a kitchen that accepts is told where the order is now", async () => {
+  await world.signedIn("restaurant", { "custom:restaurant_id": "r-1" });
+  world
+    .on("GET /kitchen/orders", () => ({ orders: [{ ...SUMMARY, status: "AWAITING_RESTAURANT" }], next: null, unreadable: 0 }))
+    .on("GET /orders/ord_abcdef", () => ORDER)
+    .on("POST /orders/ord_abcdef/accept", () => ({}));
+  world.open("/kitchen");
+  await user.click(await screen.findByRole("button", { name: "Accept" }));
+  const said = await screen.findByText("Order ABCDEF is accepted: see “In the kitchen”.");
+  expect(said.className).not.toContain("visually-hidden");
+});
+
 it("a courier, who is told of no order by name, reads one anew that its list says has moved on", async () => {
   await world.signedIn("courier");
   let times = 0;
@@ -49,13 +61,22 @@ it("a courier, who is told of no order by name, reads one anew that its list say
 
 it("a courier leaves with an order", async () => {
   await world.signedIn("courier");
+  let at = "ready";
   world
-    .on("GET /courier/orders", ({ url }) => ({ orders: url.searchParams.get("which") === "ready" ? [{ ...SUMMARY, status: "PREPARING" }] : [], next: null, unreadable: 0 }))
+    .on("GET /courier/orders", ({ url }) => ({ orders: url.searchParams.get("which") === at ? [{ ...SUMMARY, status: "PREPARING" }] : [], next: null, unreadable: 0 }))
     .on("GET /orders/ord_abcdef", () => ({ ...SUMMARY, status: "PREPARING", item_count: 3, delivery: null, pending_move: null }))
-    .on("POST /orders/ord_abcdef/dispatch", () => ({}));
+    .on("POST /orders/ord_abcdef/dispatch", () => {
+      at = "mine";
+      return {};
+    });
   const page = world.open("/courier");
   await user.click(await screen.findByRole("button", { name: "Leave with it" }));
   await waitFor(() => expect(world.calls("POST /orders/ord_abcdef/dispatch")).toHaveLength(1));
+  // The order is gone from the tab. Where it went is to be seen, and heard.
+  await screen.findByText("Nothing is to be fetched");
+  const said = screen.getByText("Order ABCDEF is on the road: see that tab.");
+  expect(said.getAttribute("role")).toBe("status");
+  expect(said.className).not.toContain("visually-hidden");
   await mustBeAccessible(page.container);
 });
 

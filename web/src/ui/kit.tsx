@@ -109,6 +109,15 @@ export function ProblemNote({ error, retry }: { error: unknown; retry?: () => vo
   );
 }
 
+/** A line about what was just done, at the lower edge of the window, whatever was scrolled to. */
+export function Said({ children }: { children: string }) {
+  return (
+    <p className={css.said} role="status">
+      {children}
+    </p>
+  );
+}
+
 export function Empty({ title, children }: { title: string; children?: ReactNode }) {
   return (
     <div className={css.empty}>

@@ -1,9 +1,9 @@
-import { useEffect } from "react";
+import { useEffect, useState } from "react";
 import type { CourierOrder, CourierSummary } from "../api/clients";
 import { courierOrders, order as orderQuery } from "../api/queries";
 import { useLive } from "../live/live";
 import { useAnnounced } from "../ui/announce";
-import { Button, Empty, Page, ProblemNote, Shown, TabbedPages } from "../ui/kit";
+import { Button, Empty, Page, ProblemNote, Said, Shown, TabbedPages } from "../ui/kit";
 import { useNow } from "../ui/now";
 import { clock, plural, shortId, span } from "../ui/words";
 import { useMove } from "./moves";
@@ -12,6 +12,7 @@ import css from "./work.module.css";
 export default function CourierPage() {
   const ready = useLive(courierOrders("ready"));
   const mine = useLive(courierOrders("mine"));
+  const [said, say] = useState("");
   const number = ready.data?.orders.length;
   useAnnounced(number === undefined ? null : `${plural(number, "order")} to fetch.`);
   const count = (n: number | undefined) => (n === undefined ? "" : ` (${n})`);
@@ -25,7 +26,7 @@ export default function CourierPage() {
             title: `To fetch${count(number)}`,
             content: (
               <Shown query={ready} what="orders to fetch">
-                {({ orders }) => <Slips orders={orders} none="Nothing is to be fetched" />}
+                {({ orders }) => <Slips orders={orders} say={say} none="Nothing is to be fetched" />}
               </Shown>
             ),
           },
@@ -34,31 +35,34 @@ export default function CourierPage() {
             title: `On the road${count(mine.data?.orders.length)}`,
             content: (
               <Shown query={mine} what="orders on the road">
-                {({ orders }) => <Slips orders={orders} none="You are on the road with nothing" />}
+                {({ orders }) => <Slips orders={orders} say={say} none="You are on the road with nothing" />}
               </Shown>
             ),
           },
         ]}
       />
+      <Said>{said}</Said>
     </Page>
   );
 }
 
-function Slips({ orders, none }: { orders: CourierSummary[]; none: string }) {
+type Say = (said: string) => void;
+
+function Slips({ orders, say, none }: { orders: CourierSummary[]; say: Say; none: string }) {
   if (orders.length === 0) return <Empty title={none} />;
   return (
     <div className={css.slips}>
       {orders.map((each) => (
-        <Slip key={each.order_id} summary={each} />
+        <Slip key={each.order_id} summary={each} say={say} />
       ))}
     </div>
   );
 }
 
-function Slip({ summary }: { summary: CourierSummary }) {
+function Slip({ summary, say }: { summary: CourierSummary; say: Say }) {
   const now = useNow(10_000);
   const query = useLive(orderQuery<CourierOrder>(summary.order_id));
-  const move = useMove(summary.order_id);
+  const move = useMove(summary.order_id, say);
   const order = query.data;
   const { refetch } = query;
   const behind = !!order && order.status !== summary.status;

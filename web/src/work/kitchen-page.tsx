@@ -5,7 +5,7 @@ import { kitchenOrders, order as orderQuery, restaurants } from "../api/queries"
 import { useSession } from "../auth/session";
 import { useLive } from "../live/live";
 import { useAnnounced } from "../ui/announce";
-import { Ask, Button, Note, Page, ProblemNote, Radios, Shown, TimeBar } from "../ui/kit";
+import { Ask, Button, Note, Page, ProblemNote, Radios, Said, Shown, TimeBar } from "../ui/kit";
 import { useNow } from "../ui/now";
 import { clock, plural, sentence, shortId, span, TO_ANSWER } from "../ui/words";
 import { useMove } from "./moves";
@@ -29,6 +29,7 @@ export default function KitchenPage() {
   const session = useSession();
   const own = session.is === "out" ? null : session.session.restaurantId;
   const name = useQuery(restaurants()).data?.restaurants.find((each) => each.restaurant_id === own)?.name;
+  const [said, say] = useState("");
   const query = useLive(kitchenOrders());
   const waiting = query.data?.orders.filter(({ status }) => status === "AWAITING_RESTAURANT").length;
   useAnnounced(waiting === undefined ? null : `${plural(waiting, "order")} to answer.`);
@@ -52,7 +53,7 @@ export default function KitchenPage() {
                     </h2>
                     {here.length === 0 && <p className={css.none}>{none}</p>}
                     {here.map((each) => (
-                      <Slip key={each.order_id} summary={each} />
+                      <Slip key={each.order_id} summary={each} say={say} />
                     ))}
                   </section>
                 );
@@ -61,11 +62,14 @@ export default function KitchenPage() {
           </>
         )}
       </Shown>
+      <Said>{said}</Said>
     </Page>
   );
 }
 
-function Slip({ summary }: { summary: KitchenSummary }) {
+type Say = (said: string) => void;
+
+function Slip({ summary, say }: { summary: KitchenSummary; say: Say }) {
   const query = useLive(orderQuery<KitchenOrder>(summary.order_id));
   const order = query.data;
   return (
@@ -85,7 +89,7 @@ function Slip({ summary }: { summary: KitchenSummary }) {
             ))}
           </ul>
           {order.note && <p className={css.note}>{order.note}</p>}
-          {summary.status === "AWAITING_RESTAURANT" ? <Answer order={order} /> : <Age order={order} />}
+          {summary.status === "AWAITING_RESTAURANT" ? <Answer order={order} say={say} /> : <Age order={order} />}
         </>
       )}
     </article>
@@ -103,11 +107,11 @@ function Age({ order }: { order: KitchenOrder }) {
   );
 }
 
-function Answer({ order }: { order: KitchenOrder }) {
+function Answer({ order, say }: { order: KitchenOrder; say: Say }) {
   const now = useNow();
   const [rejecting, setRejecting] = useState(false);
   const [reason, setReason] = useState<RejectReason>("too_busy");
-  const move = useMove(order.order_id);
+  const move = useMove(order.order_id, say);
   const since = Date.parse(order.timeline.find(({ status }) => status === "AWAITING_RESTAURANT")?.at ?? order.placed_at);
   const until = since + TO_ANSWER;
   const left = until - now;

@@ -2,19 +2,23 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { apis, type RejectReason } from "../api/clients";
 import { answered } from "../api/problems";
-import { announce } from "../ui/announce";
+import { shortId } from "../ui/words";
 
 export type Move = "accept" | "dispatch" | "deliver";
 
 const SAID: Record<Move | "reject", string> = {
-  accept: "Accepted.",
-  reject: "Rejected.",
-  dispatch: "You are on the road with it.",
-  deliver: "Delivered.",
+  accept: "is accepted: see “In the kitchen”.",
+  reject: "is rejected.",
+  dispatch: "is on the road: see that tab.",
+  deliver: "is delivered.",
 };
 
-/** Make a move; what it was for is read again, whether it was possible or not. */
-export function useMove(orderId: string) {
+/**
+ * Make a move; what it was for is read again, whether it was possible or not.
+ *
+ * @param say is told what was done, to show it: the order itself goes from where the eye is.
+ */
+export function useMove(orderId: string, say: (said: string) => void) {
   const queries = useQueryClient();
   return useMutation({
     mutationFn: async (move: Move | { reject: RejectReason }): Promise<keyof typeof SAID> => {
@@ -29,7 +33,7 @@ export function useMove(orderId: string) {
       else await answered(POST("/orders/{order_id}/deliver", { params }));
       return move;
     },
-    onSuccess: (made) => announce(SAID[made]),
+    onSuccess: (made) => say(`Order ${shortId(orderId)} ${SAID[made]}`),
     onSettled: async () => {
       await Promise.all([
         queries.invalidateQueries({ queryKey: ["order", orderId] }),
