@@ -162,6 +162,8 @@ it("whoever learns how it works reads of which events no page is told", async ()
   await world.signedIn("support");
   world.open("/how-it-works");
   expect(await screen.findByText(/Dotted: PaymentDeclined, PaymentCaptured, PaymentReleased\./)).toBeTruthy();
+});
+
 it("support comes back from an order that there is not", async () => {
   await world.signedIn("support");
   world.on("GET /orders/ord_nobody", () => problem(404, "unknown-order", "There is no such order."));
