@@ -100,11 +100,11 @@ function Headline({ told }: { told: OrderStory }) {
   );
 }
 
-/** An order's life, and beside it what unwound it, if something did. */
+/** An order's life, and below it what unwound it, if something did: no window has room for two drawings that can be read. */
 function Workflows({ runs }: { runs: WorkflowRun[] }) {
   if (runs.length === 0) return <Empty title="No workflow has run yet" />;
   return (
-    <div className={runs.length > 1 ? css.beside : undefined}>
+    <div className={css.block}>
       {runs.map((run) => (
         <Run key={run.execution_arn} run={run} />
       ))}
