@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # As each template sets it. Powertools reads it when the services are imported: before any fixture, and just below.
 os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "Tiffin/test"
@@ -26,6 +27,9 @@ from worlds.templates import EVERYTHING
 
 quick_moto()
 boto3_asks()
+# Speed is no test's matter: on a busy machine anything takes long, and nothing is wrong.
+settings.register_profile("however slow", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("however slow")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
