@@ -59,7 +59,7 @@ class _Table:
         self.row = TransactItems[0]["Put"]["Item"]
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def rows(crowd: Crowd, orders: int) -> Sequence[Mapping[str, Any]]:
     """Rows of orders as they are placed, by the service's own functions; the last ones are remembered."""
     chance = random.Random(crowd.seed)  # noqa: S311 - repeatable, which is the point
