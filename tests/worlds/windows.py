@@ -20,6 +20,10 @@ PICTURES = "TIFFIN_PICTURES"
 NARROW: ViewportSize = {"width": 390, "height": 844}
 WIDE: ViewportSize = {"width": 1280, "height": 900}
 LOOKS: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+# After the next two frames, and once whatever moves has arrived: until then a colour may be one that is on its way.
+_AT_REST = """() => new Promise(next => requestAnimationFrame(() => requestAnimationFrame(next)))
+  .then(() => Promise.allSettled(document.getAnimations().map(animation => animation.finished)))
+  .then(() => null)"""
 _AXE = web.FOLDER / "node_modules" / "axe-core" / "axe.min.js"
 
 
@@ -68,8 +72,13 @@ class Window:
     def axe(self) -> list[str]:
         """What the page does not do for everybody: the rules of axe that it breaks, with where."""
         self.page.evaluate(_AXE.read_text("utf-8"))
+        self.page.evaluate(_AT_REST)
         found: dict[str, Any] = self.page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
-        return [f"{one['id']}: {node['html'][:160]}" for one in found["violations"] for node in one["nodes"]]
+        return [
+            f"{one['id']}: {node['html'][:160]} {node['failureSummary']}"
+            for one in found["violations"]
+            for node in one["nodes"]
+        ]
 
     def picture(self, name: str) -> None:
         """Take pictures of the page, light and dark, narrow and wide, if somebody asked for pictures."""
