@@ -11,14 +11,14 @@ Not here: that a role without `ClientWrite` has it read-only, and the users of a
 """
 
 import os
-from functools import wraps
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ministack.core import lambda_runtime
-from ministack.services import efs, lambda_svc
-from ministack.services.cloudformation import provisioners
+from ministack.services import efs
 
+from . import function_settings
 from .workflow_permissions import role_allows
 
 
@@ -41,26 +41,13 @@ def fill() -> None:
             self.config = kept
 
     lambda_runtime.Worker._spawn = spawn_with_mounts
-    handlers = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]
-    create, update = handlers["create"], handlers["update"]
-
-    def create_with_mounts(logical_id: str, props: Any, stack_name: str) -> Any:
-        return _configured(create(logical_id, props, stack_name), props)
-
-    @wraps(update)
-    def update_with_mounts(physical_id: str, old: Any, props: Any, *rest: Any, **more: Any) -> Any:
-        return _configured(update(physical_id, old, props, *rest, **more), props)
-
-    handlers |= {"create": create_with_mounts, "update": update_with_mounts}
+    function_settings.keep(_file_systems)
 
 
-def _configured(made: Any, props: dict[str, Any]) -> Any:
-    """Keep of a template's function what MiniStack leaves out. `made` begins with the function's name."""
-    config = lambda_svc._functions[made[0]]["config"]
+def _file_systems(config: dict[str, Any], props: Mapping[str, Any]) -> None:
     config.pop("FileSystemConfigs", None)
     if "FileSystemConfigs" in props:
         config["FileSystemConfigs"] = props["FileSystemConfigs"]
-    return made
 
 
 def _mounted(arn: str, role: str) -> Path:
