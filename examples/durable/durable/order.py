@@ -7,17 +7,13 @@ the same steps in the same order each time, and nothing but a step may look at t
 `statemachines/order.asl.json` is the same life as a drawing.
 """
 
-import os
 from typing import Any
 
 from aws_durable_execution_sdk_python import DurableContext, durable_execution
-from tiffin.clients import client, once, table
 from tiffin.telemetry import about_order, logger
 
-from durable.announcements import Bus, first_words
-from durable.payments import Payments
-from durable.records import OrderRecords
-from durable.steps import Order, Steps, Tools
+from durable.announcements import first_words
+from durable.steps import Order, Steps, tools
 
 # How long a restaurant may think, before its silence is taken for a no.
 SILENCE_MINUTES = 15
@@ -102,14 +98,3 @@ def _name(event: Any) -> str:
     "Execution")."""
     arn = event["DurableExecutionArn"] if isinstance(event, dict) else event.durable_execution_arn
     return str(arn).split("/")[-2]
-
-
-@once
-def tools() -> Tools:
-    """What steps work with."""
-    return Tools(
-        OrderRecords(table(os.environ["ORDERS_TABLE"]), os.environ["CUSTOMERS_TABLE"]),
-        # Longer than the function that is called may take.
-        Payments(client("lambda", read_timeout=35, attempts=1), os.environ["PAYMENTS_FUNCTION_ARN"]),
-        Bus(client("events"), os.environ["EVENT_BUS_NAME"]),
-    )

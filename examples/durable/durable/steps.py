@@ -5,6 +5,7 @@ record. So each of them does the same when it is done again, moments included.
 """
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from aws_durable_execution_sdk_python.config import CallbackConfig, Duration, Ji
 from aws_durable_execution_sdk_python.exceptions import CallbackTimeoutError
 from aws_durable_execution_sdk_python.retries import RetryDecision, RetryStrategyConfig, create_retry_strategy
 from botocore.exceptions import ClientError
+from tiffin.clients import client, once, table
 from tiffin.dynamodb import condition_failed
 from tiffin.events import rfc3339
 from tiffin.unmendable import no_retry_mends
@@ -47,7 +49,7 @@ class Order(TypedDict):
 
 @dataclass(frozen=True)
 class Tools:
-    """What steps work with.
+    """What steps and the unwind work with.
 
     Attributes:
         orders: the orders table.
@@ -60,6 +62,17 @@ class Tools:
     payments: Payments
     bus: Bus
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+
+@once
+def tools() -> Tools:
+    """What this function's environment names."""
+    return Tools(
+        OrderRecords(table(os.environ["ORDERS_TABLE"]), os.environ["CUSTOMERS_TABLE"]),
+        # Longer than the function that is called may take.
+        Payments(client("lambda", read_timeout=35, attempts=1), os.environ["PAYMENTS_FUNCTION_ARN"]),
+        Bus(client("events"), os.environ["EVENT_BUS_NAME"]),
+    )
 
 
 class Steps:

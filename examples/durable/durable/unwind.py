@@ -15,15 +15,13 @@ from botocore.exceptions import ClientError
 from orders.model import ENDS, Move, OrderStatus
 from orders.store import OrderStore, StoredOrder
 from orders.workflow import workflow_input
-from tiffin.clients import client, once, table
+from tiffin.clients import once, table
 from tiffin.dynamodb import condition_failed
 from tiffin.events import rfc3339
 from tiffin.telemetry import about_order, came_to, logger, tracer
 
-from durable.announcements import Bus, first_words, last_words
-from durable.payments import Payments
-from durable.records import OrderRecords
-from durable.steps import Tools
+from durable.announcements import first_words, last_words
+from durable.steps import Tools, tools
 
 # How soon the reconciler looks again, should this fail.
 NEXT_LOOK = timedelta(minutes=5)
@@ -123,13 +121,3 @@ def handler(event: dict[str, Any], context: LambdaContext) -> str:
 def store() -> OrderStore:
     """The orders table."""
     return OrderStore(table(os.environ["ORDERS_TABLE"]))
-
-
-@once
-def tools() -> Tools:
-    """What it is done with."""
-    return Tools(
-        OrderRecords(table(os.environ["ORDERS_TABLE"]), os.environ["CUSTOMERS_TABLE"]),
-        Payments(client("lambda", read_timeout=35, attempts=1), os.environ["PAYMENTS_FUNCTION_ARN"]),
-        Bus(client("events"), os.environ["EVENT_BUS_NAME"]),
-    )
