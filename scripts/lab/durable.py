@@ -1,41 +1,16 @@
-"""The order as a durable function (`examples/durable`) beside a Tiffin on the laptop, and what an order takes."""
+"""What an order takes as a durable function (`examples/durable`): its execution, its history, and what is billed."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from laptop import Stack, deployment, menus
-from laptop.environment import ROOT
-from laptop.stack import reachable
-from tiffin.dynamodb import serialize
+from laptop import Stack
 
 from .pricing import prices
 
-TEMPLATE = ROOT / "examples" / "durable" / "template.yaml"
-STACK = "tiffin-durable"
 GB = 1024**3
 Event = Mapping[str, Any]
 _KINDS = "Execution", "Step", "Callback", "Wait", "Context", "ChainedInvoke"
-
-
-def brought_up(stack: Stack) -> dict[str, str]:
-    """Deploy it beside a Tiffin, with that one's people, a bus of its own, and the sample menus.
-
-    Args:
-        stack: the Tiffin.
-
-    Returns:
-        The outputs, from which a `laptop.client.Client` talks to it.
-    """
-    pool = stack.client("cognito-idp").describe_user_pool(UserPoolId=stack.outputs["UserPoolId"])["UserPool"]["Arn"]
-    made = deployment.deploy(stack.access, TEMPLATE, STACK, {"UserPoolArn": pool})
-    outputs = {name: reachable(value, stack.endpoint) for name, value in made.items()}
-    for menu in menus.read():
-        row = menu.model_dump() | {"menu_version": menu.version, "listed": "restaurant"}
-        item = {name: serialize(value) for name, value in row.items()}
-        stack.client("dynamodb").put_item(TableName=outputs["MenusTableName"], Item=item)
-    # It has no promo codes.
-    return {"PromotionsApiUrl": "", **outputs}
 
 
 def execution_arn(stack: Stack, function: str, order_id: str) -> str:

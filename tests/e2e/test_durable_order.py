@@ -12,15 +12,17 @@ from typing import Any
 import pytest
 from contracts import schemas
 from lab import durable
+from lab.cases import DECLINED_CARD
+from lab.ways import DURABLE, deployed_beside
 from laptop import BusTap, Stack
 from laptop.client import Client, Refused
+from worlds.durable import A_LIFE
 from worlds.ends import GIVEN_BACK, TAKEN
 from worlds.polling import eventually
 from worlds.stack import balance, row
 
 pytestmark = pytest.mark.laptop("own")
 
-DECLINED_CARD = "pm_card_mastercard_chargeDeclinedInsufficientFunds"
 # Three hours of five seconds, on a quiet machine.
 FAST = 2160
 
@@ -28,7 +30,7 @@ FAST = 2160
 @pytest.fixture(scope="module")
 def example(stack: Stack) -> Any:
     """The example, as far as a deployed stack is asked for it."""
-    return SimpleNamespace(client=stack.client, outputs=durable.brought_up(stack))
+    return SimpleNamespace(client=stack.client, outputs=deployed_beside(stack, DURABLE))
 
 
 @pytest.fixture(scope="module")
@@ -81,19 +83,7 @@ def test_a_delivered_order_its_history_and_what_it_is_billed_for(
     arn = execution(stack, example, order_id)
     must_succeed(stack, arn)
     events = durable.history(stack, arn)
-    assert [event["Name"] for event in events if event["EventType"] == "StepSucceeded"] == [
-        "announce OrderPlaced",
-        "authorize payment",
-        "enter AWAITING_RESTAURANT",
-        "announce OrderAccepted",
-        "enter PREPARING",
-        "announce OrderDispatched",
-        "enter OUT_FOR_DELIVERY",
-        "capture payment",
-        "record DELIVERED",
-        "announce OrderDelivered",
-        "close",
-    ]
+    assert [event["Name"] for event in events if event["EventType"] == "StepSucceeded"] == A_LIFE
     took = durable.taken(events)
     assert (took.operations, took.invocations) == (15, 4)
     assert 500 < took.written < 4096

@@ -10,10 +10,9 @@ from datetime import timedelta
 
 import pytest
 from choreographed import hears_payments
+from lab.cases import DECLINED_CARD
 from worlds.choreographed import Choreographed, choreographed_world
 from worlds.verdicts import must_be_over
-
-DECLINED = "pm_card_mastercard_chargeDeclinedInsufficientFunds"
 
 
 @pytest.fixture
@@ -55,7 +54,7 @@ def test_an_order_is_delivered(world: Choreographed) -> None:
 
 
 def test_a_declined_card_ends_it_and_counts(world: Choreographed) -> None:
-    order_id = placed(world, payment_method=DECLINED)
+    order_id = placed(world, payment_method=DECLINED_CARD)
     must_end_as(world, order_id, "DECLINED")
     assert told(world) == ["OrderPlaced", "PaymentDeclined", "OrderDeclined"]
 
@@ -179,7 +178,7 @@ def test_an_order_for_which_nobody_could_ask_payments_goes_on_once_somebody_can(
     ("lost", "method", "end"),
     [
         ("PaymentAuthorized", "pm_card_visa", "FAILED"),
-        ("PaymentDeclined", DECLINED, "DECLINED"),
+        ("PaymentDeclined", DECLINED_CARD, "DECLINED"),
         ("PaymentCaptured", "pm_card_visa", "DELIVERED"),
     ],
 )
@@ -214,7 +213,7 @@ def test_in_whatever_order_things_happen_every_order_ends_well(seed: int) -> Non
     chance = random.Random(seed)
     with choreographed_world() as world:
         orders = [
-            placed(world, f"key-{n}", payment_method=chance.choice(["pm_card_visa", "pm_card_visa", DECLINED]))
+            placed(world, f"key-{n}", payment_method=chance.choice(["pm_card_visa", "pm_card_visa", DECLINED_CARD]))
             for n in range(3)
         ]
         for _ in range(40):

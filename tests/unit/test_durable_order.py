@@ -18,27 +18,14 @@ from aws_durable_execution_sdk_python_testing.exceptions import ResourceNotFound
 from durable import payments
 from durable.order import life as as_deployed
 from durable.steps import Order, Steps
+from lab.cases import DECLINED_CARD
 from worlds import ROOT
-from worlds.durable import SILENCE, DurableWorld, Execution, Killed, durable_world
+from worlds.durable import A_LIFE, SILENCE, DurableWorld, Execution, Killed, durable_world
 from worlds.tiffin import THREE_HOURS
 from worlds.verdicts import must_be_over
 
-DECLINED_CARD = "pm_card_mastercard_chargeDeclinedInsufficientFunds"
 DELIVERED = ("accept", "dispatch", "deliver")
 MINUTE = timedelta(minutes=1)
-A_LIFE = [
-    "announce OrderPlaced",
-    "authorize payment",
-    "enter AWAITING_RESTAURANT",
-    "announce OrderAccepted",
-    "enter PREPARING",
-    "announce OrderDispatched",
-    "enter OUT_FOR_DELIVERY",
-    "capture payment",
-    "record DELIVERED",
-    "announce OrderDelivered",
-    "close",
-]
 
 
 @pytest.fixture(scope="module")

@@ -36,6 +36,20 @@ from worlds.tiffin import THREE_HOURS, Tiffin, tiffin_world
 Item = dict[str, Any]
 Life = Callable[[Order, Steps], str]
 SILENCE = timedelta(minutes=15)
+A_LIFE = [
+    "announce OrderPlaced",
+    "authorize payment",
+    "enter AWAITING_RESTAURANT",
+    "announce OrderAccepted",
+    "enter PREPARING",
+    "announce OrderDispatched",
+    "enter OUT_FOR_DELIVERY",
+    "capture payment",
+    "record DELIVERED",
+    "announce OrderDelivered",
+    "close",
+]
+"""Steps of an order that is delivered, in their sequence."""
 DEAD = {"FAILED", "TIMED_OUT", "STOPPED"}
 ORDER_FUNCTION, UNWIND_FUNCTION, PAYMENTS_FUNCTION = "order:live", "unwind:live", "payments:live"
 
