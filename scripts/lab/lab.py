@@ -25,6 +25,7 @@ from laptop.client import Client, Refused
 from laptop.emulator.launcher import free_port
 from laptop.pace import Deadline, patience
 from laptop.people import KNOWN
+from operations import workflows
 from orders.model import ENDS
 
 from .cases import Act, Case, ExperimentFailed, Fault, Row
@@ -182,7 +183,7 @@ class Lab:
 
     def execution_arn(self, order_id: str) -> str:
         """The order's execution."""
-        return f"{self.stack.outputs['OrderWorkflowArn'].replace(':stateMachine:', ':execution:')}:{order_id}"
+        return workflows.execution_arn(self.stack.outputs["OrderWorkflowArn"], order_id)
 
     def rows(self, output: str, key: str) -> dict[str, list[Row]]:
         """Everything in a table, by one attribute."""

@@ -186,10 +186,8 @@ def _lose_one(stage: Stage) -> Scene:
     client.until(lost, "AWAITING_RESTAURANT")
     client.move(lost, "accept")
     client.until(lost, "PREPARING")
-    states = stack.client("stepfunctions")
-    running = states.list_executions(stateMachineArn=stack.outputs["OrderWorkflowArn"], statusFilter="RUNNING")
-    (execution,) = (each["executionArn"] for each in running["executions"] if each["name"] == lost)
-    states.stop_execution(executionArn=execution)
+    execution = workflows.execution_arn(stack.outputs["OrderWorkflowArn"], lost)
+    stack.client("stepfunctions").stop_execution(executionArn=execution)
     for order_id, end in ((declined["order_id"], "DECLINED"), (cancelled, "CANCELLED"), (lost, "FAILED")):
         client.until(order_id, end)
     orders = [*delivered, declined["order_id"], cancelled, lost]

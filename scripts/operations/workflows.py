@@ -20,25 +20,28 @@ def definition(client: Clients, workflow: str) -> dict[str, Any]:
     return dict(json.loads(described["definition"]))
 
 
+def execution_arn(workflow: str, order_id: str) -> str:
+    """The ARN of an order's execution, which is named by the order; whether or not there is one.
+
+    Args:
+        workflow: the workflow's ARN.
+        order_id: the order.
+    """
+    return f"{workflow.replace(':stateMachine:', ':execution:')}:{order_id}"
+
+
 def way(client: Clients, workflow: str, order_id: str) -> list[str]:
     """The states that an order has been in, in their sequence.
 
     Args:
         client: makes boto3 clients.
         workflow: its ARN.
-        order_id: the order, by which its execution is named.
-
-    Returns:
-        Their names; none of an order that no execution is named by.
+        order_id: the order.
 
     Raises:
-        ClientError, BotoCoreError: Step Functions could not be asked.
+        ClientError, BotoCoreError: Step Functions could not be asked, or the order has no execution.
     """
-    states = client("stepfunctions")
-    pages = states.get_paginator("list_executions").paginate(stateMachineArn=workflow)
-    found = (each["executionArn"] for page in pages for each in page["executions"] if each["name"] == order_id)
-    if (execution := next(found, None)) is None:
-        return []
-    history = states.get_paginator("get_execution_history").paginate(executionArn=execution)
+    asked = client("stepfunctions").get_paginator("get_execution_history")
+    history = asked.paginate(executionArn=execution_arn(workflow, order_id))
     events = (event for page in history for event in page["events"])
     return [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]

@@ -4,6 +4,7 @@ from typing import Any
 
 from laptop import BusTap
 from laptop.menus import DeployedStack
+from operations import workflows
 from payments.sandbox import Balance, SandboxGateway
 
 SENDER = "orders@tiffin.example"
@@ -24,7 +25,7 @@ def balance(stack: DeployedStack, order_id: str) -> Balance:
 
 def execution_arn(stack: DeployedStack, order_id: str) -> str:
     """ARN of the order workflow's execution, which is named by the order."""
-    return f"{stack.outputs['OrderWorkflowArn'].replace(':stateMachine:', ':execution:')}:{order_id}"
+    return workflows.execution_arn(stack.outputs["OrderWorkflowArn"], order_id)
 
 
 def names_on_bus(tap: BusTap, order_id: str, *awaited: str) -> set[str]:
