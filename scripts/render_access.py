@@ -6,25 +6,19 @@
 What stands on it is what `tests/e2e/test_access.py` asks: `scripts/contracts/access.py`.
 """
 
-import argparse
 import sys
 
-from contracts import access
+from contracts import access, made
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(description="Make docs/access.md of the table of access.")
-    parser.add_argument("--check", action="store_true", help="only say whether the committed page is up to date")
-    options = parser.parse_args(arguments)
-    rendered = access.page()
-    if not options.check:
-        access.PAGE.write_text(rendered, "utf-8")
-        return 0
-    if not access.PAGE.exists() or access.PAGE.read_text("utf-8") != rendered:
-        print("docs/access.md is stale: run `python scripts/render_access.py`.", file=sys.stderr)
-        return 1
-    return 0
+    return made.command(
+        arguments,
+        "Make docs/access.md of the table of access.",
+        "render_access.py",
+        lambda: {access.PAGE: access.page()},
+    )
 
 
 if __name__ == "__main__":

@@ -37,17 +37,6 @@ def files() -> dict[Path, str]:
     }
 
 
-def stale() -> list[Path]:
-    """The files that are not as they would be generated now, and those that would not be there."""
-    wanted = files()
-    there = set(GENERATED.glob("*.json"))
-    return sorted(
-        path
-        for path in wanted.keys() | there
-        if not path.exists() or path not in wanted or path.read_text("utf-8") != wanted[path]
-    )
-
-
 @cache
 def document(service: str) -> Any:
     """The OpenAPI document that a service's API serves: asked of its routes, as a client asks, with no stack.

@@ -52,15 +52,6 @@ def files() -> dict[Path, str]:
     }
 
 
-def stale() -> list[Path]:
-    """The pages that are not as they would be made now, and those that would not be there."""
-    wanted = files()
-    there = wanted.keys() | set(REFERENCE.glob("*.md"))
-    return sorted(
-        path for path in there if not path.exists() or path not in wanted or path.read_text("utf-8") != wanted[path]
-    )
-
-
 def parameters() -> str:
     """What can be chosen when deploying: the root's parameters, and those of each service deployed by itself."""
     text = [
