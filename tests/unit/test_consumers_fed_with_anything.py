@@ -185,7 +185,7 @@ def feeding(module: ModuleType, *bodies: Any) -> list[str]:
 def repeatedly(examples: int) -> Callable[[Any], Any]:
     """As often, over tables that keep what was written before: as a queue's do."""
     checks = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much]
-    return settings(max_examples=examples, deadline=None, suppress_health_check=checks)
+    return settings(max_examples=examples, suppress_health_check=checks)
 
 
 def places(document: Any) -> Iterator[Place]:

@@ -5,7 +5,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
 from contracts.schemas import current
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from promotions.model import euros
@@ -75,7 +75,6 @@ def test_a_discount_is_at_most_the_whole_order(
     assert 0 <= discount.off(subtotal, fee).amount <= subtotal.amount + fee.amount
 
 
-@settings(deadline=None)
 @given(discounts)
 def test_a_discount_is_what_the_contract_says(discount: Percentage | FixedAmount | FreeDelivery) -> None:
     adapter: TypeAdapter[Percentage | FixedAmount | FreeDelivery] = TypeAdapter(Discount)

@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 import pytest
 from contracts.schemas import example, validate
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 from orders import consumer as projection
@@ -134,7 +134,6 @@ stories = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(stories, st.randoms(use_true_random=False))
 def test_whatever_moments_one_order_is_told_with_the_earliest_counts_in_any_order(
     story: list[News], chance: random.Random

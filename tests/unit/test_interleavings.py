@@ -328,7 +328,6 @@ SETTINGS = settings(
     max_examples=40,
     phases=[Phase.generate],
     stateful_step_count=20,
-    deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),
 )

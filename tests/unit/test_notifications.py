@@ -348,7 +348,7 @@ def test_in_every_order_of_arrival_a_mail_leads_on_and_the_end_is_told_last(ses:
 
 @pytest.mark.generated
 @given(data=st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_comes_again_or_fails_each_mail_is_sent_once_at_most_and_the_end_is_told(
     ses: Ses, data: st.DataObject
 ) -> None:

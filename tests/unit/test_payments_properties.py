@@ -284,6 +284,6 @@ class InterleavingsOnMoto(Interleavings):
 
 
 TestInterleavings = pytest.mark.generated(Interleavings.TestCase)
-TestInterleavings.settings = settings(max_examples=400, stateful_step_count=30, deadline=None)
+TestInterleavings.settings = settings(max_examples=400, stateful_step_count=30)
 TestInterleavingsOnMoto = pytest.mark.generated(InterleavingsOnMoto.TestCase)
-TestInterleavingsOnMoto.settings = settings(max_examples=8, stateful_step_count=20, deadline=None)
+TestInterleavingsOnMoto.settings = settings(max_examples=8, stateful_step_count=20)

@@ -89,7 +89,7 @@ stories = (
 
 
 @pytest.mark.generated
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(stories, st.randoms(use_true_random=False))
 def test_larger_histories_shuffled_and_repeated_end_the_same(story: list[News], chance: random.Random) -> None:
     received = story + chance.choices(story, k=len(story))
@@ -98,7 +98,7 @@ def test_larger_histories_shuffled_and_repeated_end_the_same(story: list[News], 
     assert outcome(tuple(received)) == outcome(tuple(story))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(stories)
 def test_what_the_ledger_holds_is_what_the_rules_grant(story: list[News]) -> None:
     customer = Ledger(rules=UNCAPPED).take(*story).customer

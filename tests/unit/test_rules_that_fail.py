@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 import pytest
 from contracts.schemas import EVENTS, example
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 from promotions import consumer
@@ -189,7 +189,6 @@ def test_a_rule_that_fails_gives_nothing_of_what_it_had_begun_to_give() -> None:
     assert change.facts == [delivered(1).fact]
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.sampled_from([delivered(n) for n in range(8)] + [expired(n) for n in range(8, 12)]), max_size=12),
     st.randoms(use_true_random=False),
