@@ -1,12 +1,11 @@
 """A copy of the repository to type into, as a reader types into a clone, with what stands on a page."""
 
 import os
-import re
 import shutil
 import subprocess
 from pathlib import Path
 
-from worlds import ROOT
+from worlds import ROOT, docs
 
 LEFT_OUT = shutil.ignore_patterns(
     ".git", ".venv", ".tiffin", ".aws-sam", "build", "node_modules", "__pycache__", ".*_cache", ".hypothesis"
@@ -58,5 +57,4 @@ class Copy:
 
 def blocks(page: str, language: str) -> list[str]:
     """The blocks of a page in a language."""
-    text = (ROOT / "docs" / page).read_text("utf-8")
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [block.code for block in docs.blocks(language) if block.page == ROOT / "docs" / page]
