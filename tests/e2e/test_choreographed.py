@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from lab import comparing
 from lab.comparing import STORIES, Running
-from lab.ways import CHOREOGRAPHED, deployed_beside
+from lab.ways import CHOREOGRAPHED
 from laptop import Stack
 from laptop.client import Refused
+from worlds.beside import beside
 
 pytestmark = pytest.mark.laptop("own")
 
@@ -17,8 +18,10 @@ pytestmark = pytest.mark.laptop("own")
 @pytest.fixture(scope="module")
 def running(stack: Stack, meter_file: Path) -> Iterator[Running]:
     """The choreography, up beside the shared stack; no faults are injected there."""
-    outputs = deployed_beside(stack, CHOREOGRAPHED)
-    with closing(Running(CHOREOGRAPHED, stack, outputs, meter_file, faults=0)) as up:
+    with (
+        beside(stack, CHOREOGRAPHED) as outputs,
+        closing(Running(CHOREOGRAPHED, stack, outputs, meter_file, faults=0)) as up,
+    ):
         yield up
 
 

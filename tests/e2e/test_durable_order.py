@@ -13,9 +13,10 @@ import pytest
 from contracts import schemas
 from lab import durable
 from lab.cases import DECLINED_CARD
-from lab.ways import DURABLE, deployed_beside
+from lab.ways import DURABLE
 from laptop import BusTap, Stack
 from laptop.client import Client, Refused
+from worlds.beside import beside
 from worlds.durable import A_LIFE
 from worlds.ends import GIVEN_BACK, TAKEN
 from worlds.polling import eventually
@@ -28,9 +29,10 @@ FAST = 2160
 
 
 @pytest.fixture(scope="module")
-def example(stack: Stack) -> Any:
+def example(stack: Stack) -> Iterator[Any]:
     """The example, as far as a deployed stack is asked for it."""
-    return SimpleNamespace(client=stack.client, outputs=deployed_beside(stack, DURABLE))
+    with beside(stack, DURABLE) as outputs:
+        yield SimpleNamespace(client=stack.client, outputs=outputs)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from laptop import Stack
 from laptop.deployment import ARTIFACTS, NO_CONFIGURATION, overriding
 from laptop.environment import ROOT, STATE_DIR, sam_environment
-from laptop.pace import eventually
+from worlds.stack import delete
 from worlds.templates import applications
 
 pytestmark = pytest.mark.laptop("own")
@@ -49,12 +49,6 @@ def test_a_service_is_deployed_and_deleted_alone(
     stack: Stack, deployed: dict[str, "subprocess.CompletedProcess[str]"], application: str
 ) -> None:
     assert deployed[application].returncode == 0, deployed[application].stdout[-2000:]
-    cloudformation = stack.client("cloudformation")
-    (made,) = cloudformation.describe_stacks(StackName=name(application))["Stacks"]
+    (made,) = stack.client("cloudformation").describe_stacks(StackName=name(application))["Stacks"]
     assert made["StackStatus"] == "CREATE_COMPLETE"
-    cloudformation.delete_stack(StackName=name(application))
-    eventually(
-        lambda: (
-            cloudformation.describe_stacks(StackName=made["StackId"])["Stacks"][0]["StackStatus"] == "DELETE_COMPLETE"
-        )
-    )
+    delete(stack, name(application))

@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from laptop import BusTap
+from laptop import BusTap, Stack
 from laptop.menus import DeployedStack
 from operations import workflows
 from payments.sandbox import Balance, SandboxGateway
+
+from worlds.polling import eventually
 
 SENDER = "orders@tiffin.example"
 """Address that the deployed stack's mails come from. Whoever awaits mail has it verified first."""
@@ -56,3 +58,16 @@ def sweep(stack: DeployedStack) -> None:
     """Run the reconciler now rather than within the minute; its schedule may have been faster, so ask for effects."""
     answer = stack.client("lambda").invoke(FunctionName=stack.outputs["ReconcilerFunctionName"], Payload=b"{}")
     assert "FunctionError" not in answer, answer["Payload"].read()
+
+
+def delete(stack: Stack, name: str) -> None:
+    """Delete one of the stacks on a laptop's emulator, and wait until it is gone."""
+    cloudformation = stack.client("cloudformation")
+    (made,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
+    cloudformation.delete_stack(StackName=name)
+    eventually(
+        lambda: (
+            cloudformation.describe_stacks(StackName=made["StackId"])["Stacks"][0]["StackStatus"] == "DELETE_COMPLETE"
+        ),
+        what=f"the end of the stack {name}",
+    )
