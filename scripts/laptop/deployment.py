@@ -30,6 +30,8 @@ NO_CONFIGURATION = ("--config-env", "laptop")
 # Folders that the application is built of, besides its template; and a built template's name, as it was built.
 _BUILT_OF = ("services", "statemachines")
 _AS_BUILT = "template.built.yaml"
+# What a zip file's entries are dated, so that when they were built makes no difference: the earliest that it knows.
+_LONG_AGO = (1980, 1, 1, 0, 0, 0)
 # Where a built layer lies, in YAML and in JSON.
 _CONTENT = re.compile(r'(?m)^(?P<key> +"?ContentUri"?: "?)(?P<path>[^\s"]+)(?P<end>"?,?)$')
 
@@ -175,16 +177,18 @@ def upload_layers_once(access: Access, folder: Path) -> None:
 def _packed(content: Path, cache: Path) -> Path:
     """A zip file of a directory, named by its content and packed only if it is new."""
     files = sorted(path for path in content.rglob("*") if path.is_file())
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(str(_LONG_AGO).encode())  # an archive of before was packed otherwise
     for path in files:
         digest.update(f"{path.relative_to(content)}\0{path.stat().st_size}\0".encode() + path.read_bytes())
     archive = cache / f"{digest.hexdigest()}.zip"
     if not archive.exists():
         cache.mkdir(parents=True, exist_ok=True)
         draft = archive.with_suffix(".new")
-        with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as out:
+        with zipfile.ZipFile(draft, "w") as out:
             for path in files:
-                out.write(path, path.relative_to(content))
+                entry = zipfile.ZipInfo.from_file(path, path.relative_to(content))
+                entry.date_time, entry.compress_type = _LONG_AGO, zipfile.ZIP_DEFLATED
+                out.writestr(entry, path.read_bytes(), compresslevel=1)
         draft.replace(archive)
     return archive
 

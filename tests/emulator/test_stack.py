@@ -202,3 +202,17 @@ class TestLayers:
         assert first == again
         assert len(first) == len(changed) == 2
         assert len(first.items() & changed.items()) == 1
+
+    def test_a_layer_is_the_same_bytes_whenever_it_was_built(self, world: World, tmp_path: Path) -> None:
+        def uploaded(stack: str, built: int) -> bytes:
+            layer = tmp_path / stack / "build" / "Layer"
+            layer.mkdir(parents=True)
+            (layer / "module.py").write_text("NAME = 'layer'\n")
+            os.utime(layer / "module.py", (built, built))
+            (layer.parent / "template.yaml").write_text("  ContentUri: Layer\n")
+            deployment.upload_layers_once(world.access, tmp_path / stack)
+            s3 = world.client("s3")
+            (item,) = s3.list_objects_v2(Bucket=deployment.ARTIFACTS)["Contents"]
+            return bytes(s3.get_object(Bucket=deployment.ARTIFACTS, Key=item["Key"])["Body"].read())
+
+        assert uploaded("one", 1_700_000_000) == uploaded("other", 1_800_000_000)
