@@ -19,6 +19,12 @@ LIVES = quotas.lives()
 FEW = Crowd(restaurants=3, customers=4)
 
 
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few orders are drawn, where it is no matter which."""
+    monkeypatch.setattr(quotas, "DRAWN", 50)
+
+
 def gauge(limit: float, taken: float, **more: Any) -> Gauge:
     return Gauge("name", "service", "what", "then", limit, taken, **more)
 
@@ -45,6 +51,7 @@ class TestWalks:
             list(walks.walk(Walk(walks.ORDER, {"IsAuthorized": "Close"})))
 
 
+@pytest.mark.usefixtures("drawn")
 class TestGauges:
     def test_a_quota_is_as_full_as_what_is_needed_of_it(self) -> None:
         assert gauge(500, 2.5).full(100) == 0.5
@@ -125,6 +132,7 @@ class TestPartitions:
         assert partitions.rows(FEW, 20) == partitions.rows(FEW, 20)
 
 
+@pytest.mark.usefixtures("drawn")
 class TestFile:
     def test_every_quota_says_what_it_limits_where_it_was_read_and_what_happens_when_it_is_full(self) -> None:
         listed = tomllib.loads(quotas.FILE.read_text("utf-8"))
@@ -153,11 +161,9 @@ class TestPage:
         assert said in self.TEXT
 
     def test_its_words_on_what_breaks_first_are_its_figures(self) -> None:
-        found = {one.what: one.breaks_at for one in quotas.gauges(pricing.deployed(), quotas.MIX, Crowd())}
-        by_status = min(at for what, at in found.items() if "write units" in what and "orders-by-status" in what)
+        found = quotas.gauges(pricing.deployed(), quotas.MIX, Crowd())
+        by_status = min(one.breaks_at for one in found if "write units" in one.what and "orders-by-status" in one.what)
         assert "some 350 orders" in self.TEXT
         assert by_status == pytest.approx(350, abs=25)
-        transitions = next(
-            o for o in quotas.gauges(pricing.deployed(), quotas.MIX, FEW) if o.name == "state_transitions"
-        )
+        (transitions,) = (one for one in found if one.name == "state_transitions")
         assert f"800 a second are {transitions.breaks_elsewhere_at:.0f} orders" in self.TEXT
