@@ -1,9 +1,11 @@
 """A rule reaches its target only if it may: a queue or a function by its policy, a state machine or a stream by a role.
+A schedule reaches whatever it is for by its role alone.
 
 Source: EventBridge user guide, "Using resource-based policies for Amazon EventBridge", "Using IAM roles for Amazon
 EventBridge" and "Using dead-letter queues to process undelivered events": what may not be delivered is not tried again,
-and goes to the target's dead-letter queue with the reason. MiniStack delivers in any case, so that a template without
-the policy works there and loses events on AWS.
+and goes to the target's dead-letter queue with the reason. EventBridge Scheduler user guide, "Setting up Amazon
+EventBridge Scheduler", "Set up the execution role". MiniStack delivers in any case, so that a template without the
+policy works there and loses events on AWS.
 """
 
 import json
@@ -25,7 +27,7 @@ def fill() -> None:
     invoke = eventbridge._invoke_target
 
     def invoke_target(target: dict[str, Any], event: Any, rule: dict[str, Any], view: Any = None) -> Any:
-        if not _may_reach(target, rule):
+        if not _may_reach(str(target.get("Arn", "")), target, rule):
             eventbridge.logger.error("FailedInvocations: rule %s may not reach %s", rule.get("Name"), target.get("Arn"))
             _set_aside(target, rule, view or eventbridge._pattern_event_view(event))
             return None
@@ -34,17 +36,14 @@ def fill() -> None:
     eventbridge._invoke_target = invoke_target
 
 
-def _may_reach(target: dict[str, Any], rule: dict[str, Any]) -> bool:
-    arn = str(target.get("Arn", ""))
-    if arn.startswith("arn:aws:states:"):
-        return role_allows(str(target.get("RoleArn", "")), "states:StartExecution", unqualified(arn))
-    if arn.startswith("arn:aws:kinesis:"):
-        return role_allows(str(target.get("RoleArn", "")), "kinesis:PutRecord", arn)
-    if arn.startswith("arn:aws:sqs:"):
-        return _queue_allows(arn, rule)
-    if arn.startswith("arn:aws:lambda:"):
-        return _function_allows(arn, rule)
-    return True
+def _may_reach(arn: str, target: dict[str, Any], rule: dict[str, Any]) -> bool:
+    """Whether an ARN may be reached: that of a target, or of where is set aside what it does not get."""
+    service = f"{arn}:::".split(":")[2]
+    by_policy = _BY_POLICY.get(service)
+    if by_policy and ":scheduler:" not in str(rule.get("Arn")):
+        return by_policy(arn, rule)
+    action = _BY_ROLE.get(service)
+    return action is None or role_allows(str(target.get("RoleArn", "")), action, unqualified(arn))
 
 
 def _queue_allows(arn: str, rule: dict[str, Any]) -> bool:
@@ -67,10 +66,19 @@ def _function_allows(arn: str, rule: dict[str, Any]) -> bool:
     return bool(evaluate_resource_policy(found[0], asked, service=_EVENTS).decision == "Allow")
 
 
+_BY_POLICY = {"sqs": _queue_allows, "lambda": _function_allows}
+_BY_ROLE = {
+    "states": "states:StartExecution",
+    "kinesis": "kinesis:PutRecord",
+    "lambda": "lambda:InvokeFunction",
+    "sqs": "sqs:SendMessage",
+}
+
+
 def _set_aside(target: dict[str, Any], rule: dict[str, Any], view: Any) -> None:
     letters = str((target.get("DeadLetterConfig") or {}).get("Arn", ""))
     queue = sqs._queue_by_arn(letters) if letters else None
-    if queue is None or not _queue_allows(letters, rule):
+    if queue is None or not _may_reach(letters, target, rule):
         return
     body = json.dumps(view.event_with_detail())
     eventbridge._dispatch_to_sqs(parse_arn(letters), body)
