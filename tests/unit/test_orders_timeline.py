@@ -30,9 +30,8 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
         yield api
 
 
-def lived(api: Api, moments: dict[OrderStatus, datetime]) -> list[str]:
+def lived(api: Api, order_id: str, moments: dict[OrderStatus, datetime]) -> list[str]:
     """The statuses of an order's timeline, as the API answers them, if each was entered at its moment."""
-    order_id = api.place()[1]["order_id"]
     api.table.update_item(
         Key={"order_id": order_id},
         UpdateExpression="SET timeline = :timeline, #s = :last",
@@ -51,7 +50,7 @@ def test_an_order_was_placed_first_though_the_apis_clock_is_ahead_of_the_workflo
     now = datetime(2026, 11, 26, 12, tzinfo=UTC)
     milliseconds = {PLACED: 400, OrderStatus.AWAITING_RESTAURANT: 120, OrderStatus.PREPARING: 900}
     moments = {status: now + timedelta(milliseconds=at) for status, at in milliseconds.items()}
-    assert lived(api, moments) == ["PLACED", "AWAITING_RESTAURANT", "PREPARING"]
+    assert lived(api, api.place()[1]["order_id"], moments) == ["PLACED", "AWAITING_RESTAURANT", "PREPARING"]
 
 
 @pytest.mark.generated
@@ -59,8 +58,9 @@ def test_an_order_was_placed_first_though_the_apis_clock_is_ahead_of_the_workflo
 def test_every_life_reads_in_its_sequence_whatever_its_moments_say(api: Api, life: list[OrderStatus]) -> None:
     now = datetime(2026, 11, 26, 12, tzinfo=UTC)
     moments = [now + timedelta(milliseconds=400 * n) for n in range(len(life))]
+    order_id = api.place()[1]["order_id"]
     for jumbled in permutations(moments):
-        assert lived(api, dict(zip(life, jumbled, strict=True))) == life
+        assert lived(api, order_id, dict(zip(life, jumbled, strict=True))) == life
 
 
 def test_the_statuses_stand_in_the_sequence_of_a_life() -> None:
