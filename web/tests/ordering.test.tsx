@@ -160,6 +160,42 @@ describe("the basket", () => {
     expect(basket.get()!.promoCode).toBe("");
   });
 
+  describe("with a code that was typed and not applied", () => {
+    const REDUCED = { ...QUOTE, promo_code: "TEN", discount: { amount: 200, currency: "EUR" }, total: { amount: 1000, currency: "EUR" } };
+
+    async function typed(answer: (code: string | null) => unknown) {
+      await world.signedIn("customer");
+      fill();
+      world.on("POST /quotes", ({ body }) => answer(JSON.parse(body).promo_code));
+      world.open("/basket");
+      await screen.findByRole("button", { name: "Order for €12.00" });
+      await user.type(screen.getByRole("textbox", { name: "Promo code" }), "ten");
+    }
+
+    it("is priced with it by Enter, and not ordered", async () => {
+      await typed((code) => (code ? REDUCED : QUOTE));
+      await user.keyboard("{Enter}");
+      expect(await screen.findByRole("button", { name: "Order for €10.00" })).toBeTruthy();
+      expect(basket.get()!.promoCode).toBe("TEN");
+      expect(world.calls("POST /orders")).toEqual([]);
+    });
+
+    it("is ordered with it", async () => {
+      await typed((code) => (code ? REDUCED : QUOTE));
+      await user.click(screen.getByRole("button", { name: "Order for €12.00" }));
+      await screen.findByRole("heading", { name: "Your order from Bella Napoli" });
+      expect(world.calls("POST /orders").map(({ body }) => JSON.parse(body).promo_code)).toEqual(["TEN"]);
+    });
+
+    it("is not ordered where the code is refused: the field says why, and has the focus", async () => {
+      await typed((code) => (code ? problem(422, "unknown-promo-code", "You have no such promo code.") : QUOTE));
+      await user.click(screen.getByRole("button", { name: "Order for €12.00" }));
+      expect(await screen.findByText("You have no such promo code.")).toBeTruthy();
+      await waitFor(() => expect(document.activeElement).toBe(screen.getByRole("textbox", { name: "Promo code" })));
+      expect(world.calls("POST /orders")).toEqual([]);
+    });
+  });
+
   it("asks for what is missing, and goes there", async () => {
     await world.signedIn("customer");
     have(MENU, MENU.dishes[0]!, 1);

@@ -125,12 +125,21 @@ function Checkout({ state }: { state: BasketState }) {
       placed(now.key, order.order_id);
     },
   });
+  const code = useCode(state);
+  const isOrdering = place.isPending || code.attempt.isPending;
   const missing = { name: state.name.trim() ? null : "Who shall get it?", address: state.address.trim() ? null : "Where to?" };
+  const focus = (field: string) => form.current?.querySelector<HTMLElement>(field)?.focus();
+  useEffect(() => {
+    if (code.attempt.error) focus("[name=promo-code]");
+  }, [code.attempt.error]);
   const order = () => {
     setLooked(true);
-    if (!missing.name && !missing.address) place.mutate(state);
     // Once they are marked: to the first that is missing.
-    else requestAnimationFrame(() => form.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus());
+    if (missing.name || missing.address) requestAnimationFrame(() => focus("[aria-invalid=true]"));
+    // A code that stands in its field is meant: it counts, or nothing is ordered.
+    else if (!state.promoCode && code.typed.trim()) {
+      code.attempt.mutate(code.typed, { onSuccess: (promoCode) => place.mutate({ ...state, promoCode }) });
+    } else place.mutate(state);
   };
   return (
     <form
@@ -139,7 +148,7 @@ function Checkout({ state }: { state: BasketState }) {
       noValidate
       onSubmit={(event) => {
         event.preventDefault();
-        if (!place.isPending) order();
+        if (isPriced && !isOrdering) order();
       }}
     >
       <div className={css.stack}>
@@ -179,7 +188,7 @@ function Checkout({ state }: { state: BasketState }) {
       <div className={`${css.stack} ${css.stay}`}>
         <Card label="Price and payment">
           <div className={css.block}>
-            <Codes state={state} />
+            <Codes state={state} {...code} />
             <Choice
               label="Card"
               value={state.paymentMethod}
@@ -199,7 +208,7 @@ function Checkout({ state }: { state: BasketState }) {
             {price.data ? <Sums quote={price.data} stale={price.isPlaceholderData} /> : !price.error && <Loading what="the price" rows={1} />}
             {price.error && <PriceProblem error={price.error} state={state} />}
             {place.error && <PlaceProblem error={place.error} state={state} />}
-            <Button type="submit" look="primary" wide isPending={place.isPending} isDisabled={!isPriced}>
+            <Button type="submit" look="primary" wide isPending={isOrdering} isDisabled={!isPriced}>
               {place.isPending ? "Ordering …" : isPriced ? `Order for ${money(price.data.total)}` : "Order"}
             </Button>
             <p className={css.soft}>The money is held now, and taken when the food has arrived.</p>
@@ -235,12 +244,9 @@ function Sums({ quote: { subtotal, delivery_fee, discount, total, promo_code }, 
   );
 }
 
-/** The code field. A code is tried when somebody says so, not while they type: wrong ones are counted. */
-function Codes({ state }: { state: BasketState }) {
-  const [typed, setTyped] = useState("");
-  const codes = useQuery(myCodes());
-  const dishes = state.lines.reduce((sum, line) => sum + line.price * line.quantity, 0);
-  const available = codes.data?.promo_codes.filter(({ status }) => status === "available") ?? [];
+/** A code that somebody types. It is tried when they say so, not while they type: wrong ones are counted. */
+function useCode(state: BasketState) {
+  const [typed, type] = useState("");
   const queries = useQueryClient();
   const attempt = useMutation({
     mutationFn: async (code: string) => {
@@ -251,9 +257,19 @@ function Codes({ state }: { state: BasketState }) {
     },
     onSuccess: (promoCode) => {
       change({ promoCode });
-      setTyped("");
+      type("");
     },
   });
+  return { typed, type, attempt };
+}
+
+function Codes({ state, typed, type, attempt }: { state: BasketState } & ReturnType<typeof useCode>) {
+  const codes = useQuery(myCodes());
+  const dishes = state.lines.reduce((sum, line) => sum + line.price * line.quantity, 0);
+  const available = codes.data?.promo_codes.filter(({ status }) => status === "available") ?? [];
+  const apply = () => {
+    if (typed.trim() && !attempt.isPending) attempt.mutate(typed);
+  };
   if (state.promoCode) {
     return (
       <div className={css.codefield}>
@@ -276,12 +292,13 @@ function Codes({ state }: { state: BasketState }) {
           autoComplete="off"
           value={typed}
           onChange={(value) => {
-            setTyped(value);
+            type(value);
             attempt.reset();
           }}
+          onEnter={apply}
           error={attempt.error instanceof Problem ? attempt.error.detail : null}
         />
-        <Button isDisabled={!typed.trim()} isPending={attempt.isPending} onPress={() => attempt.mutate(typed)}>
+        <Button isDisabled={!typed.trim()} isPending={attempt.isPending} onPress={apply}>
           Apply
         </Button>
       </div>

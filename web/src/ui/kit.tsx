@@ -236,9 +236,11 @@ interface FieldProps {
   maxLength?: number;
   autoComplete?: string;
   name?: string;
+  /** What Enter does, instead of sending the form that the field is in. */
+  onEnter?: () => void;
 }
 
-export function Field({ label, value, onChange, hint, error, required, long, maxLength, autoComplete, name }: FieldProps) {
+export function Field({ label, value, onChange, hint, error, required, long, maxLength, autoComplete, name, onEnter }: FieldProps) {
   return (
     <TextField
       className={css.field}
@@ -250,6 +252,11 @@ export function Field({ label, value, onChange, hint, error, required, long, max
       autoComplete={autoComplete}
       name={name}
       validationBehavior="aria"
+      onKeyDown={(event) => {
+        if (!onEnter || event.key !== "Enter" || event.nativeEvent.isComposing) return;
+        event.preventDefault();
+        onEnter();
+      }}
     >
       <Label>{label}</Label>
       {long ? <TextArea /> : <Input />}
