@@ -1,5 +1,5 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { lazy, type ReactNode, Suspense, useEffect, useState, useSyncExternalStore } from "react";
+import { type ReactNode, useEffect, useState } from "react";
 import { Navigate, NavLink, Route, Routes, useLocation, useNavigate } from "react-router";
 import css from "./app.module.css";
 import { forgetAnswers } from "./api/conditional";
@@ -14,14 +14,16 @@ import { RestaurantsPage } from "./customer/restaurants-page";
 import { listen, useConnection } from "./live/live";
 import { Announcer } from "./ui/announce";
 import { Actions, Button, Card, LinkButton, Loading, Note, Page } from "./ui/kit";
+import { useOnline } from "./ui/online";
+import { later, Part } from "./ui/part";
 import { setTheme, type Theme, useTheme } from "./ui/theme";
 
 // A customer's pages come at once; of the others, each comes when it is asked for.
-const KitchenPage = lazy(() => import("./work/kitchen-page"));
-const CourierPage = lazy(() => import("./work/courier-page"));
-const BoardPage = lazy(() => import("./support/board-page"));
-const StoryPage = lazy(() => import("./support/story-page"));
-const HowItWorksPage = lazy(() => import("./teacher/how-it-works-page"));
+const KitchenPage = later(() => import("./work/kitchen-page"));
+const CourierPage = later(() => import("./work/courier-page"));
+const BoardPage = later(() => import("./support/board-page"));
+const StoryPage = later(() => import("./support/story-page"));
+const HowItWorksPage = later(() => import("./teacher/how-it-works-page"));
 
 const HOME: Record<Role, string> = { customer: "/", restaurant: "/kitchen", courier: "/courier", support: "/support" };
 const CALLED: Record<Role, string> = { customer: "Customer", restaurant: "Restaurant", courier: "Courier", support: "Support" };
@@ -51,7 +53,7 @@ export function App() {
       <Bar />
       <Banners />
       <main id="main" className={css.main}>
-        <Suspense fallback={<Loading what="the page" />}>
+        <Part what="the page" of={pathname} title="This page did not come">
           <Routes>
             <Route path="/" element={<Home />} />
             <Route path="/restaurants/:restaurantId" element={<MenuPage key={pathname} />} />
@@ -67,7 +69,7 @@ export function App() {
             <Route path="/signed-in" element={<SignedIn />} />
             <Route path="*" element={<Nowhere />} />
           </Routes>
-        </Suspense>
+        </Part>
       </main>
       <Foot />
       <Announcer />
@@ -165,20 +167,6 @@ function ThemeChoice() {
       <option value="light">Light</option>
       <option value="dark">Dark</option>
     </select>
-  );
-}
-
-function useOnline() {
-  return useSyncExternalStore(
-    (listener) => {
-      addEventListener("online", listener);
-      addEventListener("offline", listener);
-      return () => {
-        removeEventListener("online", listener);
-        removeEventListener("offline", listener);
-      };
-    },
-    () => navigator.onLine,
   );
 }
 

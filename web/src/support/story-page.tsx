@@ -1,15 +1,16 @@
-import { lazy, type ReactNode, Suspense, useMemo, useState } from "react";
+import { type ReactNode, useMemo, useState } from "react";
 import { Link, useParams } from "react-router";
 import { type AnnouncedEvent, config, type OrderStory, type PaymentAttempt, type SupportOrder, type TimelineEntry, type WorkflowRun } from "../api/clients";
 import { order as orderQuery, story } from "../api/queries";
 import { useLive } from "../live/live";
 import { useAnnounced } from "../ui/announce";
-import { Card, Empty, LinkButton, Loading, Note, Page, Shown, Status, TabbedPages } from "../ui/kit";
+import { Card, Empty, LinkButton, Note, Page, Shown, Status, TabbedPages } from "../ui/kit";
+import { later, Part } from "../ui/part";
 import { clock, clockSeconds, moment, money, plural, sentence, shortId, took } from "../ui/words";
 import { title, wayOf } from "../workflow/asl";
 import css from "./support.module.css";
 
-const WorkflowDrawing = lazy(() => import("../workflow/drawing"));
+const WorkflowDrawing = later(() => import("../workflow/drawing"));
 
 const CALLED = { order: "Order workflow", unwind: "Unwind workflow" } as const;
 
@@ -122,9 +123,9 @@ function Run({ run }: { run: WorkflowRun }) {
         {run.waiting_in && <> · waits in {title(run.waiting_in)}</>}
         {run.error && <span className={css.error}>{[run.error, run.cause].filter(Boolean).join(": ")}</span>}
       </p>
-      <Suspense fallback={<Loading what="the drawing" rows={4} />}>
+      <Part what="the drawing" rows={4}>
         <WorkflowDrawing definition={run.definition} way={way} label={CALLED[run.kind]} />
-      </Suspense>
+      </Part>
       <details>
         <summary>The way it took, as text: {plural(run.path.length, "state")}</summary>
         <div className={css.table} tabIndex={0} role="group" aria-label="States, a table">

@@ -1,16 +1,16 @@
-import { lazy, Suspense } from "react";
 import { Link } from "react-router";
 import orderWorkflow from "../../../statemachines/order.asl.json";
 import unwindWorkflow from "../../../statemachines/unwind.asl.json";
 import { useSession } from "../auth/session";
 import { type Change, useChanges, useConnection } from "../live/live";
-import { Loading, Note, Page, TabbedPages } from "../ui/kit";
+import { Note, Page, TabbedPages } from "../ui/kit";
 import { useNow } from "../ui/now";
+import { later, Part } from "../ui/part";
 import { MINUTE, shortId, span } from "../ui/words";
 import ServicesMap, { services, untold } from "./services-map";
 import css from "./teacher.module.css";
 
-const WorkflowDrawing = lazy(() => import("../workflow/drawing"));
+const WorkflowDrawing = later(() => import("../workflow/drawing"));
 const REMEMBERED = 5 * MINUTE;
 
 export default function HowItWorksPage() {
@@ -64,7 +64,7 @@ export default function HowItWorksPage() {
       </section>
       <section className={css.block} aria-label="Workflows">
         <h2>Inside orders: a workflow</h2>
-        <Suspense fallback={<Loading what="the drawing" rows={4} />}>
+        <Part what="the drawing" rows={4}>
           <TabbedPages
             label="Workflows"
             tabs={[
@@ -72,7 +72,7 @@ export default function HowItWorksPage() {
               { id: "unwind", title: "What follows its death", content: <WorkflowDrawing definition={unwindWorkflow} label="Unwind workflow" /> },
             ]}
           />
-        </Suspense>
+        </Part>
       </section>
     </Page>
   );
