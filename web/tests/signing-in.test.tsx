@@ -1,6 +1,6 @@
 /** Who is signed in, and what becomes of a page whose sign-in ends. */
 import { screen } from "@testing-library/react";
-import { beforeEach, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { challenge } from "../src/auth/pkce";
 import { current, idToken, signOut, takeUp } from "../src/auth/session";
 import { basket, have } from "../src/customer/basket";
@@ -67,6 +67,37 @@ it("asks to sign in again when nothing is left to refresh, and keeps the page an
   expect(screen.getByRole("heading", { name: "Your orders" })).toBeTruthy();
   expect(basket.get()?.lines).toHaveLength(1);
   await mustBeAccessible(page.container);
+});
+
+describe("while the pool is busy", () => {
+  const MINUTE = 60_000;
+
+  beforeEach(async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    await world.signedIn("customer");
+    world.on("POST /oauth2/token", () => json({ error: "too many requests" }, 429));
+  });
+
+  afterEach(() => vi.useRealTimers());
+
+  it("nobody is signed out: a token is good to its end, and is refreshed once that can be", async () => {
+    const first = await idToken();
+    vi.setSystemTime(Date.now() + 14.5 * MINUTE);
+    expect(await idToken()).toBe(first);
+    vi.setSystemTime(Date.now() + MINUTE);
+    await expect(idToken()).rejects.toMatchObject({ kind: "sign-in-unavailable", passes: true });
+    expect(current().is).toBe("in");
+    world.on("POST /oauth2/token", () => ({ id_token: token("customer", { jti: "2" }), expires_in: 900 }));
+    expect(await idToken()).toBe(token("customer", { jti: "2" }));
+  });
+
+  it("a request that would need another token says so", async () => {
+    vi.setSystemTime(Date.now() + 16 * MINUTE);
+    world.open("/orders");
+    expect(await screen.findByText("The sign-in cannot be reached just now.")).toBeTruthy();
+    expect(screen.queryByText("Your sign-in has run out")).toBeNull();
+    expect(world.calls("GET /orders")).toEqual([]);
+  });
 });
 
 it("shows a page of another role to nobody, and asks nothing for it", async () => {

@@ -6,6 +6,7 @@
  * one was, lies in `sessionStorage`, of this tab, and is worth nothing afterwards.
  */
 import { useSyncExternalStore } from "react";
+import { Problem } from "../api/problems";
 import type { Config } from "../config";
 import { challenge, secret } from "./pkce";
 
@@ -122,13 +123,25 @@ export function signOut() {
   become({ is: "out" });
 }
 
-/** An ID token that is good for a while yet, or null: nobody is signed in, or not any more. */
+/**
+ * An ID token that is good for a while yet, or null: nobody is signed in, or not any more.
+ *
+ * @throws what `refresh` throws, once the token has really run out.
+ */
 export async function idToken(): Promise<string | null> {
-  if (tokens && tokens.until - Date.now() < SPARE) await refresh();
+  if (tokens && tokens.until - Date.now() < SPARE) {
+    await refresh().catch((error: unknown) => {
+      if (!tokens || tokens.until <= Date.now()) throw error;
+    });
+  }
   return tokens?.id ?? null;
 }
 
-/** Get new tokens; once, however many ask at the same time. False: one has to sign in again. */
+/**
+ * Get new tokens; once, however many ask at the same time. False: one has to sign in again.
+ *
+ * @throws Problem, or what `fetch` throws: it cannot be asked for just now, and may be later.
+ */
 export function refresh(): Promise<boolean> {
   refreshing ??= renew().finally(() => (refreshing = null));
   return refreshing;
@@ -149,14 +162,18 @@ export function signOutThere() {
   location.assign(`${config.signInUrl}/logout?${new URLSearchParams({ client_id: config.clientId, logout_uri: callback() })}`);
 }
 
-/** Ask the token endpoint. False: it refuses. What is no answer at all is thrown, and changes nothing. */
+/**
+ * Ask the token endpoint. False: it refuses, as it does with 400 or 401 (RFC 6749, section 5.2). That it is busy or down, or
+ * does not answer at all, says nothing of what was shown to it: that is thrown, and changes nothing.
+ */
 async function ask(grant: Record<string, string>): Promise<boolean> {
   const before = tokens;
   const answer = await fetch(`${config.signInUrl}/oauth2/token`, {
     method: "POST",
     body: new URLSearchParams({ client_id: config.clientId, ...grant }),
   });
-  if (!answer.ok) return false;
+  if (answer.status === 400 || answer.status === 401) return false;
+  if (!answer.ok) throw new Problem("sign-in-unavailable", "No answer", "The sign-in cannot be reached just now.", answer.status);
   const given = (await answer.json()) as { id_token: string; refresh_token?: string; expires_in: number };
   if (tokens !== before) return tokens !== null; // somebody signed out meanwhile
   const session = sessionOf(given.id_token);
