@@ -1,9 +1,9 @@
-import { useQueryClient } from "@tanstack/react-query";
+import { type Query, useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useEffect, useState } from "react";
 import { Navigate, NavLink, Route, Routes, useLocation, useNavigate } from "react-router";
 import css from "./app.module.css";
 import { forgetAnswers } from "./api/conditional";
-import { current, onChange, type Role, signIn, signOut, signOutThere, takeUp, useSession } from "./auth/session";
+import { current, identity, onChange, type Role, signIn, signOut, signOutThere, takeUp, useSession } from "./auth/session";
 import { basket, count, lastPlaced } from "./customer/basket";
 import { BasketPage } from "./customer/basket-page";
 import { CodesPage } from "./customer/codes-page";
@@ -33,12 +33,15 @@ export function App() {
   useEffect(() => listen(queries), [queries]);
   useEffect(() => {
     // What one person saw is nothing for the next.
-    let who = subject();
+    let who = identity(current());
     return onChange(() => {
-      if (subject() === who) return;
-      who = subject();
+      if (identity(current()) === who) return;
+      who = identity(current());
       forgetAnswers();
-      queries.removeQueries({ predicate: ({ queryKey }) => !["restaurants", "menu"].includes(String(queryKey[0])) });
+      const theirs = { predicate: ({ queryKey }: Query) => !["restaurants", "menu"].includes(String(queryKey[0])) };
+      // The page that is open may be for both: then it reads anew.
+      if (current().is === "in") void queries.resetQueries(theirs);
+      else queries.removeQueries(theirs);
     });
   }, [queries]);
   const { pathname } = useLocation();
@@ -75,11 +78,6 @@ export function App() {
       <Announcer />
     </>
   );
-}
-
-function subject(): string | null {
-  const state = current();
-  return state.is === "out" ? null : state.session.subject;
 }
 
 /** Who works here begins with the work; everybody else, with food. */
@@ -179,6 +177,13 @@ function Banners() {
         <div className={css.banner}>
           <Note tone="warn" title="You are offline">
             <p>What you see is as it was. It goes on by itself when the network is back.</p>
+          </Note>
+        </div>
+      )}
+      {session.is === "out" && session.why && (
+        <div className={css.banner}>
+          <Note tone="warn" title="You were signed out">
+            <p>{session.why}</p>
           </Note>
         </div>
       )}

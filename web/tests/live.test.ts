@@ -4,8 +4,9 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { connect } from "../src/api/clients";
 import { conditionalFetch, forgetAnswers } from "../src/api/conditional";
 import { Problem, tryAgain, waitBefore } from "../src/api/problems";
+import { refresh } from "../src/auth/session";
 import { listen, rereading, take } from "../src/live/live";
-import { CONFIG, World } from "./world";
+import { CONFIG, token, World } from "./world";
 
 const read = (queries: QueryClient) =>
   queries.getQueryCache().getAll().filter((query) => query.state.isInvalidated).map(({ queryKey }) => queryKey.join(" "));
@@ -124,11 +125,12 @@ describe("the socket", () => {
     }
   }
   const MINUTE = 60_000;
+  let world: World;
   let stop: () => void;
 
   beforeEach(async () => {
     Socket.opened = [];
-    await new World().on("POST /tickets", () => ({ ticket: "t", url: "wss://live.example/v1" })).signedIn("customer");
+    world = await new World().on("POST /tickets", () => ({ ticket: "t", url: "wss://live.example/v1" })).signedIn("customer");
     connect({ ...CONFIG, apis: { ...CONFIG.apis, live: "https://live.example/v1" } });
     vi.stubGlobal("WebSocket", Socket);
     stop = listen(queries);
@@ -144,6 +146,19 @@ describe("the socket", () => {
     Socket.opened[0]!.onmessage({ data: '{"type": "pong"}' });
     await vi.advanceTimersByTimeAsync(MINUTE);
     expect(Socket.opened).toHaveLength(1);
+  });
+
+  it("is of one person in one role: when that is another, another is opened, and the old one is closed", async () => {
+    const open = async (role: string, more = {}) => {
+      world.on("POST /oauth2/token", () => ({ id_token: token(role, more), expires_in: 900 }));
+      await refresh();
+      await vi.advanceTimersByTimeAsync(0);
+      return Socket.opened.map(({ closed }) => !closed);
+    };
+    expect(await open("customer", { jti: "2" })).toEqual([true]);
+    expect(await open("restaurant", { "custom:restaurant_id": "r-1" })).toEqual([false, true]);
+    expect(await open("restaurant", { "custom:restaurant_id": "r-2" })).toEqual([false, false, true]);
+    expect(await open("restaurant", { "cognito:groups": [] })).toEqual([false, false, false]);
   });
 
   it("where nothing comes after a ping is dead: another is opened, whose pings its late end leaves alone", async () => {

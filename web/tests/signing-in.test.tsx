@@ -1,8 +1,8 @@
 /** Who is signed in, and what becomes of a page whose sign-in ends. */
-import { screen } from "@testing-library/react";
+import { act, screen } from "@testing-library/react";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { challenge } from "../src/auth/pkce";
-import { current, idToken, signOut, takeUp } from "../src/auth/session";
+import { current, idToken, refresh, signOut, takeUp } from "../src/auth/session";
 import { basket, have } from "../src/customer/basket";
 import { json, MENU, mustBeAccessible, problem, token, World } from "./world";
 
@@ -97,6 +97,44 @@ describe("while the pool is busy", () => {
     expect(await screen.findByText("The sign-in cannot be reached just now.")).toBeTruthy();
     expect(screen.queryByText("Your sign-in has run out")).toBeNull();
     expect(world.calls("GET /orders")).toEqual([]);
+  });
+});
+
+describe("when somebody's role is another at the next refresh", () => {
+  /** Somebody at their page, for whom the pool then has another token. */
+  async function changed(path: string, role: string, before: object, after: object) {
+    await world.signedIn(role, before);
+    world
+      .on("GET /restaurants", () => ({ restaurants: [], next: null }))
+      .on("GET /kitchen/orders", ({ headers }) => ({ orders: [], next: null, unreadable: headers.get("Authorization")!.includes(token(role, before)) ? 1 : 2 }))
+      .on("POST /oauth2/token", () => ({ id_token: token(role, after), expires_in: 900 }));
+    world.open(path);
+  }
+
+  it("and is none, it is said, and no more is asked", async () => {
+    await changed("/kitchen", "restaurant", { "custom:restaurant_id": "r-1" }, { "cognito:groups": [] });
+    await screen.findByText("1 order cannot be read");
+    await act(refresh);
+    expect(await screen.findByText(/This account has no role here/)).toBeTruthy();
+    expect(screen.getByRole("heading", { name: "Sign in first" })).toBeTruthy();
+    expect(current().is).toBe("out");
+    await act(refresh);
+    expect(world.calls("POST /oauth2/token")).toHaveLength(2);
+  });
+
+  it("the page is for others", async () => {
+    await changed("/kitchen", "restaurant", { "custom:restaurant_id": "r-1" }, { "cognito:groups": ["courier"] });
+    await screen.findByText("1 order cannot be read");
+    await act(refresh);
+    expect(await screen.findByRole("heading", { name: "This page is for others" })).toBeTruthy();
+  });
+
+  it("and is at another restaurant, its orders are read", async () => {
+    await changed("/kitchen", "restaurant", { "custom:restaurant_id": "r-1" }, { "custom:restaurant_id": "r-2" });
+    await screen.findByText("1 order cannot be read");
+    await act(refresh);
+    // Sooner than a page asks by itself.
+    expect(await screen.findByText("2 orders cannot be read", {}, { timeout: 5_000 })).toBeTruthy();
   });
 });
 

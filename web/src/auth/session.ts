@@ -21,7 +21,8 @@ export interface Session {
 }
 
 export type State =
-  | { is: "out" }
+  /** `why`: the person did not leave by themselves. */
+  | { is: "out"; why?: string }
   | { is: "in"; session: Session }
   /** The tokens ran out, and there is no refreshing them. Who it was is known, so the page can stay as it is. */
   | { is: "expired"; session: Session };
@@ -63,6 +64,9 @@ export function signInAt(where: Config) {
 }
 
 export const current = () => state;
+
+/** Who somebody is to the APIs: what was told or answered to one is nothing for another, be it the same person in another role. */
+export const identity = (of: State): string => (of.is === "out" ? "" : JSON.stringify(of.session));
 
 export function onChange(listener: () => void): () => void {
   listeners.add(listener);
@@ -109,8 +113,12 @@ export async function takeUp(query: URLSearchParams): Promise<string> {
   return attempt.from;
 }
 
-/** Forget who it is, here; and have the pool take no refresh token of theirs any more. What of it fails is let go: it runs out within a day. */
-export function signOut() {
+/**
+ * Forget who it is, here; and have the pool take no refresh token of theirs any more. What of it fails is let go: it runs out within a day.
+ *
+ * @param why for whoever did not ask for it.
+ */
+export function signOut(why?: string) {
   if (tokens?.refresh) {
     fetch(`${config.signInUrl}/oauth2/revoke`, {
       method: "POST",
@@ -120,7 +128,7 @@ export function signOut() {
     }).catch(() => {});
   }
   tokens = null;
-  become({ is: "out" });
+  become({ is: "out", why });
 }
 
 /**
@@ -149,7 +157,12 @@ export function refresh(): Promise<boolean> {
 
 async function renew(): Promise<boolean> {
   const before = tokens;
-  if (before?.refresh && (await ask({ grant_type: "refresh_token", refresh_token: before.refresh }))) return true;
+  try {
+    if (before?.refresh && (await ask({ grant_type: "refresh_token", refresh_token: before.refresh }))) return true;
+  } catch (error) {
+    if (!(error instanceof SignInFailed)) throw error;
+    signOut(error.message);
+  }
   if (tokens === before) {
     tokens = null;
     if (state.is === "in") become({ is: "expired", session: state.session });

@@ -9,7 +9,7 @@
 import { type QueryClient, type QueryKey, type UseQueryOptions, useQuery } from "@tanstack/react-query";
 import { useState, useSyncExternalStore } from "react";
 import { config } from "../api/clients";
-import { current, idToken, onChange } from "../auth/session";
+import { current, idToken, identity, onChange } from "../auth/session";
 
 /** `live`: by the socket. `asking`: by asking again and again. `off`: nobody is signed in. */
 export type Connection = "off" | "asking" | "live";
@@ -72,6 +72,7 @@ export function listen(queries: QueryClient): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let tries = 0;
   let over = false;
+  let who = "";
   const reread = rereading(queries);
 
   const again = () => {
@@ -85,12 +86,14 @@ export function listen(queries: QueryClient): () => void {
     if (over || socket || current().is !== "in") return;
     become("asking");
     if (!config.apis.live) return;
+    const asked = who;
     try {
       const url = await ticketed(config.apis.live);
-      if (over || socket || current().is !== "in") return;
+      if (over || socket || who !== asked) return;
       socket = new WebSocket(url);
     } catch {
-      return again();
+      if (who === asked) again();
+      return;
     }
     const own = socket;
     let pings: ReturnType<typeof setInterval> | undefined;
@@ -132,15 +135,13 @@ export function listen(queries: QueryClient): () => void {
     own?.close();
   }
 
-  let who = "";
   const look = () => {
-    const now = current();
-    const subject = now.is === "in" ? now.session.subject : "";
-    if (subject === who) return;
-    who = subject;
+    const now = current().is === "in" ? identity(current()) : "";
+    if (now === who) return;
+    who = now;
     tries = 0;
     close();
-    if (subject) void open();
+    if (who) void open();
     else become("off");
   };
   const atOnce = () => {
