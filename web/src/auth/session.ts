@@ -52,6 +52,11 @@ let tokens: Tokens | null = null;
 let state: State = { is: "out" };
 let refreshing: Promise<boolean> | null = null;
 const listeners = new Set<() => void>();
+/** To the browser's other tabs, which have tokens of their own: the `sub` of whoever signed out. */
+const tabs = new BroadcastChannel("tiffin.signed-out");
+tabs.onmessage = ({ data }) => {
+  if (state.is !== "out" && state.session.subject === data) signOut("You signed out in another tab.");
+};
 
 function become(next: State) {
   state = next;
@@ -114,11 +119,12 @@ export async function takeUp(query: URLSearchParams): Promise<string> {
 }
 
 /**
- * Forget who it is, here; and have the pool take no refresh token of theirs any more. What of it fails is let go: it runs out within a day.
+ * Forget who it is; and have the pool take no refresh token of theirs any more. What of it fails is let go: it runs out within a day.
  *
- * @param why for whoever did not ask for it.
+ * @param why it is done, here alone, for somebody who did not ask for it here. Whoever asks is signed out in all their tabs.
  */
 export function signOut(why?: string) {
+  if (!why && state.is !== "out") tabs.postMessage(state.session.subject);
   if (tokens?.refresh) {
     fetch(`${config.signInUrl}/oauth2/revoke`, {
       method: "POST",
