@@ -203,7 +203,7 @@ function Banners() {
 
 function Foot() {
   const connection = useConnection();
-  // A socket may take minutes to notice that its line is gone.
+  // A socket does not notice that its line is gone.
   const is = useOnline() ? connection : "offline";
   const said = { offline: "Offline: changes appear once the network is back", live: "Live: changes appear by themselves", asking: "Asking every few seconds", off: "Signed out" }[is];
   return (

@@ -161,6 +161,21 @@ describe("the socket", () => {
     expect(await open("restaurant", { "cognito:groups": [] })).toEqual([false, false, false]);
   });
 
+  it.each(["online", "visibilitychange"])("is asked at %s whether it lives, and another is opened where it does not", async (event) => {
+    dispatchEvent(new Event(event));
+    document.dispatchEvent(new Event(event));
+    const [first] = Socket.opened;
+    expect(first!.said.map((text) => JSON.parse(text))).toEqual([{ type: "ping" }]);
+    first!.onmessage({ data: '{"type": "pong"}' });
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(Socket.opened).toEqual([first]);
+
+    document.dispatchEvent(new Event(event));
+    dispatchEvent(new Event(event));
+    await vi.advanceTimersByTimeAsync(11_000);
+    expect(Socket.opened.map(({ closed }) => closed)).toEqual([true, false]);
+  });
+
   it("where nothing comes after a ping is dead: another is opened, whose pings its late end leaves alone", async () => {
     await vi.advanceTimersByTimeAsync(8 * MINUTE + 9_999);
     expect(Socket.opened[0]!.closed).toBe(false);

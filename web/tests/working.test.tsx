@@ -1,5 +1,5 @@
 /** Those whose work orders are: kitchen, courier, support. */
-import { screen, waitFor, within } from "@testing-library/react";
+import { act, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, expect, it, vi } from "vitest";
 import orderWorkflow from "../../statemachines/order.asl.json";
@@ -97,11 +97,16 @@ it("a courier without a network does not leave with an order, nor by itself late
   expect(world.calls("POST /orders/ord_abcdef/dispatch")).toHaveLength(before);
 });
 
-it("the foot of a page does not say that changes appear while there is no network", async () => {
+it("the foot of a page does not say that changes appear while there is no network, nor before the line is known to live", async () => {
+  let pong = () => {};
   class Socket {
     onopen = () => {};
+    onmessage = (_: { data: string }) => {};
     constructor() {
       setTimeout(() => this.onopen());
+    }
+    send() {
+      pong = () => this.onmessage({ data: '{"type": "pong"}' });
     }
     close() {}
   }
@@ -118,6 +123,8 @@ it("the foot of a page does not say that changes appear while there is no networ
   expect(foot.textContent).toContain("Offline: changes appear once the network is back");
   expect(foot.textContent).not.toContain("Live");
   world.is("online");
+  expect(foot.textContent).toContain("Asking every few seconds");
+  act(pong);
   expect(foot.textContent).toContain("Live: changes appear by themselves");
 });
 

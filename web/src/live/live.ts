@@ -69,6 +69,8 @@ export function useLive<Read, Key extends readonly unknown[]>(options: UseQueryO
 /** Listen for as long as somebody is signed in. @returns what ends it. */
 export function listen(queries: QueryClient): () => void {
   let socket: WebSocket | null = null;
+  /** Ask the socket whether it lives, once it does. */
+  let ping: (() => void) | null = null;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let tries = 0;
   let over = false;
@@ -101,11 +103,11 @@ export function listen(queries: QueryClient): () => void {
     const ended = () => {
       clearInterval(pings);
       if (socket !== own) return;
-      socket = null;
+      socket = ping = null;
       become(current().is === "in" ? "asking" : "off");
       if (!over) again();
     };
-    const ping = () => {
+    const ask = () => {
       const askedAt = Date.now();
       own.send(JSON.stringify({ type: "ping" }));
       setTimeout(() => {
@@ -119,10 +121,12 @@ export function listen(queries: QueryClient): () => void {
       become("live");
       // Listening first and reading then: nothing falls between the two.
       void queries.invalidateQueries();
-      pings = setInterval(ping, PING.every);
+      ping = ask;
+      pings = setInterval(ask, PING.every);
     };
     own.onmessage = ({ data }) => {
       heardAt = Date.now();
+      if (socket === own) become("live");
       take(queries, reread, String(data));
     };
     own.onclose = ended;
@@ -131,7 +135,7 @@ export function listen(queries: QueryClient): () => void {
   function close() {
     clearTimeout(timer);
     const own = socket;
-    socket = null;
+    socket = ping = null;
     own?.close();
   }
 
@@ -144,17 +148,29 @@ export function listen(queries: QueryClient): () => void {
     if (who) void open();
     else become("off");
   };
-  const atOnce = () => {
+  // A network that went, or a computer that slept, may have taken the line with it, and nothing says so.
+  const wonder = () => {
     tries = 0;
-    if (!socket) void open();
+    if (ping) ping();
+    else if (!socket) void open();
+  };
+  const isBack = () => {
+    // It is live again once something comes by it.
+    if (ping) become("asking");
+    wonder();
+  };
+  const isSeen = () => {
+    if (document.visibilityState === "visible") wonder();
   };
   const unsubscribe = onChange(look);
-  addEventListener("online", atOnce);
+  addEventListener("online", isBack);
+  document.addEventListener("visibilitychange", isSeen);
   look();
   return () => {
     over = true;
     unsubscribe();
-    removeEventListener("online", atOnce);
+    removeEventListener("online", isBack);
+    document.removeEventListener("visibilitychange", isSeen);
     close();
   };
 }
