@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from laptop import Stack, web
 from laptop.client import Client
+from laptop.pace import patience
 from laptop.people import RESTAURANT
-from playwright.sync_api import Browser, Locator, Playwright, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Playwright, Route, WebSocketRoute, expect, sync_playwright
 from worlds import chromium
 from worlds.polling import eventually
 from worlds.stack import balance, row
@@ -352,6 +353,49 @@ def test_while_the_api_is_down_the_page_says_so_and_goes_on_afterwards(room: Roo
     expect(customer.page.get_by_role("link", name=re.compile("Bella Napoli"))).to_be_visible()
 
 
+def test_a_part_of_the_console_that_did_not_come_is_asked_for_again(room: Room) -> None:
+    courier = room.window("carl")
+    courier.sign_in("/how-it-works")
+    part = re.compile(r"/assets/courier-page[^/]*\.js")
+    courier.page.route(part, lambda route: route.abort())
+    courier.page.get_by_role("link", name="Deliveries").click()
+    courier.heading("This page did not come")
+    assert courier.axe() == []
+    courier.page.unroute(part)
+    courier.press("Try again")
+    courier.heading("Deliveries")
+
+
+def test_a_line_that_died_with_the_network_is_replaced_once_the_network_is_back(room: Room, client: Client) -> None:
+    customer = room.window("lina")
+    lines = list[WebSocketRoute]()
+    dead = set[WebSocketRoute]()
+
+    def connect(line: WebSocketRoute) -> None:
+        lines.append(line)
+        server = line.connect_to_server()
+        # By a dead line nothing comes, and nobody says that it ended.
+        line.on_message(lambda said: None if line in dead else server.send(said))
+        server.on_message(lambda said: None if line in dead else line.send(said))
+
+    customer.page.route_web_socket(re.compile("ticket="), connect)
+    order_id = ordered(customer)
+    is_at(customer, "The restaurant answers")
+    listens(customer)
+    dead.update(lines)
+    customer.page.context.set_offline(True)
+    foot = customer.page.get_by_role("contentinfo")
+    expect(foot).to_contain_text("Offline")
+    customer.page.context.set_offline(False)
+    expect(foot).to_contain_text("Asking")
+    # A ping has ten seconds to be answered.
+    expect(foot).to_contain_text("Live", timeout=patience(30) * 1000)
+    assert len(lines) == 2
+    client.knows(order_id, "lina")
+    client.move(order_id, "accept")
+    is_at(customer, "The kitchen cooks")
+
+
 def test_on_a_slow_line_one_sees_that_it_is_under_way(room: Room, client: Client) -> None:
     customer = room.window("sloane")
     ready_to_pay(customer)
@@ -391,6 +435,8 @@ def test_a_sign_in_that_ran_out_loses_neither_page_nor_basket(room: Room) -> Non
 def test_who_signs_out_leaves_nothing_in_the_browser(room: Room) -> None:
     customer = room.window("oona")
     customer.sign_in("/")
+    other_tab = room.window("oona", beside=customer)
+    other_tab.sign_in("/orders")
     fill_basket(customer)
     check_out(customer)
     with customer.page.expect_request(re.compile(r"/logout\?")):
@@ -400,6 +446,8 @@ def test_who_signs_out_leaves_nothing_in_the_browser(room: Room) -> None:
     kept = customer.page.evaluate("() => JSON.stringify({...localStorage, ...sessionStorage})")
     assert "Lovelace" not in kept
     assert "Harbour" not in kept
+    expect(other_tab.page.get_by_text("You signed out in another tab.")).to_be_visible()
+    other_tab.heading("Sign in first")
 
 
 # --- For everybody ----------------------------------------------------------------------------------------------------
