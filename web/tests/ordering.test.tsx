@@ -1,10 +1,10 @@
 /** A customer's order: one, whatever becomes of the page. */
 import { screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { signOut } from "../src/auth/session";
 import { basket, have } from "../src/customer/basket";
-import { MENU, mustBeAccessible, ORDER, problem, QUOTE, World } from "./world";
+import { json, MENU, mustBeAccessible, ORDER, problem, QUOTE, World } from "./world";
 
 let world: World;
 const user = userEvent.setup();
@@ -117,6 +117,19 @@ describe("the basket", () => {
     await user.click(button);
     await screen.findByRole("heading", { name: "Your order from Bella Napoli" });
     expect(world.calls("POST /orders").at(-1)!.headers.get("Idempotency-Key")).toBe(key);
+  });
+
+  it("is not ordered when the sign-in has run out: one signs in again, and it is as it was", async () => {
+    await world.signedIn("customer");
+    fill();
+    world.open("/basket");
+    const button = await screen.findByRole("button", { name: "Order for €12.00" });
+    world.on("POST /oauth2/token", () => json({ error: "invalid_grant" }, 400));
+    vi.spyOn(Date, "now").mockReturnValue(Date.now() + 16 * 60_000);
+    await user.click(button);
+    expect(await screen.findByText(/so this was not done/)).toBeTruthy();
+    expect(world.calls("POST /orders")).toEqual([]);
+    expect(basket.get()).toMatchObject({ name: "Ada", lines: [{ dishId: "margherita" }] });
   });
 
   it("may have been ordered when the network went in the middle of it", async () => {

@@ -65,8 +65,29 @@ it("asks to sign in again when nothing is left to refresh, and keeps the page an
   const page = world.open("/orders");
   expect(await screen.findByText("Your sign-in has run out")).toBeTruthy();
   expect(screen.getByRole("heading", { name: "Your orders" })).toBeTruthy();
+  expect(screen.queryByText(/expired/)).toBeNull();
   expect(basket.get()?.lines).toHaveLength(1);
   await mustBeAccessible(page.container);
+});
+
+it("asks for nothing once a sign-in has run out, but for what is there for everybody", async () => {
+  await world.signedIn("customer");
+  world
+    .on("POST /oauth2/token", () => json({ error: "invalid_grant" }, 400))
+    .on("GET /orders", () => problem(401, "sign-in-needed", "expired"))
+    .on("GET /restaurants", () => ({ restaurants: [MENU], next: null }))
+    .on("GET /promo-codes", () => ({ promo_codes: [], next: null }));
+  vi.useFakeTimers({ shouldAdvanceTime: true });
+  world.open("/orders");
+  expect(await screen.findByText("Your sign-in has run out")).toBeTruthy();
+  await act(() => vi.advanceTimersByTimeAsync(60_000));
+  expect(world.calls("GET /orders")).toHaveLength(1);
+  act(() => screen.getByRole("link", { name: "Codes" }).click());
+  expect(await screen.findByText(/this was not done/)).toBeTruthy();
+  expect(world.calls("GET /promo-codes")).toEqual([]);
+  act(() => screen.getByRole("link", { name: "Restaurants" }).click());
+  expect(await screen.findByRole("link", { name: /Bella Napoli/ })).toBeTruthy();
+  vi.useRealTimers();
 });
 
 describe("while the pool is busy", () => {

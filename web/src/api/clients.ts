@@ -3,9 +3,10 @@ import createClient, { type Client, type Middleware } from "openapi-fetch";
 import type { components as orderTypes, paths as orderPaths } from "../../generated/orders";
 import type { components as promotionTypes, paths as promotionPaths } from "../../generated/promotions";
 import type { components as supportTypes, paths as supportPaths } from "../../generated/support";
-import { idToken, refresh } from "../auth/session";
+import { current, idToken, refresh } from "../auth/session";
 import type { Config } from "../config";
 import { conditionalFetch } from "./conditional";
+import { signInNeeded } from "./problems";
 
 type Orders = orderTypes["schemas"];
 export type Restaurant = Orders["Restaurant"];
@@ -45,9 +46,11 @@ export interface Apis {
 
 /** Whoever is signed in shows the ID token; a token that the API does not take any more is refreshed, and it is asked again. */
 const asWhoever: Middleware = {
-  async onRequest({ request }) {
+  async onRequest({ request, schemaPath }) {
     const token = await idToken();
     if (token) request.headers.set("Authorization", `Bearer ${token}`);
+    // Sent without a token it would be refused, and counted among the attempts of strangers.
+    else if (current().is === "expired" && !schemaPath.startsWith("/restaurants")) throw signInNeeded();
     return request;
   },
 };

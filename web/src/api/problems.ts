@@ -20,6 +20,10 @@ export class Problem extends Error {
   }
 }
 
+/** That a sign-in has run out, for whoever reads a page: the APIs say it to whoever writes a client. */
+export const signInNeeded = () =>
+  new Problem("sign-in-needed", "Sign in again", "Your sign-in has run out, so this was not done. The page and the basket stay as they are.", 401);
+
 /** What was answered, or a thrown `Problem`. */
 export async function answered<T>(asked: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
   // A request that is under way when the network goes may have arrived. One that begins without it and fails has not.
@@ -41,9 +45,11 @@ export async function answered<T>(asked: Promise<{ data?: T; error?: unknown; re
 function problemOf(response: Response, error: unknown): Problem {
   const document = typeof error === "object" && error !== null ? (error as Record<string, unknown>) : {};
   const said = (name: string, otherwise: string) => (typeof document[name] === "string" ? (document[name] as string) : otherwise);
+  const kind = said("type", "unexpected").split("/").at(-1) ?? "unexpected";
+  if (kind === "sign-in-needed") return signInNeeded();
   const retry = Number(response.headers.get("Retry-After"));
   return new Problem(
-    said("type", "unexpected").split("/").at(-1) ?? "unexpected",
+    kind,
     said("title", response.statusText || "Refused"),
     said("detail", `The server answered ${response.status}.`),
     response.status,

@@ -9,7 +9,7 @@
 import { type QueryClient, type QueryKey, type UseQueryOptions, useQuery } from "@tanstack/react-query";
 import { useState, useSyncExternalStore } from "react";
 import { config } from "../api/clients";
-import { current, idToken, identity, onChange } from "../auth/session";
+import { current, idToken, identity, onChange, useSession } from "../auth/session";
 
 /** `live`: by the socket. `asking`: by asking again and again. `off`: nobody is signed in. */
 export type Connection = "off" | "asking" | "live";
@@ -59,11 +59,12 @@ export const useChanges = () => useSyncExternalStore(subscribe, () => changes);
 
 const between = (least: number, most: number) => least + Math.random() * (most - least);
 
-/** A query whose answer is kept true for as long as somebody looks at it. */
+/** A query whose answer is kept true for as long as somebody looks at it who is signed in. */
 export function useLive<Read, Key extends readonly unknown[]>(options: UseQueryOptions<Read, Error, Read, Key>) {
   const connected = useConnection() === "live";
   const [askEvery] = useState(() => between(ASK_EVERY.least, ASK_EVERY.most));
-  return useQuery({ ...options, refetchInterval: connected ? READ_ANYWAY_EVERY : askEvery });
+  const enabled = useSession().is === "in";
+  return useQuery({ ...options, enabled, refetchInterval: connected ? READ_ANYWAY_EVERY : askEvery });
 }
 
 /** Listen for as long as somebody is signed in. @returns what ends it. */

@@ -22,7 +22,8 @@ import {
 } from "react-aria-components";
 import { Link, type LinkProps } from "react-router";
 import type { OrderStatus } from "../api/clients";
-import { Problem } from "../api/problems";
+import { Problem, signInNeeded } from "../api/problems";
+import { signIn } from "../auth/session";
 import css from "./kit.module.css";
 import { ENDS, STATUS, span } from "./words";
 
@@ -85,10 +86,20 @@ export function Note({ tone, title, children }: { tone?: Tone; title?: ReactNode
   );
 }
 
-/** What a request was refused with, in the API's own words. */
+/** What a request was refused with, in the API's own words; or that one has to sign in again. */
 export function ProblemNote({ error, retry }: { error: unknown; retry?: () => void }) {
   const problem =
     error instanceof Problem ? error : new Problem("unexpected", "Something went wrong", error instanceof Error ? error.message : String(error));
+  if (problem.kind === "sign-in-needed") {
+    return (
+      <Note tone="warn" title={problem.title}>
+        <p>{problem.detail}</p>
+        <Button look="primary" onPress={() => void signIn()}>
+          Sign in again
+        </Button>
+      </Note>
+    );
+  }
   const errors = Array.isArray(problem.more.errors) ? (problem.more.errors as { pointer: string; reason: string }[]) : [];
   return (
     <Note tone="bad" title={problem.title}>
@@ -148,6 +159,7 @@ interface Read<T> {
   data: T | undefined;
   error: Error | null;
   refetch: () => unknown;
+  isEnabled: boolean;
 }
 
 /**
@@ -157,7 +169,7 @@ interface Read<T> {
  */
 export function Shown<T>({ query, what, otherwise, children }: { query: Read<T>; what: string; otherwise?: ReactNode; children: (data: T) => ReactNode }) {
   if (query.data === undefined) {
-    if (!query.error) return <Loading what={what} />;
+    if (!query.error) return query.isEnabled ? <Loading what={what} /> : <ProblemNote error={signInNeeded()} />;
     return (
       <>
         <ProblemNote error={query.error} retry={() => void query.refetch()} />
