@@ -57,6 +57,29 @@ describe("the basket", () => {
     await mustBeAccessible(page.container);
   });
 
+  it("shows of each dish what it is priced at, though the basket is older than the menu", async () => {
+    await world.signedIn("customer");
+    fill();
+    const eur = (amount: number) => ({ amount, currency: "EUR" });
+    const code = (minimum: number) => ({ code: `FROM-${minimum}`, status: "available", discount: { type: "free_delivery" }, minimum_order: eur(minimum) });
+    world
+      .on("POST /quotes", () => ({ ...QUOTE, lines: [{ ...QUOTE.lines[0], unit_price: eur(1100), price: eur(1100) }], subtotal: eur(1100), total: eur(1350) }))
+      .on("GET /promo-codes", () => ({ promo_codes: [code(1000), code(1200)], next: null }));
+    world.open("/basket");
+    await screen.findByRole("button", { name: "Order for €13.50" });
+    expect(screen.getByRole("list", { name: "Dishes in the basket" }).textContent).toContain("€11.00");
+    expect(await screen.findByRole("button", { name: /FROM-1000/ })).toHaveProperty("disabled", false);
+    expect(screen.getByRole("button", { name: /FROM-1200/ })).toHaveProperty("disabled", true);
+  });
+
+  it("is all of one menu, the last that something was taken from", () => {
+    have({ ...MENU, dishes: [MENU.dishes[0]!, { ...MENU.dishes[0]!, dish_id: "marinara" }] }, MENU.dishes[0]!, 1);
+    const dearer = MENU.dishes.map((dish) => ({ ...dish, price: 1100 }));
+    const marinara = { ...MENU.dishes[0]!, dish_id: "marinara", price: 800 };
+    have({ ...MENU, version: "v2", dishes: [...dearer, marinara] }, marinara, 1);
+    expect(basket.get()).toMatchObject({ menuVersion: "v2", lines: [{ price: 1100 }, { price: 800 }] });
+  });
+
   it("cannot be ordered for a price that is not its own", async () => {
     await world.signedIn("customer");
     fill();

@@ -7,7 +7,7 @@ import { myCodes, quote } from "../api/queries";
 import { signIn, useSession } from "../auth/session";
 import { Button, Card, Choice, Empty, Field, LinkButton, Loading, Note, Page, ProblemNote } from "../ui/kit";
 import { money } from "../ui/words";
-import { anew, basket, type BasketState, change, lastPlaced, placed } from "./basket";
+import { anew, basket, type BasketLine, type BasketState, change, lastPlaced, placed } from "./basket";
 import { CARDS } from "./cards";
 import { offText } from "./codes-page";
 import css from "./customer.module.css";
@@ -40,7 +40,8 @@ function NotYours() {
   return <Note title="Customers order">You are signed in as somebody else. The basket stays here for a customer of this browser.</Note>;
 }
 
-function Dishes({ state }: { state: BasketState }) {
+/** @param quoted what the server says that each costs: a basket may be older than the menu. */
+function Dishes({ state, quoted }: { state: BasketState; quoted?: Quote["lines"] }) {
   const list = useRef<HTMLUListElement>(null);
   const lines = useRef(state.lines.length);
   // A line that is gone had the focus: the list has it then.
@@ -48,6 +49,8 @@ function Dishes({ state }: { state: BasketState }) {
     if (state.lines.length < lines.current) list.current?.focus();
     lines.current = state.lines.length;
   }, [state.lines.length]);
+  const price = ({ dishId, price, quantity }: BasketLine) =>
+    quantity * (quoted?.find(({ dish_id }) => dish_id === dishId)?.unit_price.amount ?? price);
   return (
     <ul className={css.lines} ref={list} tabIndex={-1} aria-label="Dishes in the basket">
       {state.lines.map((line) => (
@@ -64,7 +67,7 @@ function Dishes({ state }: { state: BasketState }) {
               })
             }
           />
-          <span className={css.price}>{money({ amount: line.price * line.quantity, currency: state.currency })}</span>
+          <span className={css.price}>{money({ amount: price(line), currency: state.currency })}</span>
         </li>
       ))}
     </ul>
@@ -154,7 +157,7 @@ function Checkout({ state }: { state: BasketState }) {
       <div className={css.stack}>
         <Card label="Dishes">
           <div className={css.block}>
-            <Dishes state={state} />
+            <Dishes state={state} quoted={price.data?.lines} />
             <LinkButton to={`/restaurants/${state.restaurantId}`}>Add more</LinkButton>
           </div>
         </Card>
@@ -188,7 +191,7 @@ function Checkout({ state }: { state: BasketState }) {
       <div className={`${css.stack} ${css.stay}`}>
         <Card label="Price and payment">
           <div className={css.block}>
-            <Codes state={state} {...code} />
+            <Codes state={state} quoted={price.data} {...code} />
             <Choice
               label="Card"
               value={state.paymentMethod}
@@ -263,9 +266,8 @@ function useCode(state: BasketState) {
   return { typed, type, attempt };
 }
 
-function Codes({ state, typed, type, attempt }: { state: BasketState } & ReturnType<typeof useCode>) {
+function Codes({ state, quoted, typed, type, attempt }: { state: BasketState; quoted?: Quote } & ReturnType<typeof useCode>) {
   const codes = useQuery(myCodes());
-  const dishes = state.lines.reduce((sum, line) => sum + line.price * line.quantity, 0);
   const available = codes.data?.promo_codes.filter(({ status }) => status === "available") ?? [];
   const apply = () => {
     if (typed.trim() && !attempt.isPending) attempt.mutate(typed);
@@ -305,7 +307,7 @@ function Codes({ state, typed, type, attempt }: { state: BasketState } & ReturnT
       {available.length > 0 && (
         <div className={css.codes} role="group" aria-label="Your codes">
           {available.map((code: PromoCode) => {
-            const missing = code.minimum_order.amount > dishes && code.minimum_order.currency === state.currency;
+            const missing = !!quoted && code.minimum_order.amount > quoted.subtotal.amount && code.minimum_order.currency === state.currency;
             return (
               <Button key={code.code} isDisabled={missing} onPress={() => attempt.mutate(code.code)}>
                 {code.code} · {offText(code)}

@@ -67,7 +67,9 @@ export function have(restaurant: Restaurant, dish: Dish, quantity: number) {
   const before = now?.restaurantId === restaurant.restaurant_id ? now : emptyFor(restaurant);
   const line = { dishId: dish.dish_id, name: dish.name, price: dish.price, quantity: Math.min(quantity, MOST_OF_A_DISH) };
   const known = before.lines.some((each) => each.dishId === line.dishId);
-  const lines = known ? before.lines.map((each) => (each.dishId === line.dishId ? line : each)) : [...before.lines, line];
+  // All by the menu that the basket is of from now on.
+  const priced = before.lines.map((each) => ({ ...each, price: restaurant.dishes.find(({ dish_id }) => dish_id === each.dishId)?.price ?? each.price }));
+  const lines = known ? priced.map((each) => (each.dishId === line.dishId ? line : each)) : [...priced, line];
   put({ ...before, menuVersion: restaurant.version ?? null, lines: lines.filter((each) => each.quantity > 0) });
 }
 
