@@ -271,9 +271,13 @@ function SignedIn() {
     <Page title="Not signed in">
       <Note tone="bad" title="That did not work">
         <p>{failure}</p>
-        <Button look="primary" onPress={() => void signIn("/")}>
-          Try again
-        </Button>
+        <Actions>
+          <Button look="primary" onPress={() => void signIn("/")}>
+            Try again
+          </Button>
+          {/* The pool's pages remember who it was, and would bring the same account back. */}
+          <Button onPress={signOutThere}>Sign in as somebody else</Button>
+        </Actions>
       </Note>
     </Page>
   );

@@ -311,4 +311,20 @@ describe("an order", () => {
     expect(JSON.parse(world.calls("POST /orders")[0]!.body)).toMatchObject({ menu_version: "v1" });
     expect(world.calls("POST /quotes")).toHaveLength(1);
   });
+
+  it("is ordered again in place of what is in the basket only after asking, and without the code that it was paid with", async () => {
+    await world.signedIn("customer");
+    fill();
+    const key = basket.get()!.key;
+    world.on("GET /orders/ord_abcdef", () => ({ ...ORDER, status: "DELIVERED", promo_code: "TEN" }));
+    world.open("/orders/ord_abcdef");
+    await user.click(await screen.findByRole("button", { name: "Order the same again" }));
+    await user.click(within(await screen.findByRole("dialog")).getByRole("button", { name: "Keep the old one" }));
+    expect(basket.get()!.key).toBe(key);
+    await user.click(screen.getByRole("button", { name: "Order the same again" }));
+    await user.click(within(await screen.findByRole("dialog")).getByRole("button", { name: "Begin a new one" }));
+    await screen.findByRole("heading", { name: "Basket" });
+    expect(basket.get()).toMatchObject({ promoCode: "", name: "Ada" });
+    expect(basket.get()!.key).not.toBe(key);
+  });
 });

@@ -1,5 +1,6 @@
 /** Who is signed in, and what becomes of a page whose sign-in ends. */
 import { act, screen } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { challenge } from "../src/auth/pkce";
 import { current, idToken, refresh, signOut, takeUp } from "../src/auth/session";
@@ -46,6 +47,17 @@ it.each([
   await expect(world.signedIn("customer", { "cognito:groups": groups })).rejects.toThrow("role");
   expect(current().is).toBe("out");
   expect(await idToken()).toBeNull();
+});
+
+it("lets whoever came with an account without a role leave it for another", async () => {
+  world.on("POST /oauth2/token", () => ({ id_token: token("nobody"), expires_in: 900 }));
+  sessionStorage.setItem("tiffin.sign-in", JSON.stringify({ state: "s", verifier: "v", from: "/" }));
+  const assign = vi.fn();
+  vi.stubGlobal("location", { origin: "https://console.example", pathname: "/signed-in", search: "?state=s&code=c", assign });
+  world.open("/signed-in");
+  await userEvent.click(await screen.findByRole("button", { name: "Sign in as somebody else" }));
+  expect(assign.mock.calls[0]![0]).toContain("https://pages.example/logout?");
+  vi.unstubAllGlobals();
 });
 
 it("refreshes a token that the API does not take any more, and asks again", async () => {

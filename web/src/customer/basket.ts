@@ -91,7 +91,7 @@ export function placed(key: string, orderId: string) {
 /** Another order of the same dishes: the key of before is spent. */
 export const anew = () => change({ key: newKey() });
 
-/** The same once more, to be paid otherwise: a declined order stays declined. */
+/** The same once more, such as to be paid otherwise: a declined order stays declined. A code comes back unless the order was delivered. */
 export function again(order: Order) {
   basket.set({
     key: newKey(),
@@ -105,7 +105,7 @@ export function again(order: Order) {
       price: line.unit_price.amount,
       quantity: line.quantity,
     })),
-    promoCode: order.promo_code ?? "",
+    promoCode: order.status === "DELIVERED" ? "" : (order.promo_code ?? ""),
     paymentMethod: DEFAULT_CARD,
     name: order.delivery?.name ?? "",
     address: order.delivery?.address ?? "",

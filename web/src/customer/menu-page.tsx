@@ -4,10 +4,11 @@ import { useParams } from "react-router";
 import type { Dish, Restaurant } from "../api/clients";
 import { menu } from "../api/queries";
 import { announce } from "../ui/announce";
-import { Ask, Button, Empty, LinkButton, Page, Shown } from "../ui/kit";
+import { Button, Empty, LinkButton, Page, Shown } from "../ui/kit";
 import { money, plural } from "../ui/words";
 import { basket, count, have } from "./basket";
 import css from "./customer.module.css";
+import { NewBasket } from "./new-basket";
 import { Quantity } from "./quantity";
 
 export function MenuPage() {
@@ -66,27 +67,13 @@ function Menu({ restaurant }: { restaurant: Restaurant }) {
           </LinkButton>
         </div>
       )}
-      <Ask
+      <NewBasket
         open={wanted !== null}
         onClose={() => setWanted(null)}
-        title="Begin a new basket?"
-        actions={
-          <>
-            <Button onPress={() => setWanted(null)}>Keep the old one</Button>
-            <Button
-              look="primary"
-              onPress={() => {
-                if (wanted) have(restaurant, wanted, 1);
-                setWanted(null);
-              }}
-            >
-              Begin a new one
-            </Button>
-          </>
-        }
-      >
-        <p>An order is of one restaurant. What you have from {inBasket?.restaurantName} would be taken out.</p>
-      </Ask>
+        onBegin={() => {
+          if (wanted) have(restaurant, wanted, 1);
+        }}
+      />
     </>
   );
 }

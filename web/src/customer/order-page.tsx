@@ -9,10 +9,11 @@ import { announce, useAnnounced } from "../ui/announce";
 import { Ask, Button, Card, LinkButton, Note, Page, ProblemNote, Shown, Status, TimeBar } from "../ui/kit";
 import { useNow } from "../ui/now";
 import { clock, clockSeconds, ENDS, money, shortId, span, STATUS } from "../ui/words";
-import { again } from "./basket";
+import { again, basket } from "./basket";
 import { cardName } from "./cards";
 import css from "./customer.module.css";
 import { life } from "./life";
+import { NewBasket } from "./new-basket";
 import { declined, why } from "./reasons";
 
 export function OrderPage() {
@@ -130,16 +131,19 @@ function Cancel({ order }: { order: Order }) {
 /** How it ended, and what one can do about it. */
 function Ending({ order }: { order: Order }) {
   const navigate = useNavigate();
+  const inBasket = basket.use();
+  const [asking, setAsking] = useState(false);
+  const begin = () => {
+    again(order);
+    void navigate("/basket");
+  };
   const repeat = (label: string) => (
-    <Button
-      look="primary"
-      onPress={() => {
-        again(order);
-        void navigate("/basket");
-      }}
-    >
-      {label}
-    </Button>
+    <>
+      <Button look="primary" onPress={() => (inBasket ? setAsking(true) : begin())}>
+        {label}
+      </Button>
+      <NewBasket open={asking} onClose={() => setAsking(false)} onBegin={begin} />
+    </>
   );
   switch (order.status) {
     case "DELIVERED":
