@@ -1,9 +1,9 @@
 /** A customer's order: one, whatever becomes of the page. */
-import { screen, waitFor, within } from "@testing-library/react";
+import { act, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { signOut } from "../src/auth/session";
-import { basket, have } from "../src/customer/basket";
+import { basket, change, have } from "../src/customer/basket";
 import { json, MENU, mustBeAccessible, ORDER, problem, QUOTE, World } from "./world";
 
 let world: World;
@@ -194,6 +194,36 @@ describe("the basket", () => {
     expect(await screen.findByText("You have no such promo code.")).toBeTruthy();
     expect(world.calls("POST /quotes").map(({ body }) => JSON.parse(body).promo_code)).toEqual([null, "NOPE-1"]);
     expect(basket.get()!.promoCode).toBe("");
+  });
+
+  it("has of another person, who left without signing out, the dishes alone", async () => {
+    await world.signedIn("customer", { sub: "sub-1" });
+    fill();
+    const first = world.open("/basket");
+    await screen.findByRole("button", { name: "Order for €12.00" });
+    change({ promoCode: "TEN" });
+    first.unmount();
+    const before = world.calls("POST /quotes").length;
+    await world.signedIn("customer", { sub: "sub-2" });
+    world.open("/basket");
+    await screen.findByRole("button", { name: "Order for €12.00" });
+    expect(basket.get()).toMatchObject({ name: "", address: "", promoCode: "", lines: [{ dishId: "margherita" }] });
+    expect(world.calls("POST /quotes").slice(before).map(({ body }) => JSON.parse(body).promo_code)).toEqual([null]);
+  });
+
+  it("with a code that is refused is priced again only when somebody asks", async () => {
+    await world.signedIn("customer");
+    fill();
+    change({ promoCode: "GONE" });
+    world.on("POST /quotes", () => problem(422, "unknown-promo-code", "You have no such promo code."));
+    const { unmount, queries } = world.open("/basket");
+    await screen.findByText("You have no such promo code.");
+    await act(() => queries.invalidateQueries());
+    act(() => void dispatchEvent(new Event("visibilitychange")));
+    unmount();
+    world.open("/basket", queries);
+    await user.click(await screen.findByRole("button", { name: "Try again" }));
+    await waitFor(() => expect(world.calls("POST /quotes")).toHaveLength(2));
   });
 
   describe("with a code that was typed and not applied", () => {

@@ -81,15 +81,16 @@ export class World {
     return this;
   }
 
-  open(path: string) {
-    const queries = new QueryClient({ defaultOptions: { ...DEFAULTS, queries: { ...DEFAULTS.queries, staleTime: 0, retry: false } } });
-    return render(
+  /** @param queries what was read already; nothing, at first. */
+  open(path: string, queries = new QueryClient({ defaultOptions: { ...DEFAULTS, queries: { ...DEFAULTS.queries, staleTime: 0, retry: false } } })) {
+    const page = render(
       <QueryClientProvider client={queries}>
         <MemoryRouter initialEntries={[path]}>
           <App />
         </MemoryRouter>
       </QueryClientProvider>,
     );
+    return { ...page, queries };
   }
 }
 

@@ -1,7 +1,7 @@
 /** What the pages read, each under a key: `live` invalidates by it. */
 import { type DefaultOptions, queryOptions } from "@tanstack/react-query";
 import { type Basket, apis, type CourierOrder, type KitchenOrder, type Order, type OrderStatus, type SupportOrder } from "./clients";
-import { answered, tryAgain, waitBefore } from "./problems";
+import { answered, Problem, tryAgain, waitBefore } from "./problems";
 
 export const DEFAULTS: DefaultOptions = {
   queries: { retry: tryAgain, retryDelay: waitBefore, staleTime: 2_000 },
@@ -28,6 +28,8 @@ export const quote = (basket: Basket) =>
     queryKey: ["quote", basket],
     queryFn: () => answered(apis.orders.POST("/quotes", { body: basket })),
     staleTime: 30_000,
+    // What was refused is asked again by a person alone: each wrong code is counted as a guess.
+    enabled: ({ state: { error } }) => !(error instanceof Problem) || error.passes,
   });
 
 /** An order as whoever asks sees it: the caller knows as what. */

@@ -7,7 +7,7 @@ import { myCodes, quote } from "../api/queries";
 import { signIn, useSession } from "../auth/session";
 import { Button, Card, Choice, Empty, Field, LinkButton, Loading, Note, Page, ProblemNote } from "../ui/kit";
 import { money } from "../ui/words";
-import { anew, basket, type BasketLine, type BasketState, change, lastPlaced, placed } from "./basket";
+import { anew, basket, type BasketLine, type BasketState, change, lastPlaced, own, placed } from "./basket";
 import { CARDS } from "./cards";
 import { offText } from "./codes-page";
 import css from "./customer.module.css";
@@ -17,6 +17,12 @@ export function BasketPage() {
   const state = basket.use();
   const last = lastPlaced.use();
   const session = useSession();
+  const subject = session.is === "out" ? null : session.session.subject;
+  const orders = session.is !== "out" && session.session.role === "customer";
+  // First it is theirs: what another left in it is neither shown nor priced.
+  useEffect(() => {
+    if (orders && subject) own(subject);
+  }, [orders, subject, state?.owner]);
   if (!state) {
     return (
       <Page title="Basket">
@@ -24,14 +30,14 @@ export function BasketPage() {
           <LinkButton to="/" look="primary">
             To the restaurants
           </LinkButton>
-          {last && session.is !== "out" && <LinkButton to={`/orders/${last}`}>Your last order</LinkButton>}
+          {last && last.owner === subject && <LinkButton to={`/orders/${last.orderId}`}>Your last order</LinkButton>}
         </Empty>
       </Page>
     );
   }
   return (
     <Page title="Basket" lead={`From ${state.restaurantName}`}>
-      {session.is === "out" ? <Preview state={state} /> : session.session.role === "customer" ? <Checkout state={state} /> : <NotYours />}
+      {!subject ? <Preview state={state} /> : !orders ? <NotYours /> : state.owner === subject && <Checkout state={state} />}
     </Page>
   );
 }
@@ -125,7 +131,7 @@ function Checkout({ state }: { state: BasketState }) {
       queries.setQueryData(["order", order.order_id], order);
       void queries.invalidateQueries({ queryKey: ["orders", "mine"] });
       await navigate(`/orders/${order.order_id}`);
-      placed(now.key, order.order_id);
+      placed(now.key, order);
     },
   });
   const code = useCode(state);
@@ -209,7 +215,7 @@ function Checkout({ state }: { state: BasketState }) {
               ))}
             </Choice>
             {price.data ? <Sums quote={price.data} stale={price.isPlaceholderData} /> : !price.error && <Loading what="the price" rows={1} />}
-            {price.error && <PriceProblem error={price.error} state={state} />}
+            {price.error && <PriceProblem error={price.error} state={state} retry={() => void price.refetch()} />}
             {place.error && <PlaceProblem error={place.error} state={state} />}
             <Button type="submit" look="primary" wide isPending={isOrdering} isDisabled={!isPriced}>
               {place.isPending ? "Ordering …" : isPriced ? `Order for ${money(price.data.total)}` : "Order"}
@@ -322,12 +328,12 @@ function Codes({ state, quoted, typed, type, attempt }: { state: BasketState; qu
 }
 
 /** A price that there is not, and what would mend it. */
-function PriceProblem({ error, state }: { error: Error; state: BasketState }) {
+function PriceProblem({ error, state, retry }: { error: Error; state: BasketState; retry?: () => void }) {
   const kind = error instanceof Problem ? error.kind : "";
   const more = error instanceof Problem ? error.more : {};
   return (
     <>
-      <ProblemNote error={error} />
+      <ProblemNote error={error} retry={retry} />
       {kind === "menu-changed" && (
         <Button onPress={() => change({ menuVersion: typeof more.menu_version === "string" ? more.menu_version : null })}>
           Price it by the menu of now

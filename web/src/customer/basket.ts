@@ -17,6 +17,8 @@ export interface BasketLine {
 
 export interface BasketState {
   key: string;
+  /** The `sub` of whose it is; of nobody's yet, if somebody filled it who has not been at the checkout. */
+  owner?: string | null;
   restaurantId: string;
   restaurantName: string;
   currency: string;
@@ -40,8 +42,11 @@ function readBasket(stored: unknown): BasketState | null {
 }
 
 export const basket: Kept<BasketState | null> = kept("tiffin.basket", readBasket);
-/** The order that this browser placed last: for whoever goes back to a basket that is no more. */
-export const lastPlaced: Kept<string | null> = kept("tiffin.last-placed", (stored) => (typeof stored === "string" ? stored : null));
+/** The order that was placed last in this browser, and whose it is: for whoever goes back to a basket that is no more. */
+export const lastPlaced: Kept<{ orderId: string; owner: string } | null> = kept("tiffin.last-placed", (stored) => {
+  const last = stored as { orderId?: unknown; owner?: unknown } | null;
+  return typeof last?.orderId === "string" && typeof last.owner === "string" ? { orderId: last.orderId, owner: last.owner } : null;
+});
 
 const newKey = () => crypto.randomUUID();
 
@@ -78,14 +83,21 @@ export function change(part: Partial<BasketState>) {
   if (now) put({ ...now, ...part });
 }
 
+/** It is this person's from now on. What another left in it stays theirs: name, address, note and code; the dishes are anybody's. */
+export function own(subject: string) {
+  const now = basket.get();
+  if (!now || now.owner === subject) return;
+  change({ owner: subject, ...(now.owner ? { name: "", address: "", note: "", promoCode: "" } : {}) });
+}
+
 function put(next: BasketState) {
   basket.set(next.lines.length > 0 ? next : null);
 }
 
 /** It is an order now. Only if it is still the basket that was placed: another tab may have begun a new one. */
-export function placed(key: string, orderId: string) {
+export function placed(key: string, order: Order) {
   if (basket.get()?.key === key) basket.set(null);
-  lastPlaced.set(orderId);
+  lastPlaced.set({ orderId: order.order_id, owner: order.customer_id });
 }
 
 /** Another order of the same dishes: the key of before is spent. */
@@ -95,6 +107,7 @@ export const anew = () => change({ key: newKey() });
 export function again(order: Order) {
   basket.set({
     key: newKey(),
+    owner: order.customer_id,
     restaurantId: order.restaurant_id,
     restaurantName: order.restaurant_name,
     currency: order.total.currency,
