@@ -286,6 +286,13 @@ describe("an order", () => {
     await waitFor(() => expect(world.calls("POST /orders/ord_abcdef/cancel")).toHaveLength(1));
   });
 
+  it("of another day says of which", async () => {
+    await world.signedIn("customer");
+    world.open("/orders/ord_abcdef");
+    expect(await screen.findByText(/placed Jan 31, 2026/)).toBeTruthy();
+    expect(screen.getByRole("list", { name: "The life of the order" }).textContent).toContain("since Jan 31, 2026");
+  });
+
   it("is not cancelled while there is no network, and can be once it is back", async () => {
     await world.signedIn("customer");
     world.on("POST /orders/ord_abcdef/cancel", () => ORDER);

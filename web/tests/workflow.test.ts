@@ -13,7 +13,7 @@ it.each([
   expect(nodes.map(({ name }) => name)).toEqual(Object.keys(definition.States));
   // Each state but the first is led to.
   expect(new Set(edges.map(({ to }) => to)).size).toBe(nodes.length - 1);
-  const placed = layout({ nodes: nodes.map(({ name }) => ({ name, width: 200, height: 40 })), edges, direction: "TB" });
+  const placed = layout({ nodes: nodes.map(({ name }) => ({ name, width: 200, height: 40 })), edges });
   expect([...placed.lines.keys()].sort()).toEqual(edges.map(({ from, to }) => `${from}→${to}`).sort());
   const boxes = [...placed.boxes.values()];
   for (const [index, a] of boxes.entries()) {

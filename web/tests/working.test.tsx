@@ -5,6 +5,7 @@ import { beforeEach, expect, it, vi } from "vitest";
 import orderWorkflow from "../../statemachines/order.asl.json";
 import { connect } from "../src/api/clients";
 import { signOut } from "../src/auth/session";
+import { announce } from "../src/ui/announce";
 import { CONFIG, mustBeAccessible, ORDER, problem, World } from "./world";
 
 let world: World;
@@ -221,4 +222,16 @@ it("support reads an order's story: the sentence, the way it took, the retries, 
   expect(within(drawing as HTMLElement).getByText("3×")).toBeTruthy();
   expect(drawing.querySelectorAll("g[data-kind]")).toHaveLength(Object.keys(orderWorkflow.States).length);
   await mustBeAccessible(page.container);
+});
+
+it("what is said twice is a change twice, so that it is read aloud twice", () => {
+  new World().open("/how-it-works");
+  const heard = () => document.querySelector("p[aria-live=polite]")!.textContent!;
+  const times = [1, 2, 3].map(() => {
+    act(() => announce("Margherita is in the basket."));
+    return heard();
+  });
+  expect(times.map((text) => text.trim())).toEqual(Array(3).fill("Margherita is in the basket."));
+  expect(times[1]).not.toBe(times[0]);
+  expect(times[2]).not.toBe(times[1]);
 });

@@ -8,7 +8,7 @@ import { useLive } from "../live/live";
 import { announce, useAnnounced } from "../ui/announce";
 import { Ask, Button, Card, LinkButton, Note, Page, ProblemNote, Shown, Status, TimeBar } from "../ui/kit";
 import { useNow } from "../ui/now";
-import { clock, clockSeconds, ENDS, money, shortId, span, STATUS } from "../ui/words";
+import { clock, ENDS, moment, momentSeconds, money, shortId, span, STATUS } from "../ui/words";
 import { again, basket } from "./basket";
 import { cardName } from "./cards";
 import css from "./customer.module.css";
@@ -23,7 +23,7 @@ export function OrderPage() {
   return (
     <Page
       title={query.data ? `Your order from ${query.data.restaurant_name}` : "Your order"}
-      lead={query.data && `No. ${shortId(orderId)}, placed at ${clock(query.data.placed_at)}`}
+      lead={query.data && `No. ${shortId(orderId)}, placed ${moment(query.data.placed_at)}`}
       aside={query.data && <Status status={query.data.status} />}
     >
       <Shown query={query} what="the order" otherwise={<LinkButton to="/orders">To your orders</LinkButton>}>
@@ -53,7 +53,7 @@ function TheOrder({ order }: { order: Order }) {
                   {step.at ? (
                     <span>
                       {step.is === "now" && "since "}
-                      <time dateTime={step.at}>{clockSeconds(step.at)}</time>
+                      <time dateTime={step.at}>{momentSeconds(step.at)}</time>
                     </span>
                   ) : (
                     <span />

@@ -5,7 +5,8 @@ let said = "";
 const listeners = new Set<() => void>();
 
 export function announce(text: string) {
-  said = text;
+  // The same once more would be no change, and not be said: it differs by a space that nobody hears.
+  said = text === said ? `${text}\u00a0` : text;
   listeners.forEach((listener) => listener());
 }
 

@@ -13,10 +13,15 @@ export const clock = (moment: string | number) => times.short.format(new Date(mo
 /** To the second. */
 export const clockSeconds = (moment: string | number) => times.exact.format(new Date(moment));
 
+const isToday = (date: Date) => date.toDateString() === new Date().toDateString();
+
+/** To the second today; of another day, with the day, and to the minute. */
+export const momentSeconds = (at: string | number) => (isToday(new Date(at)) ? clockSeconds(at) : moment(at));
+
 /** The time of day, with the day if it is not today's. */
 export function moment(at: string | number): string {
   const date = new Date(at);
-  const today = date.toDateString() === new Date().toDateString();
+  const today = isToday(date);
   return new Intl.DateTimeFormat(undefined, today ? { timeStyle: "short" } : { dateStyle: "medium", timeStyle: "short" }).format(date);
 }
 
@@ -51,7 +56,6 @@ export const MINUTE = 60_000;
 export const TO_ANSWER = 15 * MINUTE;
 
 export const ENDS: ReadonlySet<OrderStatus> = new Set<OrderStatus>(["DELIVERED", "DECLINED", "REJECTED", "CANCELLED", "EXPIRED", "FAILED"]);
-export const OPEN: readonly OrderStatus[] = ["PLACED", "AWAITING_RESTAURANT", "PREPARING", "OUT_FOR_DELIVERY"];
 
 export const STATUS: Record<OrderStatus, string> = {
   PLACED: "Placed",

@@ -29,7 +29,7 @@ const SAYS: Record<Kind, string> = {
 export default function WorkflowDrawing({ definition, way, label }: { definition: unknown; way?: Way; label: string }) {
   const { nodes, edges } = useMemo(() => graph(definition), [definition]);
   const placed = useMemo(
-    () => layout({ nodes: nodes.map(({ name }) => ({ name, width: WIDTH, height: HEIGHT })), edges, direction: "TB" }),
+    () => layout({ nodes: nodes.map(({ name }) => ({ name, width: WIDTH, height: HEIGHT })), edges }),
     [nodes, edges],
   );
   const marker = `arrow-${label.replace(/\W+/g, "-")}`;

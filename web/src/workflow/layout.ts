@@ -23,15 +23,12 @@ export interface Layout {
 export interface Wanted {
   nodes: { name: string; width: number; height: number }[];
   edges: { from: string; to: string; label?: string }[];
-  /** From top to bottom, or from left to right. */
-  direction: "TB" | "LR";
-  between?: { layers: number; nodes: number };
 }
 
-/** @param wanted its nodes with their sizes; their middle is what `boxes` have. */
-export function layout({ nodes, edges, direction, between = { layers: 34, nodes: 28 } }: Wanted): Layout {
+/** From top to bottom. @param wanted its nodes with their sizes; their middle is what `boxes` have. */
+export function layout({ nodes, edges }: Wanted): Layout {
   const dagre = new Dagre();
-  dagre.setGraph({ rankdir: direction, ranksep: between.layers, nodesep: between.nodes, marginx: 12, marginy: 12 });
+  dagre.setGraph({ rankdir: "TB", ranksep: 34, nodesep: 28, marginx: 12, marginy: 12 });
   dagre.setDefaultEdgeLabel(() => ({}));
   for (const { name, width, height } of nodes) dagre.setNode(name, { width, height });
   for (const { from, to, label } of edges) {
