@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 TOUR = Path(__file__).resolve().parents[2] / "docs" / "tour"
 
+LANGUAGES = ("sh", "text", "diff", "mermaid")
+
 
 class Lesson(NamedTuple):
     """One lesson.
@@ -36,7 +38,7 @@ class Block(NamedTuple):
 
     Attributes:
         part: where.
-        language: `sh` is typed, `text` is what is seen then, `diff` is given to `git apply`.
+        language: `sh` is typed, `text` is what is seen then, `diff` is given to `git apply`, `mermaid` is a drawing.
         text: what it holds.
     """
 
@@ -56,13 +58,20 @@ def lessons() -> dict[int, Lesson]:
 
 
 def blocks(lesson: Lesson) -> list[Block]:
-    """What a lesson lets a person type and see, from top to bottom."""
+    """What a lesson lets a person type and see, from top to bottom.
+
+    Raises:
+        ValueError: a block is neither typed, nor seen, nor applied, nor drawn.
+    """
     text = lesson.page.read_text("utf-8")
     before, _, rest = text.partition("\n## Exercise")
     exercise, _, rest = rest.partition("<details>")
     solution, _, way_back = rest.partition("</details>")
-    return [
-        Block(part, *found)
+    found = [
+        Block(part, says, held)
         for part, within in zip(Part, (before, exercise, solution, way_back), strict=True)
-        for found in re.findall(r"^```(\w+)\n(.*?)^```$", within, re.MULTILINE | re.DOTALL)
+        for _, says, held in re.findall(r"^( *)```([^\n]*)\n(.*?)^\1```$", within, re.MULTILINE | re.DOTALL)
     ]
+    if unknown := [block.language for block in found if block.language not in LANGUAGES]:
+        raise ValueError(f"{lesson.page.name}: nobody knows what to do with a block of {unknown[0]!r}")
+    return found

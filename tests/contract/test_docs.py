@@ -18,12 +18,15 @@ import yaml
 from contracts import schemas
 from lessons.pages import lessons
 from worlds import ROOT
-from worlds.docs import PAGES, Block, blocks
+from worlds.docs import PAGES, RUN_BY, Block, blocks
 
 CHANGED = json.loads((schemas.EVENTS / "messages" / "Changed.json").read_text("utf-8"))
-RUN = {"", "sh", "python", "diff", "mermaid", "json"}
-"""Languages of blocks that a test runs, applies, draws or reads; others are marked (`worlds.docs` says how)."""
-MARKS = {"output", "sketch"}
+RUN = {"python", "mermaid", "json"}
+"""Languages of blocks that are run, drawn or read wherever they stand (`worlds.docs` says by what)."""
+TYPED = {"sh", "diff", "text"}
+"""Those of blocks that a test types, applies or compares, page by page."""
+PASTED = ""
+MARKS = {"output", "sketch", "drawing"}
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
 
 
@@ -84,21 +87,35 @@ def test_a_block_of_python_on_a_page_runs(block: Block) -> None:
     block.run()
 
 
-def test_a_block_is_run_by_a_test_or_marked_as_what_it_is() -> None:
+def test_a_block_is_run_by_a_named_test_or_pasted_or_marked_as_what_it_is() -> None:
     lost = [
         f"{block}: {block.language} {block.mark}"
         for block in blocks(mark=None)
-        if not ((block.language in RUN and not block.mark) or block.language == "text" or block.mark in MARKS)
+        if not (
+            block.mark in MARKS
+            if block.mark
+            else block.language in {*RUN, PASTED} or (block.language in TYPED and block.page in RUN_BY)
+        )
     ]
     assert lost == []
 
 
-def test_changes_stand_on_pages_where_they_are_applied() -> None:
+def test_a_page_is_typed_by_the_test_that_is_named() -> None:
+    # The lessons are found by their numbers.
+    assert [page.name for page, test in RUN_BY.items() if not_named(page, (ROOT / test).read_text("utf-8"))] == []
+    # Whose page has changes applies them.
     extending = (ROOT / "tests" / "contract" / "test_extending.py").read_text("utf-8")
-    applied = set(re.findall(r'copy\.apply\("([^"]+)"\)', extending))
-    # A lesson's are applied as it is typed, by tests/e2e/test_lessons.py.
-    typed = {lesson.page for lesson in lessons().values()}
-    assert {block.page.name for block in blocks("diff") if block.page not in typed} <= applied
+    changed = {block.page for block in blocks("diff")} - {lesson.page for lesson in lessons().values()}
+    assert {page.name for page in changed} <= set(re.findall(r'copy\.apply\("([^"]+)"\)', extending))
+
+
+def not_named(page: Path, test: str) -> bool:
+    return page not in {lesson.page for lesson in lessons().values()} and f'{page.name}"' not in test
+
+
+@pytest.mark.parametrize("block", [each for each in blocks("sh") if each.page.name == "events.md"], ids=str)
+def test_a_command_that_needs_no_more_than_the_tree_runs(block: Block) -> None:
+    subprocess.run(["bash", "-e", "-c", block.code], cwd=ROOT, check=True)
 
 
 @pytest.mark.parametrize("block", blocks("json", mark=None), ids=str)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from lessons.pages import Lesson, lessons
-from worlds.copies import Copy
+from worlds.copies import Copy, blocks
 from worlds.learner import CHANGING, clone, do, missing
 
 pytestmark = pytest.mark.laptop("own")
@@ -28,7 +28,35 @@ def test_a_lesson_is_done_as_it_is_written(lesson: Lesson, here: Copy) -> None:
     do(lesson, here)
 
 
-def test_a_line_that_was_not_printed_is_missed() -> None:
-    printed = "  promotions  WELCOME-55D8ZGM9 (welcome back)\n  +0.81 s  PREPARING"
-    assert missing("+12.40 s PREPARING\n…\n  promotions  WELCOME-AVB50MD3 (welcome back)", printed) == []
-    assert missing("  promotions  no code", printed) == ["code no promotions"]
+# Her account is made on the first of the pages, and forgotten on the second.
+@pytest.mark.parametrize("page", ["laptop.md", "privacy.md", "runbooks/redrive.md"])
+def test_the_commands_of_other_pages_are_typed_too(page: str, here: Copy) -> None:
+    for commands in blocks(page, "sh"):
+        here.run(commands)
+
+
+PRINTED = """\
+  04:39:03.793    +0.81 s  PREPARING
+2 events of ord_be7zk4dytznxt2tzpn744x4nrf
+  on the bus  OrderPlaced · PaymentAuthorized
+  promotions  WELCOME-55D8ZGM9 (welcome back)
+"""
+
+
+@pytest.mark.parametrize(
+    ("shown", "missed"),
+    [
+        ("11:02:59.001  +12.40 s  PREPARING\n…\n  promotions  WELCOME-AVB50MD3 (welcome back)", []),
+        ("on the bus  OrderPlaced · PaymentAuthorized", []),
+        ("…\n2 events of ord_ki7zk4dytznxt2tzpn744x4nrf", []),
+        ("3 events of ord_be7zk4dytznxt2tzpn744x4nrf", ["3 events of ORDER"]),
+        ("  promotions  no code", ["promotions no code"]),
+        # All of it was printed, and not so.
+        (
+            "2 events of ord_be7zk4dytznxt2tzpn744x4nrf\n…\n04:39:03.793 +0.81 s PREPARING",
+            ["MOMENT DURATION PREPARING"],
+        ),
+    ],
+)
+def test_a_line_that_was_not_printed_is_missed(shown: str, missed: list[str]) -> None:
+    assert missing(shown, PRINTED) == missed

@@ -3,13 +3,16 @@
 What becomes of a block, its first line says: a language, and a mark if nobody runs it.
 
 ===============  =======================================================================================
-no language, sh  a shell's: pasted into one (tests/contract/test_docs_commands.py)
+no language      pasted into a shell whose programs do nothing: it is well-formed, and what it calls is
+                 there and takes what it is given (tests/contract/test_docs_commands.py). No more than that
+sh               the same; besides, run: `RUN_BY` says by which test
+diff             applied, by the same
+text             what the command above it prints, compared by the same
 python           run (tests/contract/test_docs.py; tests/e2e/test_docs.py, if it starts an emulator)
-diff             applied to a copy of the repository (tests/contract/test_extending.py)
 mermaid          drawn by the site in a browser (tests/browser/test_site.py)
 json             parsed; a message or an event is valid against its contract
-text             what a program prints, or a drawing of letters
-… output         what a program prints, in some language
+… output         what a program printed once, in some language. Nobody compares it
+text drawing     a drawing of letters
 … sketch         what shows an idea, and would need more than stands there to run; it has its language's form
 ===============  =======================================================================================
 """
@@ -28,6 +31,21 @@ PAGES = [
     *sorted((ROOT / "examples").glob("*/README.md")),
     *sorted((ROOT / "tests").rglob("README.md")),
 ]
+
+RUN_BY = {
+    **dict.fromkeys(
+        [page for page in PAGES if re.fullmatch(r"\d\d-.*", page.stem) and page.parent.name == "tour"],
+        "tests/e2e/test_lessons.py",
+    ),
+    ROOT / "docs" / "add-a-promo-rule.md": "tests/contract/test_extending.py",
+    ROOT / "docs" / "add-a-status.md": "tests/contract/test_extending.py",
+    ROOT / "docs" / "make-it-yours.md": "tests/contract/test_extending.py",
+    ROOT / "docs" / "events.md": "tests/contract/test_docs.py",
+    ROOT / "docs" / "laptop.md": "tests/e2e/test_lessons.py",
+    ROOT / "docs" / "privacy.md": "tests/e2e/test_lessons.py",
+    ROOT / "docs" / "runbooks" / "redrive.md": "tests/e2e/test_lessons.py",
+}
+"""Which test runs the blocks of a page that are a shell's or changes, and compares what they print."""
 
 
 class Block(NamedTuple):
