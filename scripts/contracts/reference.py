@@ -1,6 +1,7 @@
-"""The reference pages: what the templates, the code and the APIs' documents say, as Markdown in `docs/reference/`.
+"""The reference pages: what the templates, the code, the contracts and the APIs' documents say, as Markdown in
+`docs/reference/`.
 
-Parameters, outputs, alarms, metrics, and a page for each API. Nothing is said here that is not said there.
+Parameters, outputs, alarms, metrics, events, and a page for each API. Nothing is said here that is not said there.
 """
 
 import ast
@@ -13,9 +14,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import yaml
 from cfnlint.decode.cfn_yaml import load  # the short forms (!Ref, !Sub) need a reader that knows them
 
-from . import console
+from . import console, page
 
 ROOT = Path(__file__).resolve().parents[2]
 REFERENCE = ROOT / "docs" / "reference"
@@ -47,6 +49,7 @@ def files() -> dict[Path, str]:
         REFERENCE / "outputs.md": outputs(),
         REFERENCE / "alarms.md": alarms(),
         REFERENCE / "metrics.md": metrics(),
+        REFERENCE / "events.md": events(),
         **{REFERENCE / f"api-{name}.md": api(name) for name in APIS},
         DECISIONS / "README.md": decisions(),
     }
@@ -212,6 +215,46 @@ def _filtered() -> Iterator[tuple[str, str, list[str], str]]:
             if resource["Type"] == "AWS::Logs::MetricFilter":
                 for one in resource["Properties"]["MetricTransformations"]:
                     yield one["MetricName"], one["Unit"], [], location
+
+
+def events() -> str:
+    """Each event: who announces it, who takes it in, and what it holds."""
+    told = page.model(yaml.safe_load(page.CATALOGUE.read_text("utf-8")))
+    text = [
+        "# Events",
+        _MADE.format("`events/`"),
+        "With examples, on one page to be filtered: [the catalogue](../events.html). What every event promises, and "
+        "what consumers refuse: [the event contracts](../events.md). Each holds [Metadata](#metadata) beside the "
+        "data below.",
+    ]
+    for channel in told["channels"]:
+        text += [f"## {channel['title']}", f"From `{channel['address']}`. {_cell(channel['description'])}"]
+        for event in channel["events"]:
+            name, receivers = event["name"], ", ".join(event["receivers"]) or "nobody yet"
+            text += [
+                f"### {name}",
+                _cell(event["description"]),
+                f"Taken in by {receivers}. Version {event['version']}, event id {event['identity'].rstrip('.')}; "
+                f"[schema](../../events/schemas/{name}.json), [example](../../events/examples/{name}.json).",
+                _members(event["fields"]),
+            ]
+    text.append("## Shared shapes")
+    for shape in told["shared"]:
+        text += [f"### {shape['name']}", shape["description"], _members(shape["fields"])]
+    return _page(text)
+
+
+def _members(fields: Iterable[page.Field]) -> str:
+    rows = [
+        (
+            f"`{'.'.join(one.path)}`" + (", optional" if one.optional else ""),
+            f"[{one.shared}](#{one.shared.lower()})" if one.shared else one.kind.replace('"', "`"),
+            "; ".join(_code(rule) if rule.startswith(("^", "(")) else _cell(rule) for rule in one.rules),
+            _cell(one.description),
+        )
+        for one in fields
+    ]
+    return _table(("field", "type", "allowed", ""), rows)
 
 
 def api(service: str) -> str:
