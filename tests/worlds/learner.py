@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from laptop import private
 from laptop.environment import STATE_DIR
 from lessons.exercises import EXERCISES
@@ -32,8 +33,9 @@ DIFFERS = [
 # What differs besides, by lesson: what was done before, how batches fall, how fast the machine is.
 DIFFERS_IN = {
     12: [(r"\d+ (?=traces|log lines)", "MANY ")],
-    13: [(r"^ *\d+ ", "MANY ")],
+    13: [(r"\d+ of \d+ (?=traces)", "MANY "), (r"\b(\d+) of \1\b", "ALL")],
     14: [(r"^\d+(?= orders)|(?<=│) *\d+(?= │)", "MANY")],
+    16: [(r"^Measured .*|(?<=^file system )\w+", "HERE"), (r"(?<=[^|]\|) [\d.,]+ (?=\|)", " MS ")],
 }
 # What a table is drawn with, and what parts that is told side by side, in whatever sequence it comes.
 DRAWN, PARTS = r"[─━█╇┃│]+", r"[,·|]"
@@ -99,7 +101,12 @@ class Learner:
             assert missing(block.text, self.printed, self._lesson) == [], self.printed
 
     def _types(self) -> None:
-        self.printed = self._clone.run(self._typed, pasted=True)
+        try:
+            self.printed = self._clone.run(self._typed, pasted=True)
+        except AssertionError as failed:
+            if "are still in memory" in str(failed):
+                pytest.skip(f"{self._clone.folder} is not on a disk")
+            raise
 
 
 @contextmanager
@@ -141,5 +148,7 @@ def do(lesson: Lesson, clone: Copy) -> None:
             if block.part is Part.SOLUTION:
                 solved |= f"Lesson {lesson.number} is solved." in learner.printed
         assert solved == (lesson.number in EXERCISES)
+        # The way back is on the page, and all of it.
+        assert clone.run("git status --porcelain") == ""
     finally:
         clone.run("git checkout -q . && git clean -fdq")
