@@ -140,7 +140,11 @@ def _waits_too_long(stage: Stage, scene: Scene, _: str) -> Iterator[str]:
         yield str(other)
         return
     lasted = _moment(order["timeline"][-1]["at"]) - _moment(order["placed_at"])
-    stage.console.print(f"{order_id} expired after {lasted:.0f} seconds.", highlight=False)
+    stage.console.print(
+        f"{order_id} expired after {lasted:.1f} s: its workflow has {seconds} seconds, and the unwind follows.",
+        highlight=False,
+        soft_wrap=True,
+    )
     if order["payment"]["status"] != "RELEASED":
         yield f"{order_id} expired, and its payment is {order['payment']['status']}."
     before = stage.client.order(scene["order_id"])
