@@ -69,7 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     found = []
     try:
-        with tempfile.TemporaryDirectory(dir=options.folder) as folder, console.status("") as status:
+        with tempfile.TemporaryDirectory(dir=options.folder.resolve()) as folder, console.status("") as status:
             for name in options.sizes.split(","):
                 found += measure(SIZES[name], Path(folder), options.repeats, status.update)
     except NotCold as error:
