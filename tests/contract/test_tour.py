@@ -7,6 +7,7 @@ from lessons.exercises import EXERCISES
 from lessons.pages import TOUR, Lesson, Part, blocks, lessons
 
 LESSONS = lessons()
+INDEX = (TOUR / "README.md").read_text("utf-8")
 
 
 def test_six_lessons_have_an_exercise_with_its_solution() -> None:
@@ -16,12 +17,32 @@ def test_six_lessons_have_an_exercise_with_its_solution() -> None:
 
 
 def test_the_index_names_every_lesson_and_marks_those_with_an_exercise() -> None:
-    text = (TOUR / "README.md").read_text("utf-8")
-    rows = re.findall(r"^\| .+? \| \[(\d+)\. .+?\]\((.+?)\)( ✎)? \| (.+?) \| (.+?) \|$", text, re.MULTILINE)
+    rows = re.findall(
+        r"^\| .+? \| \[(\d+)\. .+?\]\((.+?)\)( ✎)? \| `([^`]+)` \| .*\d s \| (.+?) \|$", INDEX, re.MULTILINE
+    )
     assert {(int(number), page, bool(mark)) for number, page, mark, *_ in rows} == {
         (n, lesson.page.name, n in EXERCISES) for n, lesson in LESSONS.items()
     }
     assert [number for number, *_, tests in rows if "tests/" not in tests] == []
+    assert [command for number, _, _, command, _ in rows if not is_typed(command, int(number))] == []
+
+
+def test_what_is_typed_in_ninety_minutes_stands_in_the_lessons() -> None:
+    rows = re.findall(r"^\| \d+–\d+ \| (.+?) \| (.+) \|$", INDEX, re.MULTILINE)
+    lost = [
+        command
+        for told, typed in rows
+        for command in re.findall(r"`([^`]+)`", typed)
+        if not is_typed(command, *map(int, re.findall(r"\d+", told)))
+    ]
+    assert rows
+    assert lost == []
+
+
+def is_typed(command: str, *numbers: int) -> bool:
+    """Whether a command stands in these lessons' blocks; a … stands for anything."""
+    typed = "".join(block.text for number in numbers for block in blocks(LESSONS[number]) if block.language == "sh")
+    return bool(re.search(".*".join(map(re.escape, command.split("…"))), typed, re.DOTALL))
 
 
 @pytest.mark.parametrize("lesson", LESSONS.values(), ids=lambda lesson: lesson.page.stem)
