@@ -105,15 +105,16 @@ def test_each_diagram_is_drawn_light_and_dark(built: Path, page: Page, drawn: Pa
     assert len(colours) == len(LOOKS)
 
 
-def test_a_word_is_found_without_a_network(built: Path, page: Page) -> None:
+@pytest.mark.parametrize(("word", "title"), [("tombstone", "Payments"), ("item_count", "Events")])
+def test_a_word_is_found_without_a_network(built: Path, page: Page, word: str, title: str) -> None:
     page.goto((built / "index.html").as_uri())
     page.keyboard.press("Control+k")
-    page.keyboard.type("tombstone")
+    page.keyboard.type(word)
     page.keyboard.press("Enter")
-    found = page.locator("#search-results").get_by_role("link", name="Payments")
+    found = page.locator("#search-results").get_by_role("link", name=title, exact=True)
     expect(found).to_be_visible()
     found.click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Payments")
+    expect(page.get_by_role("heading", level=1)).to_contain_text(title)
 
 
 def test_no_page_is_wider_than_a_phone(built: Path, pages: dict[Path, site.Page], page: Page) -> None:
