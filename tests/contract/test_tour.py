@@ -42,7 +42,7 @@ def test_what_is_typed_in_ninety_minutes_stands_in_the_lessons() -> None:
 def is_typed(command: str, *numbers: int) -> bool:
     """Whether a command stands in these lessons' blocks; a … stands for anything."""
     typed = "".join(block.text for number in numbers for block in blocks(LESSONS[number]) if block.language == "sh")
-    return bool(re.search(".*".join(map(re.escape, command.split("…"))), typed, re.DOTALL))
+    return bool(re.search(rf"{'.*'.join(map(re.escape, command.split('…')))}(?![\w-])", typed, re.DOTALL))
 
 
 @pytest.mark.parametrize("lesson", LESSONS.values(), ids=lambda lesson: lesson.page.stem)
