@@ -6,8 +6,8 @@ adapters, the port to the executions, the unwind.
 
 import io
 import json
-import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -89,10 +89,14 @@ class Execution:
     deeds: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._now, self._timers, self._busy = timedelta(), list[Timer](), threading.Lock()
+        self._now, self._timers, self._work = timedelta(), list[Timer](), list[Future[Any]]()
         self._runner = DurableFunctionTestRunner(self._invoke)
         scheduler: Any = self._runner._scheduler
-        at_once = scheduler.call_later
+        begin = scheduler.call_later
+
+        def at_once(act: Any, **how: Any) -> Future[Any]:
+            self._work.append(begin(act, **how))
+            return self._work[-1]
 
         def call_later(act: Any, delay: float = 0, **how: Any) -> Any:
             if not delay:
@@ -134,9 +138,11 @@ class Execution:
         """Wait until it waits for somebody, for another attempt, or for nothing any more; its status."""
 
         def at_rest() -> bool:
+            # Whoever called back may have begun what nobody sees yet: a timer of the callback's is still there then.
+            if not all(work.done() for work in self._work):
+                return False
             # The first timer is that of the three hours.
-            with self._busy:
-                return self.status != "RUNNING" or bool(self.callback) or not all(t.over for t in self._timers[1:])
+            return self.status != "RUNNING" or bool(self.callback) or not all(t.over for t in self._timers[1:])
 
         eventually(at_rest, what=f"{self.name} coming to rest")
         return self.status
@@ -170,11 +176,10 @@ class Execution:
         return self._runner._store.load(self._arn)
 
     def _invoke(self, event: Any, context: Any) -> Any:
-        with self._busy:
-            try:
-                return durable_execution(self._live)(event, context)
-            except Killed:
-                raise RuntimeError("Runtime exited without providing a reason") from None
+        try:
+            return durable_execution(self._live)(event, context)
+        except Killed:
+            raise RuntimeError("Runtime exited without providing a reason") from None
 
     def _live(self, order: Order, context: Any) -> str:
         steps = Steps(context, order, self.world.tools)
