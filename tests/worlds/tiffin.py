@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from threading import RLock
 from types import SimpleNamespace
 from typing import Any
 
@@ -138,6 +139,8 @@ class Tiffin:
         self.bus: list[Item] = []
         self.unheard: list[tuple[Any, Item]] = []
         self.as_placed: dict[str, Item] = {}
+        # An execution environment answers one request at a time, however many threads a world has.
+        self._environment = RLock()
         self.relayed: set[str] = set()
         self._promotions = importlib.import_module("promotions.consumer")
         self._projection = importlib.import_module("orders.consumer")
@@ -181,9 +184,10 @@ class Tiffin:
 
     def place(self, key: str = "key-1", **changes: Any) -> tuple[int, Item]:
         """Place an order; see `Api.place`."""
-        status, answer = self.api.place(key, **changes)
-        if status == 201:
-            self.as_placed[answer["order_id"]] = self._row(answer["order_id"])
+        with self._environment:
+            status, answer = self.api.place(key, **changes)
+            if status == 201:
+                self.as_placed[answer["order_id"]] = self._row(answer["order_id"])
         return status, answer
 
     def move(self, order_id: str, move: str, *, told: bool = True) -> int:
@@ -197,10 +201,11 @@ class Tiffin:
         Returns:
             The status that it is answered with: 202, 409, or 404 where the order is none of the mover's business.
         """
-        self.ports.deaf = not told
         body = {"reason": "too_busy"} if move == "reject" else None
-        status, answer = self.api.call("POST", f"/orders/{order_id}/{move}", body)
-        self.ports.deaf = False
+        with self._environment:
+            self.ports.deaf = not told
+            status, answer = self.api.call("POST", f"/orders/{order_id}/{move}", body)
+            self.ports.deaf = False
         assert status in {202, 404, 409}, answer
         return status
 
