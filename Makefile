@@ -227,6 +227,7 @@ style: $(VENV)/ready imports ## format, lint, types, imports, workflows, templat
 	$(BIN)/python scripts/event_contracts.py compare
 	$(BIN)/python scripts/render_events.py --check
 	$(BIN)/python scripts/render_access.py --check
+	$(BIN)/python scripts/render_compare.py --check
 	$(BIN)/python scripts/render_console.py --check
 	$(BIN)/python scripts/render_reference.py --check
 

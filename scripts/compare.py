@@ -3,39 +3,25 @@
     .venv/bin/python scripts/compare.py [--only choreographed] [--write docs/compare.md]
 
 On an emulator of its own, on which the ways stand side by side. Which ways there are: `scripts/lab/ways.py`; what is
-done with each: `scripts/lab/comparing.py`.
+done with each: `scripts/lab/comparing.py`; what goes wrong: `scripts/lab/breaking.py`. What can be counted without a
+run, `scripts/render_compare.py` writes.
 """
 
 import argparse
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import httpx
-from lab import columns, comparing, ways
+from lab import breaking, columns, comparing, ways
 from lab.costing import METER
 from laptop import EmulatorError, Stack, measured
 from laptop.client import NotThere, Refused
 from laptop.emulator.launcher import free_port
-from operations.deployed import Deployed
 from rich.console import Console
 from rich.markup import escape
-from support import story, timeline
-from support.facts import UnknownOrder
-from tracing import sources
 
 COMMAND = "make compare"
-
-
-def trace(running: comparing.Running, order_id: str) -> str:
-    """What `make trace` says of an order by a way in its first line; empty, if it has no answer."""
-    way, stack = running.way, running.stack
-    try:
-        facts = sources.Live(Deployed(stack.client, running.outputs, way.stack)).facts(order_id)
-    except (KeyError, UnknownOrder):
-        return ""
-    return story.tell(timeline.build(facts), time.time()).sentence
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -50,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("the page has all ways")
     console = Console(soft_wrap=True, highlight=False)
     chosen = [way for way in ways.WAYS if options.only in (None, way.name)]
-    found: dict[ways.Way, tuple[comparing.Found, str]] = {}
+    found: dict[ways.Way, comparing.Found] = {}
     try:
         with tempfile.TemporaryDirectory() as folder:
             meter, port = Path(folder, "meter.jsonl"), free_port()
@@ -60,8 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
                         console.status(f"Bringing up: {way.name}") as status,
                         comparing.up(way, stack, meter, port) as running,
                     ):
-                        seen = comparing.run(running, status.update)
-                        found[way] = seen, trace(running, seen.delivered)
+                        found[way] = comparing.run(running, status.update)
+                        breaking.run(running, found[way], status.update)
                     console.print(f"[green]✓[/green] {way.name}")
     except (EmulatorError, comparing.NotTheSame, NotThere, Refused, httpx.HTTPError) as error:
         console.print(f"[red]✗[/red] {escape(str(error) or type(error).__name__)}")
@@ -69,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     text = columns.page(found, measured.where())
-    console.print(text, markup=False)
+    console.print(columns.count(chosen), text, sep="\n\n", markup=False)
     if options.write:
         measured.replace(options.write, COMMAND, text)
     return 0

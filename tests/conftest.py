@@ -17,6 +17,7 @@ os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "Tiffin/test"
 from lab.costing import METER
 from laptop import BusTap, Stack
 from laptop.client import Client
+from laptop.emulator.launcher import free_port
 from laptop.stack import LANE
 from worlds import any_stack
 from worlds.boto import boto3_asks
@@ -76,12 +77,18 @@ def meter_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def stack(meter_file: Path) -> Iterator[Stack]:
+def faults_port() -> int:
+    """Where the stack's emulator takes faults; as long as nobody puts one in force, all passes."""
+    return free_port()
+
+
+@pytest.fixture(scope="session")
+def stack(meter_file: Path, faults_port: int) -> Iterator[Stack]:
     """The real template on the emulator, with all that may be asked for, on a clock that runs true."""
     asked = EVERYTHING | {"NotificationsSender": SENDER}
     # The console has no origin yet; a browser of its pages would say this one.
-    counted = {METER: str(meter_file)}
-    with Stack.up(env=counted, parameters=asked, lets_in=["https://console.invalid"]) as running:
+    asks = {METER: str(meter_file), "TIFFIN_FAULTS": str(faults_port)}
+    with Stack.up(env=asks, parameters=asked, lets_in=["https://console.invalid"]) as running:
         yield running
 
 

@@ -5,8 +5,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from lab import comparing
-from lab.comparing import STORIES, Running
+from lab import breaking, comparing
+from lab.comparing import STORIES, Found, Running
 from lab.ways import CHOREOGRAPHED
 from laptop import Stack
 from laptop.client import Refused
@@ -16,11 +16,11 @@ pytestmark = pytest.mark.laptop("own")
 
 
 @pytest.fixture(scope="module")
-def running(stack: Stack, meter_file: Path) -> Iterator[Running]:
-    """The choreography, up beside the shared stack; no faults are injected there."""
+def running(stack: Stack, meter_file: Path, faults_port: int) -> Iterator[Running]:
+    """The choreography, up beside the shared stack."""
     with (
         beside(stack, CHOREOGRAPHED) as outputs,
-        closing(Running(CHOREOGRAPHED, stack, outputs, meter_file, faults=0)) as up,
+        closing(Running(CHOREOGRAPHED, stack, outputs, meter_file, faults_port)) as up,
     ):
         yield up
 
@@ -57,3 +57,19 @@ def test_no_state_is_entered_for_a_delivered_order_and_only_its_own_functions_ru
         "ApiFunction", "TellsFunction", "AsksPaymentsFunction", "HearsPaymentsFunction", "Payments/PaymentsFunction",
         "Payments/OutboxRelayFunction",
     }  # fmt: skip
+
+
+def test_whatever_goes_wrong_an_order_holds_and_somebody_can_say_what_became_of_it(running: Running) -> None:
+    found = Found()
+    # Raises if an order does not end as it must, or a fault never struck.
+    breaking.run(running, found)
+    assert set(found.broken) == set(breaking.ROWS)
+    assert found.broken["a listener is broken"].startswith("DELIVERED all the same")
+    assert found.broken["the write that takes the answer of payments is refused"].startswith(
+        "PLACED until it is mended"
+    )
+    # Nothing says which step is next: each place has to be read, and the answer is put together.
+    assert found.broken[breaking.WHERE].startswith("10 calls, 10 of 10 places: `OrdersTable`: PLACED; ")
+    assert "`PaymentsTable`: AUTHORIZED" in found.broken[breaking.WHERE]
+    assert "with 0 dead letters" in found.broken["payments fail five times in a row"]
+    assert found.broken["its execution is stopped"] == "nothing to stop"

@@ -8,9 +8,11 @@ from pathlib import Path
 import asl
 import pytest
 from lab import columns, comparing
+from lab.breaking import ROWS
 from lab.comparing import Found
 from lab.metered import Counts
-from lab.ways import CHOREOGRAPHED, ORCHESTRATED, WAYS, Part, Way
+from lab.ways import CHOREOGRAPHED, DURABLE, ORCHESTRATED, WAYS, Part, Way
+from lab.whereabouts import function_is_at, workflow_is_at
 from laptop import measured
 from worlds import ROOT
 from worlds.tiffin import tiffin_world
@@ -25,7 +27,7 @@ def test_each_file_and_resource_that_is_counted_is_there(way: Way) -> None:
     assert min(len(part.lines()) for part in way.behaviour) > 3
     declared = {name for _, name in way.declared()}
     named = {name for part in way.behaviour for name in part.resources}
-    assert named | set(way.places) <= declared
+    assert named <= declared
 
 
 def test_a_resource_s_lines_end_where_the_next_one_begins() -> None:
@@ -140,20 +142,59 @@ def test_a_patch_s_lines_are_counted_by_file(tmp_path: Path) -> None:
     assert comparing.touched(patch) == Counter({"x.py": 2, "y.py": 1})
 
 
+def test_an_order_may_be_where_its_steps_pass_by_the_templates() -> None:
+    kinds = {way: Counter(place.kind for place in way.places) for way in WAYS}
+    assert kinds[ORCHESTRATED] == {"row": 1, "execution": 2, "queue": 1}
+    assert kinds[CHOREOGRAPHED] == {"row": 2, "stream": 2, "queue": 6}
+    assert kinds[DURABLE] == {"row": 1, "execution": 1, "call": 1, "queue": 1}
+
+
+def test_a_workflow_is_in_the_state_that_it_entered_last_and_fails_by_what_came_since() -> None:
+    entered = {"stateEnteredEventDetails": {"name": "AwaitRestaurant"}}
+    failed = {"taskFailedEventDetails": {"error": "DynamoDb.InternalServerError"}}
+    before = {"stateEnteredEventDetails": {"name": "AuthorizePayment"}}
+    old = {"taskFailedEventDetails": {"error": "Sandbox.Timedout"}}
+    assert workflow_is_at([failed, entered, old, before]) == (
+        "AwaitRestaurant",
+        "DynamoDb.InternalServerErrorException",
+    )
+    assert workflow_is_at([entered, old, before]) == ("AwaitRestaurant", "")
+
+
+def test_a_function_is_in_the_step_that_began_last_and_fails_by_its_last_attempt() -> None:
+    history = [
+        {"EventType": "ExecutionStarted"},
+        {"EventType": "StepSucceeded", "Name": "authorize payment"},
+        {"EventType": "StepStarted", "Name": "enter AWAITING_RESTAURANT"},
+        {
+            "EventType": "StepFailed",
+            "Name": "enter AWAITING_RESTAURANT",
+            "StepFailedDetails": {"Error": {"Payload": {"ErrorType": "ClientError"}}},
+        },
+        {"EventType": "InvocationCompleted"},
+    ]
+    assert function_is_at(history) == ("enter AWAITING_RESTAURANT", "ClientError")
+    assert function_is_at(history[:3]) == ("enter AWAITING_RESTAURANT", "")
+
+
 def test_the_page_has_a_column_for_each_way_and_says_what_was_seen() -> None:
     counts = {name: Counts(1, transitions=Counter(A=13), requests=4) for name in comparing.COUNTED}
-    seen = Found(counts, {"delivered": 1.2}, broken=("PLACED", 3.4), letters=(1, 9.0), queues=2)
-    well = Found(counts, {"delivered": 1.1}, broken=("DELIVERED", 0.0), letters=(0, 8.0))
-    text = columns.page({ORCHESTRATED: (well, "It was delivered."), CHOREOGRAPHED: (seen, "")}, "Measured")
+    waits = dict.fromkeys(ROWS, "PLACED until it is mended")
+    seen = Found(counts, {"delivered": 1.2}, broken=waits, queues=2)
+    well = Found(counts, {"delivered": 1.1}, recorded=66, broken=dict.fromkeys(ROWS, "DELIVERED all the same"))
+    text = columns.page({ORCHESTRATED: well, CHOREOGRAPHED: seen}, "Measured")
     assert "|  | orchestrated | choreographed |" in text
-    assert "| who takes events off queues is broken | DELIVERED all the same | PLACED until it is mended" in text
-    assert "| what `make trace` says of one | “It was delivered.” | nothing |" in text
+    for row in ROWS:
+        assert f"| {row} | DELIVERED all the same | PLACED until it is mended |" in text
     assert "| state transitions | 13 | 13 |" in text
-    assert "| “ask the restaurant before the card” touches | 1 file, 18 lines | 4 files, 19 lines |" in text
+    assert "| events in its history | 66 | 0 |" in text
 
 
-def test_the_page_of_the_docs_has_its_place_for_the_tables() -> None:
+def test_the_page_of_the_docs_has_its_place_for_the_tables_and_says_something_of_each_fault() -> None:
     text = PAGE.read_text("utf-8")
     assert text.count(measured.mark("make compare")) == text.count(measured.END) == 1
+    assert text.count(columns.BEGIN) == text.count(columns.END) == 1
     for way in WAYS:
         assert f" {way.name} |" in text
+    for row in ROWS:
+        assert f"\n| {row} | " in text
