@@ -79,6 +79,12 @@ def _while_broken(running: Running, case: Case, then: Callable[[], None] = lambd
     return f"{status} until it is mended, closed {time.monotonic() - mended:.0f} s later"
 
 
+def _hurried(running: Running, queue: str) -> str:
+    """That a message which failed came again from a queue sooner than its template says; nothing, if there is none."""
+    seconds = running.comes_again.get(queue)
+    return f" ({HASTE:.0f} times hurried: a message comes again after {seconds} s by its template)" if seconds else ""
+
+
 # --- Somebody is broken -----------------------------------------------------------------------------------------------
 
 
@@ -117,7 +123,8 @@ def listener(running: Running, name: str) -> dict[str, str]:
         heard.wait_for_event("PromoCodeIssued", case.order_id, PATIENCE)
     running.judged(case)
     running.must_have_struck(case.name)
-    return {name: f"{said}; promotions catch up {time.monotonic() - mended:.0f} s after they are mended"}
+    caught_up = f"promotions catch up {time.monotonic() - mended:.0f} s after they are mended"
+    return {name: f"{said}; {caught_up}{_hurried(running, queue)}"}
 
 
 def step(running: Running, name: str) -> dict[str, str]:
@@ -131,7 +138,7 @@ def step(running: Running, name: str) -> dict[str, str]:
     running.must_have_struck(case.name)
     (answer,) = asked
     return {
-        name: said,
+        name: said + _hurried(running, running.outputs.get("HearsQueueUrl", "")),
         WHERE: f"{answer.calls} calls, {answer.places} of {len(running.way.places)} places: {answer.said}",
     }
 
@@ -173,7 +180,8 @@ def killed_paying(running: Running, name: str) -> dict[str, str]:
     """The process of payments is killed once the gateway holds the money, and before they have written so."""
     kills = Fault("api", "kill-after", {"table": LEDGER, "operation": "TransactWriteItems"})
     case = a_case(running, "killed-paying", DELIVERED, "pm_card_visa", "DELIVERED", kills)
-    return {name: f"asked again, paid once; closed after {_lives(running, case):.0f} s"}
+    hurried = _hurried(running, running.outputs.get("AsksQueueUrl", ""))
+    return {name: f"asked again, paid once; closed after {_lives(running, case):.0f} s{hurried}"}
 
 
 def killed_telling(running: Running, name: str) -> dict[str, str]:
@@ -207,7 +215,7 @@ def stopped(running: Running, name: str) -> dict[str, str]:
     took = time.monotonic() - began
     running.judged(case)
     running.must_have_struck(case.name)
-    return {name: f"unwound, and FAILED {took:.0f} s later, its money let go; the news of it came {_REPEATS} times"}
+    return {name: f"unwound, and FAILED {took:.1f} s later, its money let go; the news of it came {_REPEATS} times"}
 
 
 # --- Something comes again, or late -----------------------------------------------------------------------------------

@@ -80,12 +80,19 @@ class Running:
         outputs: its own.
         meter: the file that the emulator counts into.
         faults: the port that the emulator takes faults on.
+
+    Attributes:
+        named: physical ids of all its resources, by their paths.
+        names: of those that are counted.
+        comes_again: seconds after which a message that failed comes again by its template, by the URLs of queues that
+            were hurried.
     """
 
     def __init__(self, way: Way, stack: Stack, outputs: Outputs, meter: Path, faults: int) -> None:
         self.way, self.stack, self.outputs = way, stack, outputs
         self.client, self.tap = Client(outputs, stack.people), stack.tap(outputs["EventBusName"])
         self._meter, self._faults, self._seen = meter, faults, set[str]()
+        self.comes_again: dict[str, int] = {}
         self._dynamodb, self._states = stack.client("dynamodb"), stack.client("stepfunctions")
         self._sqs = stack.client("sqs")
         deployed = list(Deployed(stack.client, outputs, way.stack).resources())
@@ -237,14 +244,15 @@ class Running:
         """
         name, write = "VisibilityTimeout", self._sqs.set_queue_attributes
         asked = self._sqs.get_queue_attributes
-        were = {url: asked(QueueUrl=url, AttributeNames=[name])["Attributes"][name] for url in queues}
+        were = {url: int(asked(QueueUrl=url, AttributeNames=[name])["Attributes"][name]) for url in queues}
+        self.comes_again |= were
         for url, seconds in were.items():
-            write(QueueUrl=url, Attributes={name: str(math.ceil(pace.patience(int(seconds) / HASTE)))})
+            write(QueueUrl=url, Attributes={name: str(math.ceil(pace.patience(seconds / HASTE)))})
         try:
             yield
         finally:
             for url, seconds in were.items():
-                write(QueueUrl=url, Attributes={name: seconds})
+                write(QueueUrl=url, Attributes={name: str(seconds)})
 
     def letters(self) -> int:
         """How many dead letters there are where an order may be."""

@@ -2,9 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
-
-from laptop import Stack
+from typing import Any, Protocol
 
 from .pricing import prices
 
@@ -13,7 +11,14 @@ Event = Mapping[str, Any]
 _KINDS = "Execution", "Step", "Callback", "Wait", "Context", "ChainedInvoke"
 
 
-def execution_arn(stack: Stack, function: str, order_id: str) -> str:
+class Asks(Protocol):
+    """Something that makes boto3 clients, such as a stack."""
+
+    def client(self, service: str, /) -> Any:
+        """A client of one service."""
+
+
+def execution_arn(stack: Asks, function: str, order_id: str) -> str:
     """The ARN of an order's execution, of whatever version of the function it is.
 
     Raises:
@@ -29,7 +34,7 @@ def execution_arn(stack: Stack, function: str, order_id: str) -> str:
     raise LookupError(f"{order_id} has no execution")
 
 
-def history(stack: Stack, arn: str) -> list[dict[str, Any]]:
+def history(stack: Asks, arn: str) -> list[dict[str, Any]]:
     """What Lambda tells of an execution, from its beginning on."""
     pages = stack.client("lambda").get_paginator("get_durable_execution_history")
     asked = pages.paginate(DurableExecutionArn=arn, IncludeExecutionData=True)

@@ -120,8 +120,8 @@ def workflow_is_at(latest_first: list[Mapping[str, Any]]) -> tuple[str, str]:
     for event in latest_first:
         if "stateEnteredEventDetails" in event:
             return event["stateEnteredEventDetails"]["name"], error
-        details = next((event[name] for name in event if name.endswith("FailedEventDetails")), {})
-        error = error or str(details.get("error", ""))
+        failed = [event[name] for name in event if name.endswith("FailedEventDetails")]
+        error = error or "".join(str(details.get("error", "")) for details in failed)
     return "", error
 
 

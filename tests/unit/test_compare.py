@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import asl
 import pytest
@@ -156,13 +157,13 @@ def test_a_workflow_is_in_the_state_that_it_entered_last_and_fails_by_what_came_
     old = {"taskFailedEventDetails": {"error": "Sandbox.Timedout"}}
     assert workflow_is_at([failed, entered, old, before]) == (
         "AwaitRestaurant",
-        "DynamoDb.InternalServerErrorException",
+        "DynamoDb.InternalServerError",
     )
     assert workflow_is_at([entered, old, before]) == ("AwaitRestaurant", "")
 
 
 def test_a_function_is_in_the_step_that_began_last_and_fails_by_its_last_attempt() -> None:
-    history = [
+    history: list[dict[str, Any]] = [
         {"EventType": "ExecutionStarted"},
         {"EventType": "StepSucceeded", "Name": "authorize payment"},
         {"EventType": "StepStarted", "Name": "enter AWAITING_RESTAURANT"},
