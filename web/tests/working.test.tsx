@@ -17,32 +17,86 @@ beforeEach(() => {
   world = new World().on("GET /restaurants", () => ({ restaurants: [], next: null }));
 });
 
-it("a kitchen rejects an order with a reason, and is told when that is not possible any more", async () => {
+/** A kitchen with one order to answer. @returns what takes the order from its list, as a customer does who cancels. */
+async function aKitchenWithAnOrder(): Promise<() => void> {
   await world.signedIn("restaurant", { "custom:restaurant_id": "r-1" });
+  let there = true;
   world
-    .on("GET /kitchen/orders", () => ({ orders: [{ ...SUMMARY, status: "AWAITING_RESTAURANT" }], next: null, unreadable: 0 }))
-    .on("GET /orders/ord_abcdef", () => ORDER)
-    .on("POST /orders/ord_abcdef/reject", () => problem(409, "illegal-move", "Order ord_abcdef is CANCELLED."));
+    .on("GET /kitchen/orders", () => ({ orders: there ? [{ ...SUMMARY, status: "AWAITING_RESTAURANT" }] : [], next: null, unreadable: 0 }))
+    .on("GET /orders/ord_abcdef", () => ORDER);
+  return () => {
+    there = false;
+  };
+}
+
+/** What a move is answered with by whose order it is no more. */
+const tooLate = (gone: () => void) => () => {
+  gone();
+  return problem(409, "illegal-move", "Order ord_abcdef is CANCELLED: it cannot take it.", { order_status: "CANCELLED", taken: null });
+};
+
+it("a kitchen rejects an order with a reason, and is told when that is not possible any more", async () => {
+  world.on("POST /orders/ord_abcdef/reject", tooLate(await aKitchenWithAnOrder()));
   const page = world.open("/kitchen");
   await user.click(await screen.findByRole("button", { name: "Reject …" }));
   const dialog = await screen.findByRole("dialog");
   await user.click(within(dialog).getByRole("radio", { name: "We are closing" }));
   await user.click(within(dialog).getByRole("button", { name: "Reject the order" }));
   await waitFor(() => expect(JSON.parse(world.calls("POST /orders/ord_abcdef/reject")[0]!.body)).toEqual({ reason: "closing" }));
-  expect(await screen.findByText("Order ord_abcdef is CANCELLED.")).toBeTruthy();
+  await screen.findByText("No order waits for an answer.");
+  expect(await screen.findByText("Order ABCDEF: nothing was done. By now it is: Cancelled.")).toBeTruthy();
+  await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+  expect(document.activeElement?.textContent).toBe("To answer 0");
   await mustBeAccessible(page.container);
 });
 
-it("a kitchen that accepts is told where the order is now", async () => {
-  await world.signedIn("restaurant", { "custom:restaurant_id": "r-1" });
-  world
-    .on("GET /kitchen/orders", () => ({ orders: [{ ...SUMMARY, status: "AWAITING_RESTAURANT" }], next: null, unreadable: 0 }))
-    .on("GET /orders/ord_abcdef", () => ORDER)
-    .on("POST /orders/ord_abcdef/accept", () => ({}));
+it("a kitchen that accepts an order which its customer has just cancelled is told so", async () => {
+  world.on("POST /orders/ord_abcdef/accept", tooLate(await aKitchenWithAnOrder()));
   world.open("/kitchen");
   await user.click(await screen.findByRole("button", { name: "Accept" }));
+  await screen.findByText("No order waits for an answer.");
+  expect(screen.getByText("Order ABCDEF: nothing was done. By now it is: Cancelled.")).toBeTruthy();
+});
+
+it("a kitchen that was asked for a reason goes on to choose one, though the order went", async () => {
+  const gone = await aKitchenWithAnOrder();
+  world.on("POST /orders/ord_abcdef/reject", tooLate(gone));
+  world.open("/kitchen");
+  await user.click(await screen.findByRole("button", { name: "Reject …" }));
+  gone();
+  world.is("offline");
+  world.is("online");
+  await screen.findByText("No order waits for an answer.");
+  await user.click(within(screen.getByRole("dialog")).getByRole("button", { name: "Keep it" }));
+  await waitFor(() => expect(document.activeElement?.textContent).toBe("To answer 0"));
+});
+
+it("a kitchen that does not reject comes back to where it was", async () => {
+  await aKitchenWithAnOrder();
+  world.open("/kitchen");
+  const button = await screen.findByRole("button", { name: "Reject …" });
+  await user.click(button);
+  await user.keyboard("{Escape}");
+  await waitFor(() => expect(document.activeElement).toBe(button));
+});
+
+it("a kitchen that accepts is told where the order is now, and goes on among those to answer", async () => {
+  const gone = await aKitchenWithAnOrder();
+  world.on("POST /orders/ord_abcdef/accept", () => {
+    gone();
+    return {};
+  });
+  world.open("/kitchen");
+  const button = await screen.findByRole("button", { name: "Accept" });
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"], shouldAdvanceTime: true });
+  await user.click(button);
   const said = await screen.findByText("Order ABCDEF is accepted: see “In the kitchen”.");
   expect(said.className).not.toContain("visually-hidden");
+  await screen.findByText("No order waits for an answer.");
+  expect(document.activeElement?.textContent).toBe("To answer 0");
+  await act(() => vi.advanceTimersByTimeAsync(8_000));
+  expect(said.textContent).toBe("");
+  vi.useRealTimers();
 });
 
 it("a courier, who is told of no order by name, reads one anew that its list says has moved on", async () => {
@@ -78,7 +132,24 @@ it("a courier leaves with an order", async () => {
   const said = screen.getByText("Order ABCDEF is on the road: see that tab.");
   expect(said.getAttribute("role")).toBe("status");
   expect(said.className).not.toContain("visually-hidden");
+  expect(document.activeElement).toBe(screen.getByRole("region", { name: "Orders" }));
   await mustBeAccessible(page.container);
+});
+
+it("a courier who comes second reads that somebody else has the order", async () => {
+  await world.signedIn("courier");
+  let there = true;
+  world
+    .on("GET /courier/orders", ({ url }) => ({ orders: there && url.searchParams.get("which") === "ready" ? [{ ...SUMMARY, status: "PREPARING" }] : [], next: null, unreadable: 0 }))
+    .on("GET /orders/ord_abcdef", () => ({ ...SUMMARY, status: "PREPARING", item_count: 3, delivery: null, pending_move: null }))
+    .on("POST /orders/ord_abcdef/dispatch", () => {
+      there = false;
+      return problem(404, "unknown-order", "There is no such order.");
+    });
+  world.open("/courier");
+  await user.click(await screen.findByRole("button", { name: "Leave with it" }));
+  await screen.findByText("Nothing is to be fetched");
+  expect(screen.getByText("Order ABCDEF: nothing was done. Somebody else has it, or it is over.")).toBeTruthy();
 });
 
 it("a courier without a network does not leave with an order, nor by itself later", async () => {

@@ -14,6 +14,7 @@ export type RestaurantSummary = Orders["RestaurantSummary"];
 export type Dish = Orders["Dish"];
 export type Order = Orders["Order"];
 export type OrderStatus = Orders["OrderStatus"];
+export type OrderMove = Orders["Move"];
 export type OrderSummary = Orders["OrderSummary"];
 export type KitchenOrder = Orders["KitchenOrder"];
 export type KitchenSummary = Orders["KitchenSummary"];

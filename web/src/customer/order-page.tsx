@@ -8,7 +8,7 @@ import { useLive } from "../live/live";
 import { announce, useAnnounced } from "../ui/announce";
 import { Ask, Button, Card, LinkButton, Note, Page, ProblemNote, Shown, Status, TimeBar } from "../ui/kit";
 import { useNow } from "../ui/now";
-import { clock, ENDS, moment, momentSeconds, money, shortId, span, STATUS } from "../ui/words";
+import { clock, ENDS, moment, momentSeconds, money, shortId, span, STATUS, underWay } from "../ui/words";
 import { again, basket } from "./basket";
 import { cardName } from "./cards";
 import css from "./customer.module.css";
@@ -102,7 +102,7 @@ function Cancel({ order }: { order: Order }) {
   const possible = order.status === "PLACED" || order.status === "AWAITING_RESTAURANT";
   const problem = cancel.error && <ProblemNote error={cancel.error} />;
   if (!possible) return problem;
-  if (order.pending_move) return <p className={css.soft}>“{order.pending_move}” is under way.</p>;
+  if (order.pending_move) return <p className={css.soft}>The order {underWay(order.pending_move)}.</p>;
   return (
     <>
       {problem}

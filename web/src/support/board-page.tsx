@@ -7,7 +7,7 @@ import { useLive } from "../live/live";
 import { useAnnounced } from "../ui/announce";
 import { Button, Card, Choice, Empty, Field, Note, Page, Shown, Status, TimeBar } from "../ui/kit";
 import { useNow } from "../ui/now";
-import { ENDS, moment, plural, shortId, span, STATUS, took } from "../ui/words";
+import { ENDS, isStatus, moment, plural, shortId, span, STATUS, took } from "../ui/words";
 import css from "./support.module.css";
 
 /** Open orders by age against their three hours; or those of a status, or of a customer. What is asked stands in the address. */
@@ -26,8 +26,6 @@ export default function BoardPage() {
 /** What people see of an order's id, and what the id of an account may be (`CUSTOMER_ID` in services/shared/tiffin/ids.py). */
 const SHORT = /^[A-Za-z0-9]{6}$/;
 const ACCOUNT = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
-
-const isStatus = (text: string | null): text is OrderStatus => text !== null && text in STATUS;
 
 function Find({ customer, status, onAsk }: { customer: string; status: string; onAsk: (asked: Record<string, string>) => void }) {
   const navigate = useNavigate();

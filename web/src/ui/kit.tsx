@@ -120,11 +120,11 @@ export function ProblemNote({ error, retry }: { error: unknown; retry?: () => vo
   );
 }
 
-/** A line about what was just done, at the lower edge of the window, whatever was scrolled to. */
-export function Said({ children }: { children: string }) {
+/** A line about what was just done, or why it was not, at the lower edge of the window, whatever was scrolled to. */
+export function Said({ text, bad }: { text: string; bad: boolean }) {
   return (
-    <p className={css.said} role="status">
-      {children}
+    <p className={join(css.said, bad && css.failed)} role="status">
+      {text}
     </p>
   );
 }

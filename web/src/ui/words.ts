@@ -1,5 +1,5 @@
 /** Amounts and moments as the reader's own locale and time zone have them; spans of time, which are words, in the page's language. */
-import type { Money, OrderStatus } from "../api/clients";
+import type { Money, OrderMove, OrderStatus } from "../api/clients";
 
 export function money({ amount, currency }: Money): string {
   const format = new Intl.NumberFormat(undefined, { style: "currency", currency });
@@ -69,6 +69,19 @@ export const STATUS: Record<OrderStatus, string> = {
   EXPIRED: "Given up",
   FAILED: "Failed",
 };
+
+export const isStatus = (text: unknown): text is OrderStatus => typeof text === "string" && text in STATUS;
+
+const UNDER_WAY: Record<OrderMove, string> = {
+  accept: "is being accepted",
+  reject: "is being rejected",
+  cancel: "is being cancelled",
+  dispatch: "is being taken out",
+  deliver: "is being handed over",
+};
+
+/** What goes on with an order between a move and what comes of it. */
+export const underWay = (move: string) => (move in UNDER_WAY ? UNDER_WAY[move as OrderMove] : `is busy with “${move}”`);
 
 /** An order's id, short: enough for people to tell orders apart. */
 export const shortId = (id: string) => id.replace(/^ord_/, "").slice(0, 6).toUpperCase();

@@ -1,18 +1,18 @@
-import { useEffect, useState } from "react";
+import { type RefObject, useEffect, useRef } from "react";
 import type { CourierOrder, CourierSummary } from "../api/clients";
 import { courierOrders, order as orderQuery } from "../api/queries";
 import { useLive } from "../live/live";
 import { useAnnounced } from "../ui/announce";
 import { Button, Empty, Page, ProblemNote, Said, Shown, TabbedPages } from "../ui/kit";
 import { useNow } from "../ui/now";
-import { clock, plural, shortId, span } from "../ui/words";
-import { useMove } from "./moves";
+import { clock, plural, shortId, span, underWay } from "../ui/words";
+import { type Say, useFocusGoesOn, useMove, useSaid } from "./moves";
 import css from "./work.module.css";
 
 export default function CourierPage() {
   const ready = useLive(courierOrders("ready"));
   const mine = useLive(courierOrders("mine"));
-  const [said, say] = useState("");
+  const [said, say] = useSaid();
   const number = ready.data?.orders.length;
   useAnnounced(number === undefined ? null : `${plural(number, "order")} to fetch.`);
   const count = (n: number | undefined) => (n === undefined ? "" : ` (${n})`);
@@ -41,28 +41,30 @@ export default function CourierPage() {
           },
         ]}
       />
-      <Said>{said}</Said>
+      <Said {...said} />
     </Page>
   );
 }
 
-type Say = (said: string) => void;
-
 function Slips({ orders, say, none }: { orders: CourierSummary[]; say: Say; none: string }) {
-  if (orders.length === 0) return <Empty title={none} />;
+  const all = useRef<HTMLElement>(null);
   return (
-    <div className={css.slips}>
-      {orders.map((each) => (
-        <Slip key={each.order_id} summary={each} say={say} />
-      ))}
-    </div>
+    <section ref={all} tabIndex={-1} aria-label="Orders">
+      {orders.length === 0 && <Empty title={none} />}
+      <div className={css.slips}>
+        {orders.map((each) => (
+          <Slip key={each.order_id} summary={each} say={say} all={all} />
+        ))}
+      </div>
+    </section>
   );
 }
 
-function Slip({ summary, say }: { summary: CourierSummary; say: Say }) {
+function Slip({ summary, say, all }: { summary: CourierSummary; say: Say; all: RefObject<HTMLElement | null> }) {
   const now = useNow(10_000);
   const query = useLive(orderQuery<CourierOrder>(summary.order_id));
   const move = useMove(summary.order_id, say);
+  const goesOn = useFocusGoesOn(all);
   const order = query.data;
   const { refetch } = query;
   const behind = !!order && order.status !== summary.status;
@@ -88,13 +90,15 @@ function Slip({ summary, say }: { summary: CourierSummary; say: Say }) {
         {order && `${plural(order.item_count, "dish", "dishes")} · `}
         {left > 0 ? `by ${clock(summary.deadline_at)}, ${span(left)} left` : "the three hours are over"}
       </p>
-      {(move.error ?? (!order && query.error)) && <ProblemNote error={move.error ?? query.error} />}
+      {(move.passing ?? (!order && query.error)) && <ProblemNote error={move.passing ?? query.error} />}
       {order?.pending_move ? (
-        <p className={css.soft}>“{order.pending_move}” is under way.</p>
+        <p className={css.soft}>The order {underWay(order.pending_move)}.</p>
       ) : (
-        <Button look="primary" wide isPending={move.isPending} onPress={() => move.mutate(onTheRoad ? "deliver" : "dispatch")}>
-          {onTheRoad ? "Handed over" : "Leave with it"}
-        </Button>
+        <div ref={goesOn}>
+          <Button look="primary" wide isPending={move.isPending} onPress={() => move.mutate(onTheRoad ? "deliver" : "dispatch")}>
+            {onTheRoad ? "Handed over" : "Leave with it"}
+          </Button>
+        </div>
       )}
     </article>
   );

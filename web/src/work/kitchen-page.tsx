@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { type ReactNode, type RefObject, useEffect, useRef, useState } from "react";
 import type { KitchenOrder, KitchenSummary, RejectReason } from "../api/clients";
 import { kitchenOrders, order as orderQuery, restaurants } from "../api/queries";
 import { useSession } from "../auth/session";
@@ -7,8 +7,8 @@ import { useLive } from "../live/live";
 import { useAnnounced } from "../ui/announce";
 import { Ask, Button, Note, Page, ProblemNote, Radios, Said, Shown, TimeBar } from "../ui/kit";
 import { useNow } from "../ui/now";
-import { clock, plural, sentence, shortId, span, TO_ANSWER } from "../ui/words";
-import { useMove } from "./moves";
+import { clock, plural, sentence, shortId, span, TO_ANSWER, underWay } from "../ui/words";
+import { passes, type Say, useFocusGoesOn, useMove, useSaid } from "./moves";
 import css from "./work.module.css";
 
 const LANES = [
@@ -29,7 +29,8 @@ export default function KitchenPage() {
   const session = useSession();
   const own = session.is === "out" ? null : session.session.restaurantId;
   const name = useQuery(restaurants()).data?.restaurants.find((each) => each.restaurant_id === own)?.name;
-  const [said, say] = useState("");
+  const [said, say] = useSaid();
+  const [rejecting, reject] = useState<Rejecting | null>(null);
   const query = useLive(kitchenOrders());
   const waiting = query.data?.orders.filter(({ status }) => status === "AWAITING_RESTAURANT").length;
   useAnnounced(waiting === undefined ? null : `${plural(waiting, "order")} to answer.`);
@@ -43,33 +44,54 @@ export default function KitchenPage() {
               {LANES.map(({ status, title, none }) => {
                 const here = orders.filter((each) => each.status === status);
                 return (
-                  <section
-                    key={status}
-                    className={`${css.lane} ${status === "AWAITING_RESTAURANT" && here.length > 0 ? css.urgent : ""}`}
-                    aria-label={title}
-                  >
-                    <h2>
-                      {title} <span className={css.count}>{here.length}</span>
-                    </h2>
-                    {here.length === 0 && <p className={css.none}>{none}</p>}
-                    {here.map((each) => (
-                      <Slip key={each.order_id} summary={each} say={say} />
-                    ))}
-                  </section>
+                  <Lane key={status} title={title} none={none} number={here.length} urgent={status === "AWAITING_RESTAURANT"}>
+                    {(heading) =>
+                      here.map((each) => <Slip key={each.order_id} summary={each} say={say} reject={reject} heading={heading} />)
+                    }
+                  </Lane>
                 );
               })}
             </div>
           </>
         )}
       </Shown>
-      <Said>{said}</Said>
+      {rejecting && <Reject {...rejecting} say={say} onClose={() => reject(null)} />}
+      <Said {...said} />
     </Page>
   );
 }
 
-type Say = (said: string) => void;
+type Heading = RefObject<HTMLElement | null>;
 
-function Slip({ summary, say }: { summary: KitchenSummary; say: Say }) {
+interface LaneProps {
+  title: string;
+  none: string;
+  number: number;
+  urgent: boolean;
+  children: (heading: Heading) => ReactNode;
+}
+
+function Lane({ title, none, number, urgent, children }: LaneProps) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  return (
+    <section className={`${css.lane} ${urgent && number > 0 ? css.urgent : ""}`} aria-label={title}>
+      <h2 ref={heading} tabIndex={-1}>
+        {title} <span className={css.count}>{number}</span>
+      </h2>
+      {number === 0 && <p className={css.none}>{none}</p>}
+      {children(heading)}
+    </section>
+  );
+}
+
+interface SlipProps {
+  summary: KitchenSummary;
+  say: Say;
+  reject: (which: Rejecting) => void;
+  heading: Heading;
+}
+
+function Slip({ summary, ...rest }: SlipProps) {
   const query = useLive(orderQuery<KitchenOrder>(summary.order_id));
   const order = query.data;
   return (
@@ -89,7 +111,7 @@ function Slip({ summary, say }: { summary: KitchenSummary; say: Say }) {
             ))}
           </ul>
           {order.note && <p className={css.note}>{order.note}</p>}
-          {summary.status === "AWAITING_RESTAURANT" ? <Answer order={order} say={say} /> : <Age order={order} />}
+          {summary.status === "AWAITING_RESTAURANT" ? <Answer order={order} {...rest} /> : <Age order={order} />}
         </>
       )}
     </article>
@@ -107,45 +129,66 @@ function Age({ order }: { order: KitchenOrder }) {
   );
 }
 
-function Answer({ order, say }: { order: KitchenOrder; say: Say }) {
+function Answer({ order, say, reject, heading }: { order: KitchenOrder } & Omit<SlipProps, "summary">) {
   const now = useNow();
-  const [rejecting, setRejecting] = useState(false);
-  const [reason, setReason] = useState<RejectReason>("too_busy");
   const move = useMove(order.order_id, say);
+  const goesOn = useFocusGoesOn(heading);
   const since = Date.parse(order.timeline.find(({ status }) => status === "AWAITING_RESTAURANT")?.at ?? order.placed_at);
   const until = since + TO_ANSWER;
   const left = until - now;
-  if (order.pending_move) return <p className={css.soft}>“{order.pending_move}” is under way.</p>;
+  if (order.pending_move) return <p className={css.soft}>The order {underWay(order.pending_move)}.</p>;
   return (
     <>
       <TimeBar label="Of the 15 minutes" from={since} until={until} now={now} />
       <p className={left < TO_ANSWER / 5 ? css.late : css.soft}>{left > 0 ? `${span(left)} to answer` : "The time is over"}</p>
-      {move.error && <ProblemNote error={move.error} />}
-      <div className={css.two}>
+      {move.passing && <ProblemNote error={move.passing} />}
+      <div className={css.two} ref={goesOn}>
         <Button look="primary" isPending={move.isPending} onPress={() => move.mutate("accept")}>
           Accept
         </Button>
-        <Button onPress={() => setRejecting(true)}>Reject …</Button>
+        <Button onPress={({ target }) => reject({ orderId: order.order_id, by: target, heading })}>Reject …</Button>
       </div>
-      <Ask
-        open={rejecting}
-        onClose={() => setRejecting(false)}
-        title={`Reject order ${shortId(order.order_id)}?`}
-        actions={
-          <>
-            <Button onPress={() => setRejecting(false)}>Keep it</Button>
-            <Button
-              look="danger"
-              isPending={move.isPending}
-              onPress={() => move.mutate({ reject: reason }, { onSettled: () => setRejecting(false) })}
-            >
-              Reject the order
-            </Button>
-          </>
-        }
-      >
-        <Radios label="Why? The customer is told." value={reason} onChange={setReason} options={REASONS} />
-      </Ask>
     </>
+  );
+}
+
+interface Rejecting {
+  orderId: string;
+  /** The button that asked for it. */
+  by: Element;
+  heading: Heading;
+}
+
+/** Asks for a reason. It is the page's and not the slip's: it stays when its order goes, and whoever answers is told so. */
+function Reject({ orderId, by, heading, say, onClose }: Rejecting & { say: Say; onClose: () => void }) {
+  const [reason, setReason] = useState<RejectReason>("too_busy");
+  const move = useMove(orderId, say);
+  useEffect(
+    () => () => {
+      if (!by.isConnected) heading.current?.focus({ preventScroll: true });
+    },
+    [by, heading],
+  );
+  return (
+    <Ask
+      open
+      onClose={onClose}
+      title={`Reject order ${shortId(orderId)}?`}
+      actions={
+        <>
+          <Button onPress={onClose}>Keep it</Button>
+          <Button
+            look="danger"
+            isPending={move.isPending}
+            onPress={() => move.mutate({ reject: reason }, { onSettled: (_, error) => (error && passes(error) ? undefined : onClose()) })}
+          >
+            Reject the order
+          </Button>
+        </>
+      }
+    >
+      <Radios label="Why? The customer is told." value={reason} onChange={setReason} options={REASONS} />
+      {move.passing && <ProblemNote error={move.passing} />}
+    </Ask>
   );
 }
