@@ -342,6 +342,24 @@ class TestLists:
         # Ended ones the newest first.
         assert self.ids("/support/orders", support(), "status=EXPIRED") == [found[6], found[5]]
 
+    @pytest.mark.parametrize(
+        ("statuses", "limit", "cut"),
+        [
+            (("PREPARING", "PREPARING", "EXPIRED"), 2, False),
+            (("PREPARING", "PREPARING", "PREPARING"), 2, True),
+            (("PREPARING", "OUT_FOR_DELIVERY", "PLACED"), 2, True),
+            (("PREPARING", "OUT_FOR_DELIVERY", "EXPIRED"), 2, False),
+        ],
+        ids=["as many as fit", "more of one status", "more of several", "as many as fit of several"],
+    )
+    def test_support_learns_that_more_are_open_than_are_listed(
+        self, api: Api, statuses: tuple[str, ...], limit: int, cut: bool
+    ) -> None:
+        found = self.orders(api, *statuses)
+        page = asked("GET", "/support/orders", support(), f"limit={limit}").body
+        assert ([order["order_id"] for order in page["orders"]], page["cut"]) == (found[:limit], cut)
+        assert asked("GET", "/support/orders", support(), "limit=100").body["cut"] is False
+
     def test_support_lists_a_customer_s_orders_the_newest_first(
         self, api: Api, monkeypatch: pytest.MonkeyPatch
     ) -> None:

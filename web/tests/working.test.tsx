@@ -217,6 +217,38 @@ it("support finds orders by age, by status and by customer", async () => {
   );
 });
 
+it("support reads that more orders are open than are shown, and finds all of a status page by page", async () => {
+  await world.signedIn("support");
+  const placed = (n: number) => ({ ...SUMMARY, order_id: `ord_${n}bcdefgh`, status: "PREPARING" });
+  world.on("GET /support/orders", ({ url }) => {
+    if (url.searchParams.get("next") === "t-1") return { orders: [placed(2)], next: null, unreadable: 0, cut: false };
+    const all = url.searchParams.get("status") === null;
+    return { orders: [placed(1)], next: all ? null : "t-1", unreadable: all ? 2 : 0, cut: all };
+  });
+  const page = world.open("/support");
+  expect(await screen.findByText("Shown are the 1 open order that were placed first. Choose a status for all that are in it.")).toBeTruthy();
+  expect(screen.getByText("2 orders cannot be read")).toBeTruthy();
+  expect(screen.queryByRole("button", { name: "The following ones" })).toBeNull();
+  await user.selectOptions(screen.getByRole("combobox", { name: "Status" }), "Being prepared");
+  await user.click(await screen.findByRole("button", { name: "The following ones" }));
+  await screen.findByRole("link", { name: "2BCDEF" });
+  expect(screen.getByRole("link", { name: "1BCDEF" })).toBeTruthy();
+  expect(screen.queryByText("There are more than these")).toBeNull();
+  expect(screen.queryByRole("button", { name: "The following ones" })).toBeNull();
+  await mustBeAccessible(page.container);
+});
+
+it.each([["restaurant", "/kitchen", "GET /kitchen/orders"], ["courier", "/courier", "GET /courier/orders"]])(
+  "a %s reads what the list leaves out",
+  async (role, path, list) => {
+    await world.signedIn(role, { "custom:restaurant_id": "r-1" });
+    world.on(list, () => ({ orders: [], next: "t-1", unreadable: 3 }));
+    world.open(path);
+    expect(await screen.findByText("There are more than these")).toBeTruthy();
+    expect(screen.getByText("3 orders cannot be read")).toBeTruthy();
+  },
+);
+
 it("support finds an order by the number that people see, and is told what cannot be found so", async () => {
   await world.signedIn("support");
   world.on("GET /support/orders", () => ({ orders: [{ ...SUMMARY, order_id: "ord_joqf6gabcdef", status: "PREPARING" }], next: null, unreadable: 0 }));

@@ -194,9 +194,14 @@ class CourierPage(_Page):
 
 
 class SupportPage(_Page):
-    """A page of orders by status, or of one customer; `next` asks for the following one."""
+    """A page of orders by status, or of one customer; `next` asks for the following one.
+
+    Attributes:
+        cut: whether more are open than this page of all open ones shows; each status has them by pages.
+    """
 
     orders: list[SupportSummary]
+    cut: bool = False
 
 
 class Which(StrEnum):
@@ -312,7 +317,9 @@ def list_support_orders(
     limit: PageSize = 20,
     next_page: PageToken = None,
 ) -> SupportPage:
-    """Open orders the oldest first, ended ones the newest. All open ones at once come on one page, without `next`.
+    """Open orders the oldest first, ended ones the newest.
+
+    All open ones at once come on one page, without `next`; `cut` says that more are open than it shows.
 
     In a customer's list nobody is named as courier: the order itself says who brings it.
     """
@@ -328,7 +335,7 @@ def list_support_orders(
     else:
         page = store().in_status(status, limit, page_start(next_page, OrderStore.BY_STATUS, status=status))
     _read_by_support(orders=status or "all open ones")
-    return SupportPage(orders=page.orders, next=page_token(page.position), unreadable=page.unreadable)
+    return SupportPage(orders=page.orders, next=page_token(page.position), unreadable=page.unreadable, cut=page.cut)
 
 
 # Moves. Each is claimed in one conditional write, so that of all who race exactly one wins; only then is the workflow

@@ -84,11 +84,13 @@ class Page(Generic[S]):
         orders: what of them the list answers.
         position: to go on from; None at the end.
         unreadable: how many orders of the page are left out, as their rows cannot be read.
+        cut: whether there are others behind it, though no position leads to them.
     """
 
     orders: list[S]
     position: Position | None
     unreadable: int
+    cut: bool = False
 
 
 class StoredOrder:
@@ -362,10 +364,14 @@ class OrderStore:
         return self._page(SupportSummary, self.BY_STATUS, _in_status(status) | order, limit, start)
 
     def oldest_open(self, limit: int) -> Page[SupportSummary]:
-        """Of all open orders those that were placed first, be it that they should have ended long ago."""
+        """Of all open orders those that were placed first, be it that they should have ended long ago.
+
+        They come from four places of an index, which no one position tells: what does not fit is in `in_status`.
+        """
         pages = [self.in_status(status, limit, None) for status in sorted(OPEN)]
         orders = sorted((order for page in pages for order in page.orders), key=lambda order: order.placed_at)
-        return Page(orders[:limit], None, sum(page.unreadable for page in pages))
+        cut = len(orders) > limit or any(page.position for page in pages)
+        return Page(orders[:limit], None, sum(page.unreadable for page in pages), cut)
 
     def _page(
         self, model: type[S], fields: Mapping[str, str], query: dict[str, Any], limit: int, start: Position | None

@@ -19,6 +19,7 @@ export type OrderSummary = Orders["OrderSummary"];
 export type KitchenOrder = Orders["KitchenOrder"];
 export type KitchenSummary = Orders["KitchenSummary"];
 export type CourierOrder = Orders["CourierOrder"];
+export type CourierOrders = Orders["CourierPage"];
 export type CourierSummary = Orders["CourierSummary"];
 export type SupportOrder = Orders["SupportOrder"];
 export type SupportSummary = Orders["SupportSummary"];

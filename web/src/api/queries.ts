@@ -9,10 +9,10 @@ export const DEFAULTS: DefaultOptions = {
   mutations: { networkMode: "always" },
 };
 
-export const restaurants = () =>
+export const restaurants = (next: string | null = null) =>
   queryOptions({
-    queryKey: ["restaurants"],
-    queryFn: () => answered(apis.orders.GET("/restaurants", { params: { query: { limit: 100 } } })),
+    queryKey: ["restaurants", next],
+    queryFn: () => answered(apis.orders.GET("/restaurants", { params: { query: { limit: 100, next } } })),
     staleTime: 60_000,
   });
 
@@ -58,17 +58,18 @@ export const courierOrders = (which: "ready" | "mine") =>
     queryFn: () => answered(apis.orders.GET("/courier/orders", { params: { query: { which, limit: 100 } } })),
   });
 
-export const supportOrders = (status: OrderStatus | null) =>
+/** Orders in a status, or all open ones, which come on one page. */
+export const supportOrders = (status: OrderStatus | null, next: string | null = null) =>
   queryOptions({
-    queryKey: ["orders", "support", status],
-    queryFn: () => answered(apis.orders.GET("/support/orders", { params: { query: { status, limit: 100 } } })),
+    queryKey: ["orders", "support", status, next],
+    queryFn: () => answered(apis.orders.GET("/support/orders", { params: { query: { status, limit: 100, next } } })),
   });
 
 /** The orders of one customer, by the `sub` of their tokens, newest first. */
-export const customerOrders = (customer: string) =>
+export const customerOrders = (customer: string, next: string | null = null) =>
   queryOptions({
-    queryKey: ["orders", "support", "of", customer],
-    queryFn: () => answered(apis.orders.GET("/support/orders", { params: { query: { customer, limit: 100 } } })),
+    queryKey: ["orders", "support", "of", customer, next],
+    queryFn: () => answered(apis.orders.GET("/support/orders", { params: { query: { customer, limit: 100, next } } })),
   });
 
 export const story = (id: string) =>
@@ -79,8 +80,8 @@ export const story = (id: string) =>
     staleTime: 3_000,
   });
 
-export const myCodes = () =>
+export const myCodes = (next: string | null = null) =>
   queryOptions({
-    queryKey: ["codes"],
-    queryFn: () => answered(apis.promotions.GET("/promo-codes", { params: { query: { limit: 100 } } })),
+    queryKey: ["codes", next],
+    queryFn: () => answered(apis.promotions.GET("/promo-codes", { params: { query: { limit: 100, next } } })),
   });

@@ -1,28 +1,19 @@
-import { useState } from "react";
 import { Link } from "react-router";
 import { myOrders } from "../api/queries";
 import { useLive } from "../live/live";
-import { Actions, Button, Empty, LinkButton, Page, Shown, Status } from "../ui/kit";
+import { Empty, LinkButton, type Onward, Page, Pages, Shown, Status } from "../ui/kit";
 import { moment, money } from "../ui/words";
 import css from "./customer.module.css";
 
 export function OrdersPage() {
-  // The tokens of the pages so far: each page knows only the one behind it.
-  const [pages, setPages] = useState<(string | null)[]>([null]);
   return (
     <Page title="Your orders">
-      {pages.map((token, index) => (
-        <OrdersOf
-          key={token}
-          token={token}
-          onMore={index === pages.length - 1 ? (next) => setPages([...pages, next]) : null}
-        />
-      ))}
+      <Pages onward="Earlier ones">{(token, more) => <OrdersOf token={token} more={more} />}</Pages>
     </Page>
   );
 }
 
-function OrdersOf({ token, onMore }: { token: string | null; onMore: ((next: string) => void) | null }) {
+function OrdersOf({ token, more }: { token: string | null; more: Onward }) {
   return (
     <Shown query={useLive(myOrders(token))} what="orders">
       {({ orders, next }) => (
@@ -46,11 +37,7 @@ function OrdersOf({ token, onMore }: { token: string | null; onMore: ((next: str
               </li>
             ))}
           </ul>
-          {next && onMore && (
-            <Actions>
-              <Button onPress={() => onMore(next)}>Earlier ones</Button>
-            </Actions>
-          )}
+          {more(next)}
         </>
       )}
     </Shown>

@@ -5,7 +5,7 @@ import type { OrderStatus, SupportSummary } from "../api/clients";
 import { customerOrders, supportOrders } from "../api/queries";
 import { useLive } from "../live/live";
 import { useAnnounced } from "../ui/announce";
-import { Button, Card, Choice, Empty, Field, Note, Page, Shown, Status, TimeBar } from "../ui/kit";
+import { Button, Card, Choice, Empty, Field, LeftOut, type Onward, Page, Pages, Shown, Status, TimeBar } from "../ui/kit";
 import { useNow } from "../ui/now";
 import { ENDS, isStatus, moment, plural, shortId, span, STATUS, took } from "../ui/words";
 import css from "./support.module.css";
@@ -18,7 +18,11 @@ export default function BoardPage() {
   return (
     <Page title="Orders" lead="Open ones the oldest first. Each reading is logged.">
       <Find key={customer} customer={customer ?? ""} status={status ?? ""} onAsk={(next) => ask(next)} />
-      {customer ? <OfCustomer customer={customer} /> : <OfStatus status={isStatus(status) ? status : null} />}
+      <Pages key={`${customer} ${status}`} onward="The following ones">
+        {(token, more) =>
+          customer ? <OfCustomer customer={customer} token={token} more={more} /> : <OfStatus status={isStatus(status) ? status : null} token={token} more={more} />
+        }
+      </Pages>
     </Page>
   );
 }
@@ -97,77 +101,89 @@ function Find({ customer, status, onAsk }: { customer: string; status: string; o
   );
 }
 
-function OfStatus({ status }: { status: OrderStatus | null }) {
-  const query = useLive(supportOrders(status));
-  useAnnounced(query.data && status === null ? `${plural(query.data.orders.length, "open order")}.` : null);
+interface Part {
+  token: string | null;
+  more: Onward;
+}
+
+function OfStatus({ status, token, more }: { status: OrderStatus | null } & Part) {
+  const query = useLive(supportOrders(status, token));
+  const open = status === null && query.data;
+  useAnnounced(open ? `${open.cut ? "More than " : ""}${plural(open.orders.length, "open order")}.` : null);
   return (
     <Shown query={query} what="orders">
-      {({ orders, next, unreadable }) => (
-        <Orders orders={orders} more={!!next} unreadable={unreadable ?? 0} none={status ? "No order has this status" : "No order is open"} />
+      {({ orders, next, unreadable, cut }) => (
+        <>
+          <LeftOut unreadable={unreadable} more={cut}>
+            Shown are the {plural(orders.length, "open order")} that were placed first. Choose a status for all that are in it.
+          </LeftOut>
+          <Orders orders={orders} none={status ? "No order has this status" : "No order is open"} />
+          {more(next)}
+        </>
       )}
     </Shown>
   );
 }
 
-function OfCustomer({ customer }: { customer: string }) {
+function OfCustomer({ customer, token, more }: { customer: string } & Part) {
   return (
-    <Shown query={useLive(customerOrders(customer))} what="orders">
+    <Shown query={useLive(customerOrders(customer, token))} what="orders">
       {({ orders, next, unreadable }) => (
-        <Orders orders={orders} more={!!next} unreadable={unreadable ?? 0} none="This customer has no orders" />
+        <>
+          <LeftOut unreadable={unreadable} more={false} />
+          <Orders orders={orders} none="This customer has no orders" />
+          {more(next)}
+        </>
       )}
     </Shown>
   );
 }
 
-function Orders({ orders, more, unreadable, none }: { orders: SupportSummary[]; more: boolean; unreadable: number; none: string }) {
+function Orders({ orders, none }: { orders: SupportSummary[]; none: string }) {
   const now = useNow(5_000);
   if (orders.length === 0) return <Empty title={none} />;
   return (
-    <>
-      {unreadable > 0 && <Note tone="warn" title={`${plural(unreadable, "order")} cannot be read`} />}
-      <div className={css.table} tabIndex={0} role="group" aria-label="Orders, a table">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Order</th>
-              <th scope="col">Restaurant</th>
-              <th scope="col">Status</th>
-              <th scope="col">Placed</th>
-              <th scope="col">Of its three hours</th>
-            </tr>
-          </thead>
-          <tbody>
-            {orders.map((order) => {
-              const [from, until] = [Date.parse(order.placed_at), Date.parse(order.deadline_at)];
-              return (
-                <tr key={order.order_id}>
-                  <td>
-                    <Link to={`/support/orders/${order.order_id}`} className={css.mono}>
-                      {shortId(order.order_id)}
-                    </Link>
-                  </td>
-                  <td>{order.restaurant_name}</td>
-                  <td>
-                    <Status status={order.status} />
-                  </td>
-                  <td className="num">{moment(order.placed_at)}</td>
-                  <td>
-                    {ENDS.has(order.status) ? (
-                      <span className={css.soft}>took {took(Date.parse(order.updated_at ?? order.placed_at) - from)}</span>
-                    ) : (
-                      <div className={css.age}>
-                        <TimeBar label="Of its three hours" from={from} until={until} now={now} />
-                        <span className={css.soft}>{until > now ? `${span(until - now)} left` : `over since ${span(now - until)}`}</span>
-                      </div>
-                    )}
-                  </td>
-                </tr>
-              );
-            })}
-          </tbody>
-        </table>
-      </div>
-      {more && <p className={css.soft}>There are more: the first hundred are shown.</p>}
-    </>
+    <div className={css.table} tabIndex={0} role="group" aria-label="Orders, a table">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Order</th>
+            <th scope="col">Restaurant</th>
+            <th scope="col">Status</th>
+            <th scope="col">Placed</th>
+            <th scope="col">Of its three hours</th>
+          </tr>
+        </thead>
+        <tbody>
+          {orders.map((order) => {
+            const [from, until] = [Date.parse(order.placed_at), Date.parse(order.deadline_at)];
+            return (
+              <tr key={order.order_id}>
+                <td>
+                  <Link to={`/support/orders/${order.order_id}`} className={css.mono}>
+                    {shortId(order.order_id)}
+                  </Link>
+                </td>
+                <td>{order.restaurant_name}</td>
+                <td>
+                  <Status status={order.status} />
+                </td>
+                <td className="num">{moment(order.placed_at)}</td>
+                <td>
+                  {ENDS.has(order.status) ? (
+                    <span className={css.soft}>took {took(Date.parse(order.updated_at ?? order.placed_at) - from)}</span>
+                  ) : (
+                    <div className={css.age}>
+                      <TimeBar label="Of its three hours" from={from} until={until} now={now} />
+                      <span className={css.soft}>{until > now ? `${span(until - now)} left` : `over since ${span(now - until)}`}</span>
+                    </div>
+                  )}
+                </td>
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+    </div>
   );
 }

@@ -1,5 +1,5 @@
 /** The pieces that pages are made of: React Aria's behaviour, the tokens' looks. */
-import { type ReactNode, useEffect, useId, useRef } from "react";
+import { type ReactNode, useEffect, useId, useRef, useState } from "react";
 import {
   Button as AriaButton,
   type ButtonProps,
@@ -25,7 +25,7 @@ import type { OrderStatus } from "../api/clients";
 import { Problem, signInNeeded } from "../api/problems";
 import { signIn } from "../auth/session";
 import css from "./kit.module.css";
-import { ENDS, STATUS, span } from "./words";
+import { ENDS, plural, STATUS, span } from "./words";
 
 type Look = "primary" | "danger" | "plain";
 
@@ -181,6 +181,46 @@ export function Shown<T>({ query, what, otherwise, children }: { query: Read<T>;
     <>
       {query.error && <Note tone="warn" title="This may be old">It could not be read again: {query.error.message}</Note>}
       {children(query.data)}
+    </>
+  );
+}
+
+/** Given the token of a page that follows: the way there. */
+export type Onward = (next: string | null | undefined) => ReactNode;
+
+const toWhatCame = (page: HTMLElement | null) => page?.focus({ preventScroll: true });
+
+/**
+ * A list, page by page.
+ *
+ * @param onward what the button to the following page says.
+ * @param children makes a page of its token, null for the first.
+ */
+export function Pages({ onward, children }: { onward: string; children: (token: string | null, more: Onward) => ReactNode }) {
+  // The tokens of the pages so far: each page knows only the one behind it.
+  const [tokens, setTokens] = useState<(string | null)[]>([null]);
+  return tokens.map((token, index) => (
+    <div key={token} className={css.page} tabIndex={-1} ref={token === null ? undefined : toWhatCame}>
+      {children(
+        token,
+        (next) =>
+          next &&
+          index === tokens.length - 1 && (
+            <Actions>
+              <Button onPress={() => setTokens([...tokens, next])}>{onward}</Button>
+            </Actions>
+          ),
+      )}
+    </div>
+  ));
+}
+
+/** What a list does not show, so that nobody takes it for all there is. */
+export function LeftOut({ unreadable, more, children }: { unreadable: number | undefined; more: boolean; children?: ReactNode }) {
+  return (
+    <>
+      {!!unreadable && <Note tone="warn" title={`${plural(unreadable, "order")} cannot be read`}>They are not in the list: somebody must look at what is stored of them.</Note>}
+      {more && <Note tone="warn" title="There are more than these">{children}</Note>}
     </>
   );
 }

@@ -1,12 +1,12 @@
 import { type RefObject, useEffect, useRef } from "react";
-import type { CourierOrder, CourierSummary } from "../api/clients";
+import type { CourierOrder, CourierOrders, CourierSummary } from "../api/clients";
 import { courierOrders, order as orderQuery } from "../api/queries";
 import { useLive } from "../live/live";
 import { useAnnounced } from "../ui/announce";
-import { Button, Empty, Page, ProblemNote, Said, Shown, TabbedPages } from "../ui/kit";
+import { Button, Empty, LeftOut, Page, ProblemNote, Said, Shown, TabbedPages } from "../ui/kit";
 import { useNow } from "../ui/now";
 import { clock, plural, shortId, span, underWay } from "../ui/words";
-import { type Say, useFocusGoesOn, useMove, useSaid } from "./moves";
+import { type Say, THE_REST, useFocusGoesOn, useMove, useSaid } from "./moves";
 import css from "./work.module.css";
 
 export default function CourierPage() {
@@ -26,7 +26,7 @@ export default function CourierPage() {
             title: `To fetch${count(number)}`,
             content: (
               <Shown query={ready} what="orders to fetch">
-                {({ orders }) => <Slips orders={orders} say={say} none="Nothing is to be fetched" />}
+                {(page) => <Slips {...page} say={say} none="Nothing is to be fetched" />}
               </Shown>
             ),
           },
@@ -35,7 +35,7 @@ export default function CourierPage() {
             title: `On the road${count(mine.data?.orders.length)}`,
             content: (
               <Shown query={mine} what="orders on the road">
-                {({ orders }) => <Slips orders={orders} say={say} none="You are on the road with nothing" />}
+                {(page) => <Slips {...page} say={say} none="You are on the road with nothing" />}
               </Shown>
             ),
           },
@@ -46,10 +46,13 @@ export default function CourierPage() {
   );
 }
 
-function Slips({ orders, say, none }: { orders: CourierSummary[]; say: Say; none: string }) {
+function Slips({ orders, next, unreadable, say, none }: CourierOrders & { say: Say; none: string }) {
   const all = useRef<HTMLElement>(null);
   return (
-    <section ref={all} tabIndex={-1} aria-label="Orders">
+    <section ref={all} tabIndex={-1} className={css.lane} aria-label="Orders">
+      <LeftOut unreadable={unreadable} more={!!next}>
+        {THE_REST}
+      </LeftOut>
       {orders.length === 0 && <Empty title={none} />}
       <div className={css.slips}>
         {orders.map((each) => (

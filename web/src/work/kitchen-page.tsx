@@ -5,10 +5,10 @@ import { kitchenOrders, order as orderQuery, restaurants } from "../api/queries"
 import { useSession } from "../auth/session";
 import { useLive } from "../live/live";
 import { useAnnounced } from "../ui/announce";
-import { Ask, Button, Note, Page, ProblemNote, Radios, Said, Shown, TimeBar } from "../ui/kit";
+import { Ask, Button, LeftOut, Page, ProblemNote, Radios, Said, Shown, TimeBar } from "../ui/kit";
 import { useNow } from "../ui/now";
 import { clock, plural, sentence, shortId, span, TO_ANSWER, underWay } from "../ui/words";
-import { passes, type Say, useFocusGoesOn, useMove, useSaid } from "./moves";
+import { passes, type Say, THE_REST, useFocusGoesOn, useMove, useSaid } from "./moves";
 import css from "./work.module.css";
 
 const LANES = [
@@ -37,9 +37,9 @@ export default function KitchenPage() {
   return (
     <Page title={name ?? "Kitchen"} lead="An order that nobody answers within 15 minutes is rejected by itself.">
       <Shown query={query} what="orders">
-        {({ orders, unreadable }) => (
+        {({ orders, next, unreadable }) => (
           <>
-            {!!unreadable && <Note tone="warn" title={`${plural(unreadable, "order")} cannot be read`}>Support can find out why.</Note>}
+            <LeftOut unreadable={unreadable} more={!!next}>{THE_REST}</LeftOut>
             <div className={css.lanes}>
               {LANES.map(({ status, title, none }) => {
                 const here = orders.filter((each) => each.status === status);

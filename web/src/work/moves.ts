@@ -14,6 +14,9 @@ const SAID: Record<Move | "reject", string> = {
   deliver: "is delivered.",
 };
 
+/** Of a list of more orders than one works on at a time. */
+export const THE_REST = "The oldest are shown. The others come as these go.";
+
 export interface Said {
   text: string;
   bad: boolean;
