@@ -426,6 +426,11 @@ ALARMS = {
         "Events wait for over a minute before anybody is told. Orders are fine.",
         *("AWS/SQS ApproximateAgeOfOldestMessage", "Maximum", MINUTE, f"> {MINUTE}", "3 of 5"),
     ),
+    "LiveLost": Alarmed(
+        "Messages are lost for a quarter of an hour: pages call themselves live and are not. "
+        "Orders are fine, and pages look again each minute.",
+        *("own MessagesLost", "Sum", 5 * MINUTE, "> 0", "3 of 3"),
+    ),
     "MetricsDeadLetters": dead_letters("Events that could not be counted. Orders are fine; graphs are not."),
     "DeathsDeadLetters": dead_letters(
         "Orders died and the unwind workflow could not be started. The reconciler will find them; find out why."

@@ -179,6 +179,23 @@ class TestWhoHearsOfWhat:
         unsettled = {message["event"] for message in world.gateway.told["ada="] if not message["settled"]}
         assert unsettled == {"PaymentAuthorized", "OrderAccepted", "OrderDispatched"}
 
+    def test_a_restaurant_that_hears_of_an_order_looks_again_as_it_may_be_paid_already(self, world: World) -> None:
+        world.listens(BELLA, ADA)
+        world.hears(happens("PaymentAuthorized"), happens("OrderPlaced"))
+        assert [message["settled"] for message in world.gateway.told["bella="]] == [False]
+        assert [message["settled"] for message in world.gateway.told["ada="]] == [False, True]
+
+    @pytest.mark.parametrize("name", ORDER_EVENTS)
+    def test_support_is_told_last_and_whoever_is_waited_for_first(
+        self, world: World, monkeypatch: pytest.MonkeyPatch, name: str
+    ) -> None:
+        monkeypatch.setattr(posting, "AT_ONCE", 1)
+        world.listens(SUE, CARL, BELLA, ADA)
+        world.hears(happens(name))
+        heard = list(world.gateway.told)
+        assert heard[:2] == ["ada=", "bella="]
+        assert heard[-1] == "sue="
+
     def test_the_examples_of_the_contract_are_messages(self) -> None:
         document: Any = CONTRACT.schema
         for example in document["examples"]:

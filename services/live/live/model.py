@@ -113,14 +113,17 @@ def told(
         restaurant_id: from whom; None if that is not known, or is no matter of a restaurant's.
 
     Returns:
-        By topic, the message.
+        By topic, the message; in the order in which they are told. Support, of whom there may be many at all orders,
+        comes last: whoever cooks and carries is not told too late for their sake.
     """
     whole = Changed(order_id=order_id, event=event, occurred_at=occurred_at, settled=event not in _BEFORE_THE_ROW)
-    hear = {of_customer(customer_id): whole, SUPPORT: whole}
+    hear = {of_customer(customer_id): whole}
     if restaurant_id is not None:
-        hear[of_restaurant(restaurant_id)] = whole
+        # PaymentAuthorized may come first, and not reach a restaurant that only this names: the order is on its way to it.
+        settled = whole.settled and event != "OrderPlaced"
+        hear[of_restaurant(restaurant_id)] = whole.model_copy(update={"settled": settled})
     if event in _OF_ALL_COURIERS:
         hear[COURIERS] = whole
     if event in _OF_ONE_COURIER:
         hear[COURIERS] = whole.model_copy(update={"order_id": None, "event": None})
-    return hear
+    return hear | {SUPPORT: whole}
