@@ -119,7 +119,7 @@ def told(
     whole = Changed(order_id=order_id, event=event, occurred_at=occurred_at, settled=event not in _BEFORE_THE_ROW)
     hear = {of_customer(customer_id): whole}
     if restaurant_id is not None:
-        # PaymentAuthorized may come first, and not reach a restaurant that only this names: the order is on its way to it.
+        # PaymentAuthorized may come first, and miss a restaurant that only this names: it may be asked already.
         settled = whole.settled and event != "OrderPlaced"
         hear[of_restaurant(restaurant_id)] = whole.model_copy(update={"settled": settled})
     if event in _OF_ALL_COURIERS:
