@@ -22,9 +22,11 @@ from worlds.attacks import Attack
 from worlds.emulator import World, unique
 from worlds.polling import eventually
 
-pytestmark = pytest.mark.skipif(
-    chromium.program() is None, reason=f"none of {', '.join(chromium.NAMES)} is on the path"
-)
+
+@pytest.fixture(scope="module", autouse=True)
+def a_browser() -> None:
+    chromium.is_there()
+
 
 # Each step waits for the one before it, and says what came of it. `there` is the emulator as the page reaches it.
 FETCH = """

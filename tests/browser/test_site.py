@@ -20,8 +20,8 @@ DRAWN = sorted({block.page for block in blocks("mermaid")})
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("built") / "site"
-    if not (ROOT / "scripts" / "site" / "node_modules").is_dir():
-        pytest.skip("what draws diagrams is not there: `make docs` fetches it")
+    draws = ROOT / "scripts" / "site" / "node_modules"
+    chromium.needed(draws.is_dir(), "what draws diagrams is not there: `make docs` fetches it")
     assert site.build(folder) == ""
     return folder
 
@@ -34,8 +34,7 @@ def pages(built: Path) -> dict[Path, site.Page]:
 
 @pytest.fixture(scope="module")
 def context() -> Iterator[BrowserContext]:
-    if chromium.program() is None:
-        pytest.skip(f"none of {', '.join(chromium.NAMES)} is on the path")
+    chromium.is_there()
     with sync_playwright() as playwright, browser(playwright) as chrome:
         context = chrome.new_context(reduced_motion="reduce")
         context.set_offline(True)

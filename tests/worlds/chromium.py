@@ -8,6 +8,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
+MUST = "TIFFIN_BROWSER"
+"""Environment variable: `must` where the tests in a browser may not be skipped, as in CI."""
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 _QUIET = (
     "--headless",
@@ -26,6 +30,25 @@ _QUIET = (
 def program() -> str | None:
     """The browser on the path, if there is one."""
     return next((found for name in NAMES if (found := shutil.which(name))), None)
+
+
+def needed(found: bool, otherwise: str) -> None:
+    """Go on if something that a test in a browser needs is there; else skip it, or fail it where that may not be.
+
+    Args:
+        found: whether it is.
+        otherwise: what is missing.
+    """
+    if found:
+        return
+    if os.environ.get(MUST) == "must":
+        pytest.fail(f"{otherwise}, and {MUST}=must says that it is needed", pytrace=False)
+    pytest.skip(otherwise)
+
+
+def is_there() -> None:
+    """Go on if there is a browser."""
+    needed(program() is not None, f"none of {', '.join(NAMES)} is on the path")
 
 
 @contextmanager

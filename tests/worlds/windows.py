@@ -14,6 +14,7 @@ from laptop.people import Person, somebody
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, ViewportSize, expect
 
 from worlds import chromium
+from worlds.polling import eventually
 
 PICTURES = "TIFFIN_PICTURES"
 """Environment variable: a folder that pictures of pages are put into; without it none are taken."""
@@ -24,6 +25,18 @@ LOOKS: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 _AT_REST = """() => new Promise(next => requestAnimationFrame(() => requestAnimationFrame(next)))
   .then(() => Promise.allSettled(document.getAnimations().map(animation => animation.finished)))
   .then(() => null)"""
+# When a page first shows an element with a text, by its own clock; the text may be of several that follow one another.
+_WATCH = """([where, text]) => {
+  window.shownAt = null;
+  const watching = new MutationObserver(() => {
+    if (![...document.querySelectorAll(where)].some(each => each.textContent.includes(text))) return;
+    watching.disconnect();
+    window.shownAt = Date.now();
+  });
+  watching.observe(document, {attributes: true, characterData: true, childList: true, subtree: true});
+}"""
+# What React Aria has said aloud stays for seven seconds where nobody sees it, by the id of a button that may be gone.
+_RUN = "() => axe.run({exclude: ['[data-live-announcer]']}, {resultTypes: ['violations']})"
 _AXE = web.FOLDER / "node_modules" / "axe-core" / "axe.min.js"
 
 
@@ -69,16 +82,45 @@ class Window:
         self.page.wait_for_url(re.compile(r"/orders/ord_"))
         return self.page.url.rpartition("/")[2]
 
+    def watch(self, where: str, text: str) -> None:
+        """Note when the page comes to show something.
+
+        Args:
+            where: a CSS selector of the element that has it.
+            text: its own, or a part of it.
+        """
+        self.page.evaluate(_WATCH, [where, text])
+
+    def shown_after(self, moment: float) -> float:
+        """Wait until the page has shown what was watched for.
+
+        Args:
+            moment: epoch seconds.
+
+        Returns:
+            How many seconds after it that was.
+        """
+        eventually(lambda: self.page.evaluate("() => window.shownAt !== null"))
+        shown: float = self.page.evaluate("() => window.shownAt")
+        return shown / 1000 - moment
+
     def axe(self) -> list[str]:
         """What the page does not do for everybody: the rules of axe that it breaks, with where."""
         self.page.evaluate(_AXE.read_text("utf-8"))
         self.page.evaluate(_AT_REST)
-        found: dict[str, Any] = self.page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
+        found: dict[str, Any] = self.page.evaluate(_RUN)
         return [
             f"{one['id']}: {node['html'][:160]} {node['failureSummary']}"
             for one in found["violations"]
             for node in one["nodes"]
         ]
+
+    def is_for_everybody(self) -> None:
+        """Axe finds nothing, light or dark."""
+        for look in reversed(LOOKS):
+            self.page.emulate_media(color_scheme=look)
+            if found := self.axe():
+                raise AssertionError(f"{look}: " + "; ".join(found))
 
     def picture(self, name: str) -> None:
         """Take pictures of the page, light and dark, narrow and wide, if somebody asked for pictures."""
