@@ -68,6 +68,13 @@ class TestStory:
             ("authorize", "AUTHORIZED", "visa")
         ]
 
+    def test_names_its_moments_so_that_a_reader_may_have_them_in_their_own_time(self, world: World) -> None:
+        story = world.stories.of(ORDER)
+        [moment] = story.moments
+        assert moment.at == story.workflows[0].path[-1].entered
+        assert f"since {moment.text} (" in story.headline
+        assert moment.text == f"{moment.at:%H:%M:%S} UTC"
+
     def test_of_a_cancelled_order_with_what_unwound_it(self, world: World) -> None:
         world.execution(status="ABORTED")
         world.unwind("somebody-elses", of="ord_other")

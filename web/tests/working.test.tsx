@@ -284,19 +284,30 @@ it("support comes back from an order that there is not", async () => {
   expect(await screen.findByText("No order is open")).toBeTruthy();
 });
 
+/** An order's story, as the API tells it of one that waits. */
+const told = (more: object) => ({
+  order_id: "ord_abcdef",
+  headline: "still open: waiting for the restaurant",
+  moments: [],
+  status: "AWAITING_RESTAURANT",
+  dead: false,
+  placed_at: ORDER.placed_at,
+  deadline_at: ORDER.deadline_at,
+  ended_at: null,
+  told_at: ORDER.updated_at,
+  workflows: [],
+  payments: [],
+  events: [],
+  timeline: [],
+  missing: [],
+  ...more,
+});
+
 it("support reads an order's story: the sentence, the way it took, the retries, what is missing", async () => {
   await world.signedIn("support");
   const attempt = { at: ORDER.placed_at, service: "lambda", operation: "invoke", duration_ms: 20, error: null, cause: null };
   const visit = (state: string, outcome: string, attempts: object[]) => ({ state, type: "Task", entered: ORDER.placed_at, left: null, outcome, attempts, error: null, cause: null });
-  world.on("GET /orders/ord_abcdef", () => ({
-    order_id: "ord_abcdef",
-    headline: "still open: waiting for the restaurant",
-    status: "AWAITING_RESTAURANT",
-    dead: false,
-    placed_at: ORDER.placed_at,
-    deadline_at: ORDER.deadline_at,
-    ended_at: null,
-    told_at: ORDER.updated_at,
+  world.on("GET /orders/ord_abcdef", () => told({
     workflows: [
       {
         kind: "order",
@@ -312,9 +323,6 @@ it("support reads an order's story: the sentence, the way it took, the retries, 
         cause: null,
       },
     ],
-    payments: [],
-    events: [],
-    timeline: [],
     missing: [{ part: "traces", reason: "not-yet", detail: "Traces come later." }],
   }));
   const page = world.open("/support/orders/ord_abcdef");
@@ -325,6 +333,27 @@ it("support reads an order's story: the sentence, the way it took, the retries, 
   expect(within(drawing as HTMLElement).getByText("3×")).toBeTruthy();
   expect(drawing.querySelectorAll("g[data-kind]")).toHaveLength(Object.keys(orderWorkflow.States).length);
   await mustBeAccessible(page.container);
+});
+
+it("support reads a story's moments in their own time zone, each day once", async () => {
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.parse("2026-01-31T18:10:00Z") }); // 23:40 in Kolkata
+  await world.signedIn("support");
+  const entry = (id: number, at: string) => ({ id: String(id), parent: null, depth: 0, at, duration_ms: null, kind: "event", label: `Event ${id}`, status: null, error: null, service: null });
+  const at = ["2026-01-31T18:05:00Z", "2026-01-31T18:29:59Z", "2026-01-31T18:30:00Z", "2026-01-31T18:30:01Z", "2026-02-01T19:00:00Z"];
+  world.on("GET /orders/ord_abcdef", () => told({
+    headline: "still open: waiting for the restaurant to answer since 18:05:00 UTC (5 min)",
+    moments: [{ text: "18:05:00 UTC", at: at[0] }],
+    timeline: at.map((moment, index) => entry(index, moment)),
+  }));
+  world.open("/support/orders/ord_abcdef");
+  const inKolkata = (style: object) => (moment: string) => new Intl.DateTimeFormat(undefined, { ...style, timeZone: "Asia/Kolkata" }).format(Date.parse(moment));
+  const [time, day] = [inKolkata({ timeStyle: "medium" }), inKolkata({ dateStyle: "medium" })];
+  const headline = await screen.findByText(/^still open/);
+  expect(headline.textContent).toBe(`still open: waiting for the restaurant to answer since ${time(at[0]!)} (5 min).`);
+  const times = within(screen.getByRole("list", { name: "Timeline" })).getAllByRole("listitem").map((item) => item.querySelector("time")!.textContent);
+  const [one, two, three, four, five] = at.map(time);
+  expect(times).toEqual([one, two, `${day(at[2]!)} ${three}`, four, `${day(at[4]!)} ${five}`]);
+  vi.useRealTimers();
 });
 
 it("what is said twice is a change twice, so that it is read aloud twice", () => {

@@ -1,6 +1,7 @@
 """What happened to an order, in one sentence, for whoever asks first and reads no further."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,11 +28,13 @@ class Story:
         status: the order's end, `OPEN` or, if nobody recorded an end after a death, `DEAD`.
         sentence: the one to read.
         at: when it ended, epoch seconds.
+        moments: those that the sentence names, epoch seconds, by the words that it has for them.
     """
 
     status: str
     sentence: str
     at: float | None
+    moments: Mapping[str, float] = field(default_factory=dict)
 
 
 def tell(timeline: Timeline, now: float) -> Story:
@@ -51,7 +54,7 @@ def tell(timeline: Timeline, now: float) -> Story:
             return Story("OPEN", f"still open: {timeline.row.status}, as its row says; its workflow is not known", None)
         return Story("OPEN", "still open: placed, but its workflow was never started; the reconciler will", None)
     if order.status == "RUNNING":
-        return Story("OPEN", _open(timeline, now), None)
+        return _open(timeline, now)
     return Story("DEAD", _dead(timeline, order), order.stopped)
 
 
@@ -98,17 +101,21 @@ def _ended(timeline: Timeline, status: str, reason: dict[str, Any], at: float) -
     return f"failed: {failure or _lower(message) or code}, {after}"
 
 
-def _open(timeline: Timeline, now: float) -> str:
+def _open(timeline: Timeline, now: float) -> Story:
     visit = next((v for v in reversed(timeline.visits) if v.workflow == "order"), None)
     if visit is None:
-        return f"still open: its workflow is about to begin, {duration(now - timeline.placed)} after placing"
-    waited = f"since {clock(visit.entered)} ({duration(now - visit.entered)})"
-    if visit.waits:
-        return f"still open: waiting for {_WAITS_FOR.get(visit.state, visit.state)} {waited}"
+        after = f"{duration(now - timeline.placed)} after placing"
+        return Story("OPEN", f"still open: its workflow is about to begin, {after}", None)
+    since = f"{clock(visit.entered)} UTC"
     trouble = next((a for a in reversed(visit.attempts) if a.error), None)
+    if visit.waits:
+        what, trouble = f"waiting for {_WAITS_FOR.get(visit.state, visit.state)}", None
+    else:
+        what = f"{visit.state} is being retried" if trouble else f"in {visit.state}"
+    sentence = f"still open: {what} since {since} ({duration(now - visit.entered)})"
     if trouble is not None:
-        return f"still open: {visit.state} is being retried {waited}, last time it failed with {trouble.error}"
-    return f"still open: in {visit.state} {waited}"
+        sentence += f", last time it failed with {trouble.error}"
+    return Story("OPEN", sentence, None, {since: visit.entered})
 
 
 def _dead(timeline: Timeline, order: Execution) -> str:

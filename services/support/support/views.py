@@ -236,11 +236,24 @@ class MissingPart(BaseModel):
     detail: str
 
 
+class NamedMoment(BaseModel):
+    """A moment that a sentence names.
+
+    Attributes:
+        text: as the sentence has it, word for word, in UTC; to be shown in the reader's own time instead.
+        at: the moment.
+    """
+
+    text: str
+    at: datetime
+
+
 class OrderStory(BaseModel):
     """Where an order is, what happened to it, and why.
 
     Attributes:
         headline: the answer in one sentence.
+        moments: those that the headline names.
         status: the order's.
         dead: its workflow ended, and no end of the order is recorded yet.
         deadline_at: by when it is to have ended.
@@ -251,6 +264,7 @@ class OrderStory(BaseModel):
 
     order_id: str
     headline: str
+    moments: list[NamedMoment]
     status: OrderStatus
     dead: bool
     placed_at: datetime
@@ -298,6 +312,7 @@ def view(told: Timeline, said: Story, now: datetime) -> OrderStory:
     return OrderStory(
         order_id=told.order_id,
         headline=said.sentence,
+        moments=[NamedMoment(text=text, at=_at(moment)) for text, moment in said.moments.items()],
         status=_status(told, said),
         dead=said.status == "DEAD",
         placed_at=_at(told.placed),

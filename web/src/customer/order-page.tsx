@@ -8,7 +8,7 @@ import { useLive } from "../live/live";
 import { announce, useAnnounced } from "../ui/announce";
 import { Ask, Button, Card, LinkButton, Note, Page, ProblemNote, Shown, Status, TimeBar } from "../ui/kit";
 import { useNow } from "../ui/now";
-import { clock, ENDS, moment, momentSeconds, money, shortId, span, STATUS, underWay } from "../ui/words";
+import { ENDS, moment, momentSeconds, money, shortId, span, STATUS, underWay } from "../ui/words";
 import { again, basket } from "./basket";
 import { cardName } from "./cards";
 import css from "./customer.module.css";
@@ -79,7 +79,7 @@ function Remaining({ order }: { order: Order }) {
       <TimeBar label="Of the three hours" from={Date.parse(order.placed_at)} until={until} now={now} />
       <p className={css.soft}>
         {until > now
-          ? `If it has not arrived by ${clock(until)}, it is given up and the money goes back: in ${span(until - now)}.`
+          ? `If it has not arrived by ${moment(until)}, it is given up and the money goes back: in ${span(until - now)}.`
           : "The three hours are over: it is being given up, and the money goes back."}
       </p>
     </div>

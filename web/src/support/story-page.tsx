@@ -6,7 +6,7 @@ import { useLive } from "../live/live";
 import { useAnnounced } from "../ui/announce";
 import { Card, Empty, LinkButton, Note, Page, Shown, Status, TabbedPages } from "../ui/kit";
 import { later, Part } from "../ui/part";
-import { clock, clockSeconds, moment, money, plural, sentence, shortId, took } from "../ui/words";
+import { clockSeconds, inOwnTime, moment, momentSeconds, money, newDay, plural, sentence, shortId, took } from "../ui/words";
 import { title, wayOf } from "../workflow/asl";
 import css from "./support.module.css";
 
@@ -25,7 +25,7 @@ export default function StoryPage() {
 
 function Story({ orderId }: { orderId: string }) {
   const query = useLive(story(orderId));
-  useAnnounced(query.data ? query.data.headline : null);
+  useAnnounced(query.data ? inOwnTime(query.data.headline, query.data.moments) : null);
   return (
     <Shown query={query} what="the story of the order" otherwise={<LinkButton to="/support">To the orders</LinkButton>}>
       {(told) => (
@@ -63,8 +63,7 @@ function Story({ orderId }: { orderId: string }) {
 function Headline({ told }: { told: OrderStory }) {
   return (
     <Card label="In one sentence">
-      <p className={css.headline}>{sentence(told.headline)}</p>
-      {/\d\d:\d\d:\d\d/.test(told.headline) && <p className={css.soft}>The sentence has its times in UTC; all else here is in yours.</p>}
+      <p className={css.headline}>{sentence(inOwnTime(told.headline, told.moments))}</p>
       <dl className={css.facts}>
         <div>
           <dt className="visually-hidden">Status</dt>
@@ -93,7 +92,7 @@ function Headline({ told }: { told: OrderStory }) {
         )}
         <div>
           <dt>As of</dt>
-          <dd className="num">{clockSeconds(told.told_at)}</dd>
+          <dd className="num">{momentSeconds(told.told_at)}</dd>
         </div>
       </dl>
       {told.dead && <p className={css.soft}>Its workflow is dead, and no end is recorded yet: it is about to be unwound.</p>}
@@ -119,7 +118,7 @@ function Run({ run }: { run: WorkflowRun }) {
     <section className={css.block} aria-label={CALLED[run.kind]}>
       <h2>{CALLED[run.kind]}</h2>
       <p className={css.soft}>
-        {run.status.toLowerCase().replace("_", " ")} · began {clock(run.started_at)}
+        {run.status.toLowerCase().replace("_", " ")} · began {moment(run.started_at)}
         {run.waiting_in && <> · waits in {title(run.waiting_in)}</>}
         {run.error && <span className={css.error}>{[run.error, run.cause].filter(Boolean).join(": ")}</span>}
       </p>
@@ -143,7 +142,9 @@ function Run({ run }: { run: WorkflowRun }) {
               {run.path.map((visit, index) => (
                 <tr key={index}>
                   <td>{title(visit.state)}</td>
-                  <td className="num">{clockSeconds(visit.entered)}</td>
+                  <td className="num">
+                    <At moment={visit.entered} below={run.path[index - 1]?.entered} />
+                  </td>
                   <td className="num">{visit.left ? took(Date.parse(visit.left) - Date.parse(visit.entered)) : "—"}</td>
                   <td>
                     {visit.outcome}
@@ -157,6 +158,17 @@ function Run({ run }: { run: WorkflowRun }) {
         </div>
       </details>
     </section>
+  );
+}
+
+/** When something in a list happened, to the second; with its day where that is another than above, or, at the top, than today. */
+function At({ moment: at, below }: { moment: string; below?: string }) {
+  const day = newDay(at, below);
+  return (
+    <time dateTime={at}>
+      {day && <span className={css.day}>{day} </span>}
+      {clockSeconds(at)}
+    </time>
   );
 }
 
@@ -209,9 +221,9 @@ function Timeline({ entries }: { entries: TimelineEntry[] }) {
         <Empty title="Nothing of it is known" />
       ) : (
         <ol className={css.timeline} tabIndex={0} aria-label="Timeline">
-          {visible.map((entry) => (
+          {visible.map((entry, index) => (
             <li key={entry.id} className={css.entry} data-kind={entry.kind}>
-              <time dateTime={entry.at}>{clockSeconds(entry.at)}</time>
+              <At moment={entry.at} below={visible[index - 1]?.at} />
               <span className={`${css.what} ${css[`d${Math.min(entry.depth, 3)}`] ?? ""}`}>
                 <span className={css.kind}>{KINDS[entry.kind]}</span>
                 {entry.kind === "state" ? title(entry.label) : entry.label}
@@ -232,9 +244,9 @@ function Events({ events }: { events: AnnouncedEvent[] }) {
   if (events.length === 0) return <Empty title="No event is known yet" />;
   return (
     <ol className={css.timeline}>
-      {events.map((event) => (
+      {events.map((event, index) => (
         <li key={event.event_id} className={css.entry} data-kind="event">
-          <time dateTime={event.occurred_at}>{clockSeconds(event.occurred_at)}</time>
+          <At moment={event.occurred_at} below={events[index - 1]?.occurred_at} />
           <span className={css.what}>
             <strong>{event.name}</strong> <span className={css.soft}>from {event.source}</span>
             {event.consumers.length === 0 ? (
@@ -286,7 +298,7 @@ function TheOrder({ orderId }: { orderId: string }) {
             {order.reason && <Row term="Ended because">{order.reason.message}</Row>}
             {Object.entries(order.claims).map(([status, claim]) => (
               <Row key={status} term={`“${claim.move}”`}>
-                at {clockSeconds(claim.at)}
+                at {momentSeconds(claim.at)}
                 {claim.reason && `, ${claim.reason.replaceAll("_", " ")}`}
                 {claim.by && <span className={css.mono}> by {claim.by}</span>}
               </Row>
@@ -313,7 +325,7 @@ function Payments({ payments }: { payments: PaymentAttempt[] }) {
     <ol className={css.timeline}>
       {payments.map((payment, index) => (
         <li key={index} className={css.entry} data-kind="payment_attempt">
-          <time dateTime={payment.at}>{clockSeconds(payment.at)}</time>
+          <At moment={payment.at} below={payments[index - 1]?.at} />
           <span className={css.what}>
             <strong>{payment.operation}</strong>{" "}
             <span className={css.soft}>

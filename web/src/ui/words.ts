@@ -6,24 +6,36 @@ export function money({ amount, currency }: Money): string {
   return format.format(amount / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
 }
 
-const times = { short: new Intl.DateTimeFormat(undefined, { timeStyle: "short" }), exact: new Intl.DateTimeFormat(undefined, { timeStyle: "medium" }) };
-
-export const clock = (moment: string | number) => times.short.format(new Date(moment));
-
-/** To the second. */
-export const clockSeconds = (moment: string | number) => times.exact.format(new Date(moment));
+const times = {
+  short: new Intl.DateTimeFormat(undefined, { timeStyle: "short" }),
+  exact: new Intl.DateTimeFormat(undefined, { timeStyle: "medium" }),
+  day: new Intl.DateTimeFormat(undefined, { dateStyle: "medium" }),
+  dayAndTime: new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }),
+};
 
 const isToday = (date: Date) => date.toDateString() === new Date().toDateString();
-
-/** To the second today; of another day, with the day, and to the minute. */
-export const momentSeconds = (at: string | number) => (isToday(new Date(at)) ? clockSeconds(at) : moment(at));
 
 /** The time of day, with the day if it is not today's. */
 export function moment(at: string | number): string {
   const date = new Date(at);
-  const today = isToday(date);
-  return new Intl.DateTimeFormat(undefined, today ? { timeStyle: "short" } : { dateStyle: "medium", timeStyle: "short" }).format(date);
+  return (isToday(date) ? times.short : times.dayAndTime).format(date);
 }
+
+/** To the second today; of another day, with the day, and to the minute. */
+export const momentSeconds = (at: string | number) => (isToday(new Date(at)) ? clockSeconds(at) : moment(at));
+
+/** To the second, without the day: where `newDay` stands with it. */
+export const clockSeconds = (at: string | number) => times.exact.format(new Date(at));
+
+/** The day of a moment, if that is not the day of what it stands below. */
+export function newDay(at: string | number, below: string | number = Date.now()): string | null {
+  const date = new Date(at);
+  return date.toDateString() === new Date(below).toDateString() ? null : times.day.format(date);
+}
+
+/** A sentence of an API's, which names moments in UTC: with those as its reader has them. */
+export const inOwnTime = (text: string, moments: readonly { text: string; at: string }[]) =>
+  moments.reduce((said, { text: words, at }) => said.replace(words, () => momentSeconds(at)), text);
 
 /** As `lang` of `index.html`. */
 const LANGUAGE = "en";

@@ -5,7 +5,7 @@ import { useLive } from "../live/live";
 import { useAnnounced } from "../ui/announce";
 import { Button, Empty, LeftOut, Page, ProblemNote, Said, Shown, TabbedPages } from "../ui/kit";
 import { useNow } from "../ui/now";
-import { clock, plural, shortId, span, underWay } from "../ui/words";
+import { moment, plural, shortId, span, underWay } from "../ui/words";
 import { type Say, THE_REST, useFocusGoesOn, useMove, useSaid } from "./moves";
 import css from "./work.module.css";
 
@@ -91,7 +91,7 @@ function Slip({ summary, say, all }: { summary: CourierSummary; say: Say; all: R
       )}
       <p className={left < 30 * 60_000 ? css.late : css.soft}>
         {order && `${plural(order.item_count, "dish", "dishes")} · `}
-        {left > 0 ? `by ${clock(summary.deadline_at)}, ${span(left)} left` : "the three hours are over"}
+        {left > 0 ? `by ${moment(summary.deadline_at)}, ${span(left)} left` : "the three hours are over"}
       </p>
       {(move.passing ?? (!order && query.error)) && <ProblemNote error={move.passing ?? query.error} />}
       {order?.pending_move ? (

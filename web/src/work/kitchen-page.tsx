@@ -7,7 +7,7 @@ import { useLive } from "../live/live";
 import { useAnnounced } from "../ui/announce";
 import { Ask, Button, LeftOut, Page, ProblemNote, Radios, Said, Shown, TimeBar } from "../ui/kit";
 import { useNow } from "../ui/now";
-import { clock, plural, sentence, shortId, span, TO_ANSWER, underWay } from "../ui/words";
+import { moment, plural, sentence, shortId, span, TO_ANSWER, underWay } from "../ui/words";
 import { passes, type Say, THE_REST, useFocusGoesOn, useMove, useSaid } from "./moves";
 import css from "./work.module.css";
 
@@ -98,7 +98,7 @@ function Slip({ summary, ...rest }: SlipProps) {
     <article className={css.slip} aria-label={`Order ${shortId(summary.order_id)}`}>
       <div className={css.top}>
         <strong>{shortId(summary.order_id)}</strong>
-        <span className={css.soft}>placed {clock(summary.placed_at)}</span>
+        <span className={css.soft}>placed {moment(summary.placed_at)}</span>
       </div>
       {query.error && !order && <ProblemNote error={query.error} retry={() => void query.refetch()} />}
       {order && (
@@ -123,8 +123,8 @@ function Age({ order }: { order: KitchenOrder }) {
   const since = order.timeline.at(-1)?.at ?? order.placed_at;
   return (
     <p className={css.soft}>
-      {order.status === "PREPARING" ? "Since" : "Left"} {clock(since)}, {span(now - Date.parse(since))} ago.{" "}
-      {sentence(`Given up at ${clock(order.deadline_at)}`)}
+      {order.status === "PREPARING" ? "Since" : "Left"} {moment(since)}, {span(now - Date.parse(since))} ago.{" "}
+      {sentence(`Given up at ${moment(order.deadline_at)}`)}
     </p>
   );
 }
