@@ -1,4 +1,4 @@
-"""Make `web/generated/`: what the console is built of that is said in the services' code, templates and events.
+"""Make `web/generated/`: what the console is built of that is said in services, templates, workflows and events.
 
     python scripts/render_console.py            write the files
     python scripts/render_console.py --check    exit with 1 if a committed file is stale
@@ -16,7 +16,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     return made.command(
         arguments,
-        "Make web/generated/ of the services, their documents and events.",
+        "Make web/generated/ of the services, their documents, events and rules.",
         "render_console.py",
         console.files,
         console.GENERATED / "*.json",

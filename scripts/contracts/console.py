@@ -1,4 +1,4 @@
-"""What the console is built of besides its own code: the APIs' documents, and the services with their events.
+"""What the console is built of besides its own code: the APIs' documents, the services with their events, and rules.
 
 All of it is said elsewhere, in the code, the templates and `events/`. `web/generated/` holds it as data, so that a
 build of the console needs no Python, no YAML and no stack. The workflows it reads where they are.
@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 from cfnlint.decode.cfn_yaml import load  # the short forms (!Ref, !Sub) need a reader that knows them
+from tiffin.ids import CUSTOMER_ID
 
 from . import schemas
 
@@ -34,7 +35,14 @@ def files() -> dict[Path, str]:
     return {
         **{GENERATED / f"{name}.openapi.json": _text(document(name)) for name in APIS if _has_api(name)},
         GENERATED / "services.json": _text({"services": list(services())}),
+        GENERATED / "rules.json": _text(rules()),
     }
+
+
+def rules() -> dict[str, Any]:
+    """Rules that pages tell: how many seconds a restaurant has to answer, and what a customer's id may be."""
+    workflow = json.loads((ROOT / "statemachines" / "order.asl.json").read_text("utf-8"))
+    return {"to_answer": workflow["States"]["AwaitRestaurant"]["TimeoutSeconds"], "customer_id": CUSTOMER_ID}
 
 
 @cache

@@ -50,6 +50,16 @@ it("a kitchen rejects an order with a reason, and is told when that is not possi
   await mustBeAccessible(page.container);
 });
 
+it("a kitchen has as long for an answer as the workflow waits for it", async () => {
+  const waits = orderWorkflow.States.AwaitRestaurant.TimeoutSeconds;
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.parse(ORDER.timeline[1]!.at) + 60_000 });
+  await aKitchenWithAnOrder();
+  world.open("/kitchen");
+  expect(await screen.findByText(`${waits / 60 - 1} min to answer`)).toBeTruthy();
+  expect(screen.getByText(new RegExp(`nobody answers within ${waits / 60} min `))).toBeTruthy();
+  vi.useRealTimers();
+});
+
 it("a kitchen that accepts an order which its customer has just cancelled is told so", async () => {
   world.on("POST /orders/ord_abcdef/accept", tooLate(await aKitchenWithAnOrder()));
   world.open("/kitchen");

@@ -1,6 +1,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Link, useNavigate, useSearchParams } from "react-router";
+import rules from "../../generated/rules.json";
 import type { OrderStatus, SupportSummary } from "../api/clients";
 import { customerOrders, supportOrders } from "../api/queries";
 import { useLive } from "../live/live";
@@ -27,9 +28,9 @@ export default function BoardPage() {
   );
 }
 
-/** What people see of an order's id, and what the id of an account may be (`CUSTOMER_ID` in services/shared/tiffin/ids.py). */
+/** What people see of an order's id, and what the id of an account may be. */
 const SHORT = /^[A-Za-z0-9]{6}$/;
-const ACCOUNT = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
+const ACCOUNT = new RegExp(rules.customer_id);
 
 function Find({ customer, status, onAsk }: { customer: string; status: string; onAsk: (asked: Record<string, string>) => void }) {
   const navigate = useNavigate();

@@ -1,4 +1,5 @@
 /** Amounts and moments as the reader's own locale and time zone have them; spans of time, which are words, in the page's language. */
+import rules from "../../generated/rules.json";
 import type { Money, OrderMove, OrderStatus } from "../api/clients";
 
 export function money({ amount, currency }: Money): string {
@@ -64,8 +65,8 @@ export function took(ms: number): string {
 export const sentence = (text: string) => (text.endsWith(".") ? text : `${text}.`);
 
 export const MINUTE = 60_000;
-/** How long a restaurant has for an answer: `AwaitRestaurant` of the order workflow. */
-export const TO_ANSWER = 15 * MINUTE;
+/** How long a restaurant has for an answer. */
+export const TO_ANSWER = rules.to_answer * 1000;
 
 export const ENDS: ReadonlySet<OrderStatus> = new Set<OrderStatus>(["DELIVERED", "DECLINED", "REJECTED", "CANCELLED", "EXPIRED", "FAILED"]);
 

@@ -35,7 +35,7 @@ export default function KitchenPage() {
   const waiting = query.data?.orders.filter(({ status }) => status === "AWAITING_RESTAURANT").length;
   useAnnounced(waiting === undefined ? null : `${plural(waiting, "order")} to answer.`);
   return (
-    <Page title={name ?? "Kitchen"} lead="An order that nobody answers within 15 minutes is rejected by itself.">
+    <Page title={name ?? "Kitchen"} lead={`An order that nobody answers within ${span(TO_ANSWER)} is rejected by itself.`}>
       <Shown query={query} what="orders">
         {({ orders, next, unreadable }) => (
           <>
@@ -139,7 +139,7 @@ function Answer({ order, say, reject, heading }: { order: KitchenOrder } & Omit<
   if (order.pending_move) return <p className={css.soft}>The order {underWay(order.pending_move)}.</p>;
   return (
     <>
-      <TimeBar label="Of the 15 minutes" from={since} until={until} now={now} />
+      <TimeBar label={`Of the ${span(TO_ANSWER)}`} from={since} until={until} now={now} />
       <p className={left < TO_ANSWER / 5 ? css.late : css.soft}>{left > 0 ? `${span(left)} to answer` : "The time is over"}</p>
       {move.passing && <ProblemNote error={move.passing} />}
       <div className={css.two} ref={goesOn}>
