@@ -51,7 +51,7 @@ export function Part({ what, rows, of = "", title, children }: { what: string; r
         queries.removeQueries({ type: "inactive" });
       }}
       fallbackRender={({ error, resetErrorBoundary }) => {
-        const failure = <Failure what={what} error={error} again={() => resetErrorBoundary()} />;
+        const failure = <Failure what={what} error={error} online={online} again={() => resetErrorBoundary()} />;
         return title ? <Page title={title}>{failure}</Page> : failure;
       }}
     >
@@ -60,8 +60,7 @@ export function Part({ what, rows, of = "", title, children }: { what: string; r
   );
 }
 
-function Failure({ what, error, again }: { what: string; error: unknown; again: () => void }) {
-  const online = useOnline();
+function Failure({ what, error, online, again }: { what: string; error: unknown; online: boolean; again: () => void }) {
   if (!(error instanceof NotLoaded)) {
     return (
       <Note tone="bad" title="Something is wrong with the console">
