@@ -28,8 +28,8 @@ CONFIG = "config.json"
 """What differs from one deployment to the next; it is served beside the page, and lies in the emulator's directory."""
 BUILT = DIST / ".built"
 _MADE_BY_TOOLS = frozenset({"node_modules", "dist"})
-# What its pages draw, from where it is.
-DRAWN = ROOT / "statemachines"
+# What it is built of besides, from where that is: the workflows that its pages draw, and what live news says.
+ELSEWHERE = (ROOT / "statemachines", ROOT / "events" / "messages")
 # The APIs by their names in config.json: the outputs with their URLs, as far as a stack has them.
 _APIS = {"orders": "ApiUrl", "promotions": "PromotionsApiUrl", "support": "SupportApiUrl", "live": "LiveApiUrl"}
 _SOCKET = "LiveUrl"
@@ -148,7 +148,7 @@ def _run(command: Iterable[str], log: Path, failure: str) -> None:
 
 def _sources() -> str:
     own = [path for path in FOLDER.iterdir() if path.name not in _MADE_BY_TOOLS]
-    files = [file for path in (*own, DRAWN) for file in (path.rglob("*") if path.is_dir() else [path])]
+    files = [file for path in (*own, *ELSEWHERE) for file in (path.rglob("*") if path.is_dir() else [path])]
     digest = hashlib.sha256()
     for path in sorted(files):
         if path.is_file() and not path.name.endswith(".d.ts"):

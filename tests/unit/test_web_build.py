@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from laptop import web
+from worlds import ROOT
 
 
 @pytest.fixture
@@ -15,12 +16,12 @@ def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "src" / "main.tsx").write_text("one")
     (folder / "package.json").write_text("{}")
     (folder / "package-lock.json").write_text("no lock")
-    drawn = tmp_path / "statemachines"
-    drawn.mkdir()
-    (drawn / "order.asl.json").write_text("{}")
+    elsewhere = [tmp_path / path.relative_to(ROOT) for path in web.ELSEWHERE]
+    for path in elsewhere:
+        path.mkdir(parents=True)
     monkeypatch.setattr(web, "ROOT", tmp_path)
     monkeypatch.setattr(web, "FOLDER", folder)
-    monkeypatch.setattr(web, "DRAWN", drawn)
+    monkeypatch.setattr(web, "ELSEWHERE", elsewhere)
     monkeypatch.setattr(web, "BUILT", folder / "dist" / ".built")
     return folder
 
@@ -51,9 +52,10 @@ def test_it_is_built_once_and_again_when_a_source_changed(sources: Path, command
     assert commands == ["node", "node"]
 
 
-def test_a_workflow_that_its_pages_draw_is_a_source_too(sources: Path, commands: list[str]) -> None:
+@pytest.mark.parametrize("path", ["statemachines/order.asl.json", "events/messages/Changed.json"])
+def test_what_it_is_built_of_besides_is_a_source_too(sources: Path, commands: list[str], path: str) -> None:
     build(sources)
-    (sources.parent / "statemachines" / "order.asl.json").write_text('{"States": {}}')
+    (sources.parent / path).write_text("{}")
     assert web.changed()
 
 

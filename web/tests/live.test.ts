@@ -1,12 +1,13 @@
 /** What is read again when something changed, and what is asked where nothing tells. */
 import { QueryClient, QueryObserver } from "@tanstack/react-query";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import contract from "../../events/messages/Changed.json";
 import { connect } from "../src/api/clients";
 import { conditionalFetch, forgetAnswers } from "../src/api/conditional";
 import { Problem, tryAgain, waitBefore } from "../src/api/problems";
 import { refresh } from "../src/auth/session";
 import { listen, rereading, take } from "../src/live/live";
-import { CONFIG, token, World } from "./world";
+import { CONFIG, problem, token, World } from "./world";
 
 const read = (queries: QueryClient) =>
   queries.getQueryCache().getAll().filter((query) => query.state.isInvalidated).map(({ queryKey }) => queryKey.join(" "));
@@ -114,7 +115,7 @@ describe("the socket", () => {
     onopen = () => {};
     onclose = () => {};
     onmessage = (_: { data: string }) => {};
-    constructor() {
+    constructor(readonly address: string) {
       Socket.opened.push(this);
     }
     send(text: string) {
@@ -139,6 +140,23 @@ describe("the socket", () => {
   });
 
   afterEach(() => stop());
+
+  it("is opened with a ticket, which whoever is signed in asks for", async () => {
+    const [asked] = world.calls("POST /tickets");
+    expect([asked!.url.host, asked!.headers.get("Authorization"), asked!.body]).toEqual(["live.example", `Bearer ${token("customer")}`, ""]);
+    expect(Socket.opened.map(({ address }) => address)).toEqual(["wss://live.example/v1?ticket=t"]);
+  });
+
+  it("is opened for whose token the API did not take, once that is another", async () => {
+    let times = 0;
+    world
+      .on("POST /tickets", () => (times++ ? { ticket: "t", url: "wss://live.example/v1" } : problem(401, "sign-in-needed", "expired")))
+      .on("POST /oauth2/token", () => ({ id_token: token("customer", { jti: "2" }), expires_in: 900 }));
+    Socket.opened[0]!.onclose();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(world.calls("POST /tickets").at(-1)!.headers.get("Authorization")).toBe(`Bearer ${token("customer", { jti: "2" })}`);
+    expect(Socket.opened).toHaveLength(2);
+  });
 
   it("that answers pings lives on", async () => {
     await vi.advanceTimersByTimeAsync(8 * MINUTE);
@@ -190,9 +208,26 @@ describe("the socket", () => {
   });
 });
 
-it.each(["no JSON", JSON.stringify({ type: "else" })])("a message that it does not know changes nothing: %s", (text) => {
-  take(queries, reread, text);
-  expect(read(queries)).toEqual([]);
+describe("a message", () => {
+  const { examples, required } = contract;
+  /** What may stand in no member; and what in some alone. */
+  const unfit = required.flatMap((member) => [undefined, 1, {}].map((value) => ({ [member]: value })));
+  const noText = [{ occurred_at: "soon" }, { settled: "no" }, { type: "gone" }];
+
+  it.each(examples)("as its contract has it is heard: %o", (example) => {
+    take(queries, reread, JSON.stringify({ ...example, more: 1 }));
+    expect(read(queries)).toContain("orders mine ");
+  });
+
+  it.each([...unfit, ...noText])("that its contract does not have is passed over: %o", (member) => {
+    take(queries, reread, JSON.stringify({ ...examples[0], ...member }));
+    expect(read(queries)).toEqual([]);
+  });
+
+  it.each(["no JSON", "null", "[]", '"changed"', JSON.stringify({ type: "else" })])("that it does not know changes nothing: %s", (text) => {
+    take(queries, reread, text);
+    expect(read(queries)).toEqual([]);
+  });
 });
 
 it("asks with the tag of the last answer, and has that answer where nothing changed", async () => {

@@ -146,6 +146,16 @@ it("a courier leaves with an order", async () => {
   await mustBeAccessible(page.container);
 });
 
+it("a courier is shown no order as another role sees it", async () => {
+  await world.signedIn("courier");
+  world
+    .on("GET /courier/orders", ({ url }) => ({ orders: url.searchParams.get("which") === "ready" ? [{ ...SUMMARY, status: "PREPARING" }] : [], next: null, unreadable: 0 }))
+    .on("GET /orders/ord_abcdef", () => ORDER);
+  world.open("/courier");
+  expect(await screen.findByText("Not for this page")).toBeTruthy();
+  expect(screen.queryByText("Harbour Street 1")).toBeNull();
+});
+
 it("a courier who comes second reads that somebody else has the order", async () => {
   await world.signedIn("courier");
   let there = true;

@@ -1,5 +1,6 @@
 /** The APIs, each by a client whose types are generated from the document that the API serves. */
 import createClient, { type Client, type Middleware } from "openapi-fetch";
+import type { paths as livePaths } from "../../generated/live";
 import type { components as orderTypes, paths as orderPaths } from "../../generated/orders";
 import type { components as promotionTypes, paths as promotionPaths } from "../../generated/promotions";
 import type { components as supportTypes, paths as supportPaths } from "../../generated/support";
@@ -44,6 +45,7 @@ export interface Apis {
   orders: Client<orderPaths>;
   promotions: Client<promotionPaths>;
   support: Client<supportPaths>;
+  live: Client<livePaths>;
 }
 
 /** Whoever is signed in shows the ID token; a token that the API does not take any more is refreshed, and it is asked again. */
@@ -80,5 +82,6 @@ export function connect(where: Config) {
     orders: client<orderPaths>(where.apis.orders),
     promotions: client<promotionPaths>(where.apis.promotions),
     support: client<supportPaths>(where.apis.support ?? ""),
+    live: client<livePaths>(where.apis.live ?? ""),
   };
 }

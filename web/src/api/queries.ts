@@ -32,12 +32,23 @@ export const quote = (basket: Basket) =>
     enabled: ({ state: { error } }) => !(error instanceof Problem) || error.passes,
   });
 
-/** An order as whoever asks sees it: the caller knows as what. */
-export const order = <Seen extends Order | KitchenOrder | CourierOrder | SupportOrder>(id: string) =>
+type Seen = Order | KitchenOrder | CourierOrder | SupportOrder;
+
+/** Whether an order is as a page shows it: each role sees another part. */
+export const asItsCustomer = (order: Seen) => "total" in order;
+export const asItsKitchen = (order: Seen) => "lines" in order;
+export const asACourier = (order: Seen) => "item_count" in order;
+export const asSupport = (order: Seen) => "claims" in order;
+
+/** An order as whoever asks sees it. Any other view of it is refused. */
+export const order = <View extends Seen>(id: string, is: (order: Seen) => order is View) =>
   queryOptions({
     queryKey: ["order", id],
-    queryFn: async () =>
-      (await answered(apis.orders.GET("/orders/{order_id}", { params: { path: { order_id: id } } }))) as Seen,
+    queryFn: async () => {
+      const seen = await answered(apis.orders.GET("/orders/{order_id}", { params: { path: { order_id: id } } }));
+      if (is(seen)) return seen;
+      throw new Problem("unexpected", "Not for this page", "The order came as another role sees it. Load the page anew.");
+    },
   });
 
 export const myOrders = (next: string | null = null) =>

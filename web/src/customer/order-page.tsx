@@ -3,7 +3,7 @@ import { useState } from "react";
 import { useNavigate, useParams } from "react-router";
 import { apis, type Order } from "../api/clients";
 import { answered } from "../api/problems";
-import { order as orderQuery } from "../api/queries";
+import { asItsCustomer, order as orderQuery } from "../api/queries";
 import { useLive } from "../live/live";
 import { announce, useAnnounced } from "../ui/announce";
 import { Ask, Button, Card, LinkButton, Note, Page, ProblemNote, Shown, Status, TimeBar } from "../ui/kit";
@@ -18,7 +18,7 @@ import { declined, why } from "./reasons";
 
 export function OrderPage() {
   const { orderId = "" } = useParams();
-  const query = useLive(orderQuery<Order>(orderId));
+  const query = useLive(orderQuery(orderId, asItsCustomer));
   useAnnounced(query.data ? `The order is now: ${STATUS[query.data.status]}.` : null);
   return (
     <Page

@@ -8,8 +8,10 @@
  */
 import { type QueryClient, type QueryKey, type UseQueryOptions, useQuery } from "@tanstack/react-query";
 import { useState, useSyncExternalStore } from "react";
-import { config } from "../api/clients";
-import { current, idToken, identity, onChange, useSession } from "../auth/session";
+import type { components } from "../../generated/messages";
+import { apis, config } from "../api/clients";
+import { answered } from "../api/problems";
+import { current, identity, onChange, useSession } from "../auth/session";
 
 /** `live`: by the socket. `asking`: by asking again and again. `off`: nobody is signed in. */
 export type Connection = "off" | "asking" | "live";
@@ -91,7 +93,7 @@ export function listen(queries: QueryClient): () => void {
     if (!config.apis.live) return;
     const asked = who;
     try {
-      const url = await ticketed(config.apis.live);
+      const url = await ticketed();
       if (over || socket || who !== asked) return;
       socket = new WebSocket(url);
     } catch {
@@ -177,10 +179,8 @@ export function listen(queries: QueryClient): () => void {
 }
 
 /** The socket's address, with a ticket for one connection. */
-async function ticketed(api: string): Promise<string> {
-  const answer = await fetch(`${api}/tickets`, { method: "POST", headers: { Authorization: `Bearer ${await idToken()}` } });
-  if (!answer.ok) throw new Error(`no ticket: ${answer.status}`);
-  const { ticket, url } = (await answer.json()) as { ticket: string; url: string };
+async function ticketed(): Promise<string> {
+  const { ticket, url } = await answered(apis.live.POST("/tickets"));
   const address = new URL(url);
   address.searchParams.set("ticket", ticket);
   return address.href;
@@ -209,23 +209,38 @@ export function rereading(queries: QueryClient): (keys: QueryKey[]) => void {
   };
 }
 
-/** A message. What it does not know it passes over: there may be other kinds one day. */
-export function take(queries: QueryClient, reread: ReturnType<typeof rereading>, text: string) {
-  let said: Record<string, unknown>;
+type Changed = components["schemas"]["Changed"];
+
+/** What a message says, if it is of the kind that is known here: there may be others one day. */
+function changed(text: string): Changed | null {
+  let said: unknown;
   try {
-    said = JSON.parse(text) as Record<string, unknown>;
+    said = JSON.parse(text);
   } catch {
-    return;
+    return null;
   }
-  if (said.type !== "changed") return;
-  const orderId = typeof said.order_id === "string" ? said.order_id : null;
-  const event = String(said.event ?? "");
+  return isChanged(said) ? said : null;
+}
+
+function isChanged(said: unknown): said is Changed {
+  const { type, order_id, event, occurred_at, settled } = Object(said) as Record<keyof Changed, unknown>;
+  const texts = [order_id, event].every((text) => text === null || typeof text === "string");
+  const at = typeof occurred_at === "string" && !Number.isNaN(Date.parse(occurred_at));
+  return type === "changed" && texts && at && typeof settled === "boolean";
+}
+
+/** Has read again what a message says. */
+export function take(queries: QueryClient, reread: ReturnType<typeof rereading>, text: string) {
+  const said = changed(text);
+  if (!said) return;
+  const { order_id: orderId, settled } = said;
+  const event = said.event ?? "";
   // Which order it is may be nothing for the hearer to know: the lists show what there is to see.
   const keys: QueryKey[] = [["orders"]];
   if (event.startsWith("PromoCode")) keys.push(["codes"]);
   if (orderId) {
     const seenAt = Date.now();
-    changes = [...changes, { orderId, event, occurredAt: Date.parse(String(said.occurred_at)) || seenAt, seenAt }]
+    changes = [...changes, { orderId, event, occurredAt: Date.parse(said.occurred_at), seenAt }]
       .filter((change) => seenAt - change.seenAt < REMEMBER.for)
       .slice(-REMEMBER.most);
     tell();
@@ -238,5 +253,5 @@ export function take(queries: QueryClient, reread: ReturnType<typeof rereading>,
   }
   reread(keys);
   // Some events are announced a moment before what they say can be read.
-  if (said.settled === false) setTimeout(reread, UNSETTLED, keys);
+  if (!settled) setTimeout(reread, UNSETTLED, keys);
 }

@@ -1,7 +1,7 @@
 import { type ReactNode, useMemo, useState } from "react";
 import { Link, useParams } from "react-router";
-import { type AnnouncedEvent, config, type OrderStory, type PaymentAttempt, type SupportOrder, type TimelineEntry, type WorkflowRun } from "../api/clients";
-import { order as orderQuery, story } from "../api/queries";
+import { type AnnouncedEvent, config, type OrderStory, type PaymentAttempt, type TimelineEntry, type WorkflowRun } from "../api/clients";
+import { asSupport, order as orderQuery, story } from "../api/queries";
 import { useLive } from "../live/live";
 import { useAnnounced } from "../ui/announce";
 import { Card, Empty, LinkButton, Note, Page, Shown, Status, TabbedPages } from "../ui/kit";
@@ -272,7 +272,7 @@ function Events({ events }: { events: AnnouncedEvent[] }) {
 /** What was ordered, by whom, and who made which move. */
 function TheOrder({ orderId }: { orderId: string }) {
   return (
-    <Shown query={useLive(orderQuery<SupportOrder>(orderId))} what="the order">
+    <Shown query={useLive(orderQuery(orderId, asSupport))} what="the order">
       {(order) => (
         <Card label="The order">
           <dl className={css.list}>

@@ -1,6 +1,6 @@
 import { type RefObject, useEffect, useRef } from "react";
-import type { CourierOrder, CourierOrders, CourierSummary } from "../api/clients";
-import { courierOrders, order as orderQuery } from "../api/queries";
+import type { CourierOrders, CourierSummary } from "../api/clients";
+import { asACourier, courierOrders, order as orderQuery } from "../api/queries";
 import { useLive } from "../live/live";
 import { useAnnounced } from "../ui/announce";
 import { Button, Empty, LeftOut, Page, ProblemNote, Said, Shown, TabbedPages } from "../ui/kit";
@@ -65,7 +65,7 @@ function Slips({ orders, next, unreadable, say, none }: CourierOrders & { say: S
 
 function Slip({ summary, say, all }: { summary: CourierSummary; say: Say; all: RefObject<HTMLElement | null> }) {
   const now = useNow(10_000);
-  const query = useLive(orderQuery<CourierOrder>(summary.order_id));
+  const query = useLive(orderQuery(summary.order_id, asACourier));
   const move = useMove(summary.order_id, say);
   const goesOn = useFocusGoesOn(all);
   const order = query.data;

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { type ReactNode, type RefObject, useEffect, useRef, useState } from "react";
 import type { KitchenOrder, KitchenSummary, RejectReason } from "../api/clients";
-import { kitchenOrders, order as orderQuery, restaurants } from "../api/queries";
+import { asItsKitchen, kitchenOrders, order as orderQuery, restaurants } from "../api/queries";
 import { useSession } from "../auth/session";
 import { useLive } from "../live/live";
 import { useAnnounced } from "../ui/announce";
@@ -92,7 +92,7 @@ interface SlipProps {
 }
 
 function Slip({ summary, ...rest }: SlipProps) {
-  const query = useLive(orderQuery<KitchenOrder>(summary.order_id));
+  const query = useLive(orderQuery(summary.order_id, asItsKitchen));
   const order = query.data;
   return (
     <article className={css.slip} aria-label={`Order ${shortId(summary.order_id)}`}>
