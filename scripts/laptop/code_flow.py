@@ -2,7 +2,8 @@
 
 Sources: RFC 6749, section 4.1; RFC 7636 (PKCE); Amazon Cognito developer guide, "Authorize endpoint" and "Token
 endpoint". Whoever sees the code on its way cannot use it, as only the caller knows the verifier; and a redirect that
-the caller did not ask for has not its `state`.
+the caller did not ask for has not its `state`. A token that another attempt asked for has not its `nonce` (OpenID
+Connect Core 1.0, section 3.1.3.7).
 """
 
 import base64
@@ -33,6 +34,7 @@ class Attempt:
         callback: where the pages send the browser back to.
         state: what the redirect has to repeat.
         verifier: what only this attempt knows.
+        nonce: what the ID token has to repeat.
     """
 
     pages: str
@@ -40,6 +42,7 @@ class Attempt:
     callback: str = CALLBACK
     state: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
     verifier: str = field(default_factory=lambda: secrets.token_urlsafe(48), repr=False)
+    nonce: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
 
     @property
     def address(self) -> str:
@@ -50,6 +53,7 @@ class Attempt:
             "redirect_uri": self.callback,
             "scope": "openid",
             "state": self.state,
+            "nonce": self.nonce,
             "code_challenge": _base64url(hashlib.sha256(self.verifier.encode()).digest()),
             "code_challenge_method": "S256",
         }
@@ -66,7 +70,7 @@ class Attempt:
             What the token endpoint answers, with `id_token`, `access_token` and `refresh_token`.
 
         Raises:
-            NotSignedIn: the redirect is not this attempt's, or brings no code; or the code is not taken.
+            NotSignedIn: the redirect or the ID token is not this attempt's; or there is no code, or it is not taken.
         """
         brought = {name: values[0] for name, values in parse_qs(urlsplit(redirect).query).items()}
         if not secrets.compare_digest(brought.get("state", "").encode(), self.state.encode()):
@@ -86,7 +90,10 @@ class Attempt:
         )
         if not answer.is_success:
             raise NotSignedIn(f"the code was not taken: {answer.text[:200]}")
-        return dict(answer.json())
+        given = dict(answer.json())
+        if claims(given["id_token"]).get("nonce") != self.nonce:
+            raise NotSignedIn("the token is of another attempt to sign in than this one")
+        return given
 
 
 def signed_in(attempt: Attempt, email: str, password: str, http: httpx.Client) -> str:

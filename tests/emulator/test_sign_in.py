@@ -109,6 +109,14 @@ class TestCodeFlow:
             with pytest.raises(NotSignedIn, match="invalid_grant"):
                 attempt.tokens(redirect, http)
 
+    def test_a_token_says_for_which_attempt_it_was_asked_for(self, stack: Stack) -> None:
+        attempt = attempt_of(stack)
+        with httpx.Client(trust_env=False) as http:
+            with pytest.raises(NotSignedIn, match="the token is of another attempt"):
+                attempt.tokens(came_back(stack, "ada", attempt, nonce="another"), http)
+            taken = attempt.tokens(came_back(stack, "ada", attempt), http)
+        assert claims(taken["id_token"])["nonce"] == attempt.nonce
+
     def test_the_pages_send_nobody_back_to_a_place_that_the_client_does_not_name(self, stack: Stack) -> None:
         attempt = attempt_of(stack, callback="https://evil.example/callback")
         assert httpx.get(attempt.address, trust_env=False, timeout=patience(30)).status_code == 400

@@ -16,11 +16,13 @@ PAGES = "https://tiffin-x.auth.eu-central-1.amazoncognito.com"
 
 
 def attempt() -> Attempt:
-    return Attempt(PAGES, "client")
+    return Attempt(PAGES, "client", nonce="n")
 
 
-def tokens(request: httpx.Request) -> httpx.Response:
-    return httpx.Response(200, json={"id_token": "t", "asked": dict(httpx.QueryParams(request.content.decode()))})
+def tokens(request: httpx.Request, nonce: str = "n") -> httpx.Response:
+    said = base64.urlsafe_b64encode(json.dumps({"nonce": nonce}).encode()).decode()
+    asked = dict(httpx.QueryParams(request.content.decode()))
+    return httpx.Response(200, json={"id_token": f"head.{said}.signature", "asked": asked})
 
 
 class TestSomebody:
@@ -81,6 +83,12 @@ class TestAttempt:
     def test_a_redirect_that_nobody_asked_for_is_not_taken(self, query: str) -> None:
         with httpx.Client(transport=httpx.MockTransport(tokens)) as http, pytest.raises(NotSignedIn, match="another"):
             attempt().tokens(f"/callback?{query}", http)
+
+    def test_a_token_that_another_attempt_asked_for_is_not_taken(self) -> None:
+        one = Attempt(PAGES, "client")
+        assert f"nonce={one.nonce}" in one.address.split("&")
+        with httpx.Client(transport=httpx.MockTransport(tokens)) as http, pytest.raises(NotSignedIn, match="the token"):
+            one.tokens(f"/callback?code=c&state={one.state}", http)
 
     def test_what_the_pages_say_against_it_is_told(self) -> None:
         one = attempt()

@@ -3,9 +3,9 @@ import { act, screen } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { challenge } from "../src/auth/pkce";
-import { current, idToken, refresh, signOut, takeUp } from "../src/auth/session";
+import { current, idToken, refresh, signIn, signOut, takeUp } from "../src/auth/session";
 import { basket, have } from "../src/customer/basket";
-import { json, MENU, mustBeAccessible, problem, token, World } from "./world";
+import { ATTEMPT, json, MENU, mustBeAccessible, problem, token, World } from "./world";
 
 let world: World;
 
@@ -34,10 +34,41 @@ it("has the pool revoke the refresh token when somebody signs out", async () => 
 });
 
 it("takes up no redirect that another attempt brought", async () => {
-  sessionStorage.setItem("tiffin.sign-in", JSON.stringify({ state: "mine", verifier: "v", from: "/" }));
+  sessionStorage.setItem("tiffin.sign-in", JSON.stringify({ ...ATTEMPT, state: "mine" }));
   await expect(takeUp(new URLSearchParams({ state: "other", code: "c" }))).rejects.toThrow("no attempt");
   expect(world.asked).toEqual([]);
   expect(current().is).toBe("out");
+});
+
+it("asks for a token that only this attempt can have got, and takes no other", async () => {
+  const assign = vi.fn();
+  vi.stubGlobal("location", { origin: "https://console.example", pathname: "/orders", search: "", assign });
+  await signIn();
+  const asked = new URL(assign.mock.calls[0]![0]).searchParams;
+  const back = () => takeUp(new URLSearchParams({ state: asked.get("state")!, code: "c" }));
+  const attempt = sessionStorage.getItem("tiffin.sign-in")!;
+  expect(asked.get("nonce")).toMatch(/^[\w-]{32}$/);
+  for (const nonce of ["another", undefined]) {
+    sessionStorage.setItem("tiffin.sign-in", attempt);
+    world.on("POST /oauth2/token", () => ({ id_token: token("customer", { nonce }), refresh_token: "refresh", expires_in: 900 }));
+    await expect(back()).rejects.toThrow("no attempt");
+    expect(current().is).toBe("out");
+    expect(await idToken()).toBeNull();
+  }
+  sessionStorage.setItem("tiffin.sign-in", attempt);
+  world.on("POST /oauth2/token", () => ({ id_token: token("customer", { nonce: asked.get("nonce") }), refresh_token: "refresh", expires_in: 900 }));
+  expect(await back()).toBe("/orders");
+  expect(current().is).toBe("in");
+  await signIn();
+  expect(new URL(assign.mock.calls[1]![0]).searchParams.get("nonce")).not.toBe(asked.get("nonce"));
+  vi.unstubAllGlobals();
+});
+
+it("takes a refreshed token without what the attempt asked for", async () => {
+  await world.signedIn("customer");
+  world.on("POST /oauth2/token", () => ({ id_token: token("customer", { nonce: undefined }), expires_in: 900 }));
+  expect(await refresh()).toBe(true);
+  expect(current().is).toBe("in");
 });
 
 it.each([
@@ -51,7 +82,7 @@ it.each([
 
 it("lets whoever came with an account without a role leave it for another", async () => {
   world.on("POST /oauth2/token", () => ({ id_token: token("nobody"), expires_in: 900 }));
-  sessionStorage.setItem("tiffin.sign-in", JSON.stringify({ state: "s", verifier: "v", from: "/" }));
+  sessionStorage.setItem("tiffin.sign-in", JSON.stringify(ATTEMPT));
   const assign = vi.fn();
   vi.stubGlobal("location", { origin: "https://console.example", pathname: "/signed-in", search: "?state=s&code=c", assign });
   world.open("/signed-in");

@@ -31,10 +31,13 @@ export const json = (body: unknown, status = 200, headers: Record<string, string
 export const problem = (status: number, kind: string, detail: string, more: object = {}) =>
   json({ type: `https://tiffin.example/problems/${kind}`, title: kind, status, detail, ...more }, status);
 
+/** As it is kept while somebody is at the pages. */
+export const ATTEMPT = { state: "s", verifier: "v", nonce: "n", from: "/" };
+
 const encoded = (part: object) => btoa(JSON.stringify(part)).replaceAll("=", "");
 
 export const token = (role: string, more: object = {}) =>
-  `${encoded({})}.${encoded({ sub: "sub-1", "cognito:groups": [role], ...more })}.signature`;
+  `${encoded({})}.${encoded({ sub: "sub-1", "cognito:groups": [role], nonce: "n", ...more })}.signature`;
 
 export class World {
   readonly asked: Asked[] = [];
@@ -76,7 +79,7 @@ export class World {
   async signedIn(role: string, more: object = {}): Promise<this> {
     signOut();
     this.on("POST /oauth2/token", () => ({ id_token: token(role, more), refresh_token: "refresh", expires_in: 900 }));
-    sessionStorage.setItem("tiffin.sign-in", JSON.stringify({ state: "s", verifier: "v", from: "/" }));
+    sessionStorage.setItem("tiffin.sign-in", JSON.stringify(ATTEMPT));
     await takeUp(new URLSearchParams({ state: "s", code: "c" }));
     return this;
   }

@@ -2,7 +2,7 @@
  * Who is signed in: by the user pool's own pages, with authorization code and PKCE. The APIs take the ID token.
  *
  * Tokens are in memory alone: no script that comes later, no other tab and no backup of the browser's storage finds them.
- * So a reload signs in anew. What has to survive the way to the pages and back, the verifier, the state and where
+ * So a reload signs in anew. What has to survive the way to the pages and back, the verifier, the state, the nonce and where
  * one was, lies in `sessionStorage`, of this tab, and is worth nothing afterwards.
  */
 import { useSyncExternalStore } from "react";
@@ -37,12 +37,15 @@ interface Tokens {
 interface Attempt {
   state: string;
   verifier: string;
+  /** What the ID token has to repeat: OpenID Connect Core 1.0, section 3.1.3.7. */
+  nonce: string;
   /** Path and query of the page that one was at. */
   from: string;
 }
 
 export class SignInFailed extends Error {}
 
+const NOT_BEGUN_HERE = "This is of no attempt to sign in that was begun in this tab.";
 const ATTEMPT = "tiffin.sign-in";
 const SPARE = 60_000; // a token that is as good as spent is refreshed first
 const ROLES: readonly string[] = ["customer", "restaurant", "courier", "support"];
@@ -84,7 +87,7 @@ const callback = () => `${location.origin}/signed-in`;
 
 /** Leave for the pool's pages, and come back to where one is. */
 export async function signIn(from = location.pathname + location.search) {
-  const attempt: Attempt = { state: secret(24), verifier: secret(48), from };
+  const attempt: Attempt = { state: secret(24), verifier: secret(48), nonce: secret(24), from };
   sessionStorage.setItem(ATTEMPT, JSON.stringify(attempt));
   const asked = new URLSearchParams({
     response_type: "code",
@@ -92,6 +95,7 @@ export async function signIn(from = location.pathname + location.search) {
     redirect_uri: callback(),
     scope: "openid",
     state: attempt.state,
+    nonce: attempt.nonce,
     code_challenge: await challenge(attempt.verifier),
     code_challenge_method: "S256",
   });
@@ -102,7 +106,7 @@ export async function signIn(from = location.pathname + location.search) {
  * Take up what the pool's pages brought back.
  *
  * @returns the page to go on at.
- * @throws SignInFailed: it is of no attempt of this tab's, or no code, or the code was not taken.
+ * @throws SignInFailed: it, or the token, is of no attempt of this tab's; or it is no code; or the code was not taken.
  */
 export async function takeUp(query: URLSearchParams): Promise<string> {
   const stored = sessionStorage.getItem(ATTEMPT);
@@ -110,10 +114,10 @@ export async function takeUp(query: URLSearchParams): Promise<string> {
   const attempt = stored ? (JSON.parse(stored) as Attempt) : null;
   const code = query.get("code");
   if (!attempt || query.get("state") !== attempt.state) {
-    throw new SignInFailed("This is of no attempt to sign in that was begun in this tab.");
+    throw new SignInFailed(NOT_BEGUN_HERE);
   }
   if (!code) throw new SignInFailed(query.get("error_description") ?? query.get("error") ?? "No code came back.");
-  const given = await ask({ grant_type: "authorization_code", code, redirect_uri: callback(), code_verifier: attempt.verifier });
+  const given = await ask({ grant_type: "authorization_code", code, redirect_uri: callback(), code_verifier: attempt.verifier }, attempt.nonce);
   if (!given) throw new SignInFailed("The code was not taken. It is good once, and for a few minutes.");
   return attempt.from;
 }
@@ -184,8 +188,10 @@ export function signOutThere() {
 /**
  * Ask the token endpoint. False: it refuses, as it does with 400 or 401 (RFC 6749, section 5.2). That it is busy or down, or
  * does not answer at all, says nothing of what was shown to it: that is thrown, and changes nothing.
+ *
+ * @param nonce of an attempt to sign in; a refreshed token need not have it.
  */
-async function ask(grant: Record<string, string>): Promise<boolean> {
+async function ask(grant: Record<string, string>, nonce?: string): Promise<boolean> {
   const before = tokens;
   const answer = await fetch(`${config.signInUrl}/oauth2/token`, {
     method: "POST",
@@ -195,7 +201,9 @@ async function ask(grant: Record<string, string>): Promise<boolean> {
   if (!answer.ok) throw new Problem("sign-in-unavailable", "No answer", "The sign-in cannot be reached just now.", answer.status);
   const given = (await answer.json()) as { id_token: string; refresh_token?: string; expires_in: number };
   if (tokens !== before) return tokens !== null; // somebody signed out meanwhile
-  const session = sessionOf(given.id_token);
+  const claims = claimsOf(given.id_token);
+  if (nonce !== undefined && claims.nonce !== nonce) throw new SignInFailed(NOT_BEGUN_HERE);
+  const session = sessionOf(claims);
   tokens = {
     id: given.id_token,
     // A refresh brings no new refresh token (Amazon Cognito developer guide, "Token endpoint").
@@ -206,11 +214,15 @@ async function ask(grant: Record<string, string>): Promise<boolean> {
   return true;
 }
 
-/** Whom a token is of. It is not verified: the APIs do that, and what a page shows gives nobody a right. */
-export function sessionOf(token: string): Session {
+/** What a token says. It is not verified: the APIs do that, and what a page shows gives nobody a right. */
+function claimsOf(token: string): Record<string, unknown> {
   const payload = token.split(".")[1] ?? "";
   const octets = Uint8Array.from(atob(payload.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
-  const claims = JSON.parse(new TextDecoder().decode(octets)) as Record<string, unknown>;
+  return JSON.parse(new TextDecoder().decode(octets)) as Record<string, unknown>;
+}
+
+/** Whom a token is of. */
+function sessionOf(claims: Record<string, unknown>): Session {
   const groups = ([] as unknown[]).concat(claims["cognito:groups"] ?? []).map(String);
   const roles = groups.filter((group) => ROLES.includes(group));
   if (roles.length !== 1) throw new SignInFailed("This account has no role here, or more than one. An administrator can change that.");
