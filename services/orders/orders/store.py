@@ -379,8 +379,9 @@ class OrderStore:
         items, after = list[dict[str, Any]](), start
         while True:
             begin: dict[str, Any] = {"ExclusiveStartKey": after} if after else {}
-            # What is looked at is limited before it is filtered (DynamoDB developer guide, "Query").
-            at_once = AT_ONCE if "FilterExpression" in query else limit
+            # What is looked at is limited before it is filtered (DynamoDB developer guide, "Query"). Who asks for just
+            # as many as there are is told a position after the last: that more follow is known by one more.
+            at_once = AT_ONCE if "FilterExpression" in query else limit + 1
             answer = self._table.query(**query, **begin, Limit=at_once)
             items += answer["Items"]
             after = cast("Position | None", answer.get("LastEvaluatedKey"))
