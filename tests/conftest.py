@@ -20,14 +20,12 @@ from laptop.client import Client
 from laptop.emulator.launcher import free_port
 from laptop.stack import LANE
 from worlds import any_stack
-from worlds.boto import boto3_asks
+from worlds.aws import aws_in_process
 from worlds.described import Described, look, served
-from worlds.quick import quick_moto
 from worlds.stack import SENDER
 from worlds.templates import EVERYTHING
 
-quick_moto()
-boto3_asks()
+aws_in_process()
 # Speed is no test's matter: on a busy machine anything takes long, and nothing is wrong.
 settings.register_profile("however slow", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("however slow")

@@ -1,6 +1,6 @@
 """What the state machines announce keeps the contracts: every announcing state is run, on rows as they are in life.
 
-The state machines are stepped through as they are, over real tables (moto) and with the order that the real API wrote;
+The state machines are stepped through as they are, over real tables and with the order that the real API wrote;
 only payments answer from a script. So a field that an announcing state spells differently is found here, without an
 emulator.
 """
@@ -12,10 +12,10 @@ from itertools import count
 from typing import Any
 
 import asl
-import boto3
 import pytest
 from asl import Execution
 from contracts import schemas
+from tiffin import clients
 from tiffin.events import rfc3339
 from worlds.orders import Api, orders_world
 from worlds.runtime import ENVIRONMENT
@@ -43,7 +43,7 @@ class World:
             "capture": {"status": "CAPTURED"},
             "release": {"status": "RELEASED"},
         }
-        self._dynamodb = boto3.client("dynamodb")
+        self._dynamodb = clients.client("dynamodb")
         _, order = api.place(note="ring at Lovelace")
         self.order_id: str = order["order_id"]
 
@@ -87,7 +87,7 @@ class World:
         return self.run("unwind", given=given, stop_at=stop_at)
 
     def row(self) -> dict[str, Any]:
-        return dict(boto3.resource("dynamodb").Table("OrdersTable").get_item(Key={"order_id": self.order_id})["Item"])
+        return dict(clients.table("OrdersTable").get_item(Key={"order_id": self.order_id})["Item"])
 
     def names(self) -> list[str]:
         return [event["detail-type"] for event in self.sent]

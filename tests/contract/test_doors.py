@@ -1,6 +1,6 @@
 """What the first door lets in, every later door lets in too: request, row, workflow, payments, events, consumers.
 
-Orders are placed by the real API over real tables (moto), and their workflows stepped through as they are; the real
+Orders are placed by the real API over real tables, and their workflows stepped through as they are; the real
 payments service answers them. Each request to payments is held to the payment contract, each event to its schema, and
 each consumer reads every event that it subscribed to.
 """
@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
 from contracts import schemas
 from hypothesis import HealthCheck, assume, event, given, settings
@@ -21,7 +20,7 @@ from orders.promo_codes import PromoCodeStore
 from payments import handler as payments_handler
 from payments.gateway import Authorized
 from payments.model import Decline
-from tiffin import outbox
+from tiffin import clients, outbox
 from tiffin.discounts import FixedAmount, Offer
 from tiffin.money import Money
 from worlds.doors import CONSUMERS, GOOD, PAYMENT_CONTRACT, Doors
@@ -298,7 +297,7 @@ def test_what_the_first_door_lets_in_every_other_door_lets_in(
         code = f"{code[:20]}-{next(doors._keys)}"
         five, nothing = Money(amount=500, currency=currency), Money(amount=0, currency=currency)
         offer = Offer(FixedAmount(amount=five), nothing, datetime.now(UTC) + timedelta(days=1))
-        PromoCodeStore(boto3.resource("dynamodb").Table("PromoCodesTable")).add(PromoCode(customer, code, offer))
+        PromoCodeStore(clients.table("PromoCodesTable")).add(PromoCode(customer, code, offer))
     status, order = doors.place(
         trace_header,
         f"{key[:100]}-{next(doors._keys)}",

@@ -1,6 +1,6 @@
 """Every expression of both workflows means the same in JSONata's reference implementation as in the emulator.
 
-The workflows are stepped through over real tables (moto) with the real payments service. What the emulator made of each
+The workflows are stepped through over real tables with the real payments service. What the emulator made of each
 expression is then asked of npm's `jsonata`, in the version that Step Functions implements.
 """
 

@@ -13,7 +13,7 @@ from laptop import menus
 from moto import mock_aws
 from orders.menus import MenuStore
 from orders.model import order_id_for
-from tiffin import outbox
+from tiffin import clients, outbox
 from worlds.orders import orders_world
 from worlds.runtime import ENVIRONMENT, context
 from worlds.templates import functions, resources
@@ -35,7 +35,7 @@ def invoke(monkeypatch: pytest.MonkeyPatch) -> Iterator[Invoke]:
     with orders_world(monkeypatch) as api:
         bucket = a_bucket_of_menus(monkeypatch)
         for number, menu in enumerate(menus.read()):
-            MenuStore(boto3.resource("dynamodb").Table("MenusTable")).replace(menu, f"{number:064x}", "v")
+            MenuStore(clients.table("MenusTable")).replace(menu, f"{number:064x}", "v")
         reconciler = importlib.import_module("orders.reconciler")
         monkeypatch.setattr(reconciler, "store", api.module.store)
         menu_files = importlib.import_module("orders.menu_files")
@@ -135,7 +135,7 @@ def test_the_samples_agree_on_the_order(invoke: Invoke) -> None:
 
 def test_a_menu_that_was_put_there_is_taken(invoke: Invoke) -> None:
     invoke("OrdersMenusFunction-taken")
-    row: Any = boto3.resource("dynamodb").Table("MenusTable").get_item(Key={"restaurant_id": "r-bella-napoli"})["Item"]
+    row: Any = clients.table("MenusTable").get_item(Key={"restaurant_id": "r-bella-napoli"})["Item"]
     event = sample("OrdersMenusFunction-taken")
     assert row["file_order"] == event["detail"]["object"]["sequencer"].ljust(64, "0")
     size = (menus.MENUS / event["detail"]["object"]["key"]).stat().st_size

@@ -8,7 +8,7 @@ to end.
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout, suppress
 from datetime import UTC, datetime
 from io import StringIO
@@ -37,7 +37,6 @@ import promotions.api
 import promotions.consumer
 import pytest
 from aws_lambda_powertools.metrics.provider import cold_start
-from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 from estimates.models import Models
 from estimates.store import EstimateStore
@@ -63,6 +62,7 @@ from tiffin.consumer import NotTaken
 from tiffin.events import rfc3339
 from tiffin.unmendable import Unmendable
 from worlds import ROOT, feed
+from worlds.aws import before_each_call
 from worlds.doors import Doors
 from worlds.estimates import model, uploaded
 from worlds.gateway import ask, claims_of, event, support
@@ -127,7 +127,7 @@ class Day:
         if self._now:
             self.annotations[self._now].append((key, value))
 
-    def called(self, operation: str, parameters: dict[str, Any]) -> None:
+    def called(self, operation: str, parameters: Mapping[str, Any]) -> None:
         if not self._now:
             return
         self.operations[self._now].add(operation)
@@ -483,17 +483,10 @@ def what_payments_wrote_is_announced(world: World) -> None:
 @pytest.fixture(scope="module")
 def day() -> Iterator[Day]:
     day = Day()
-    client: Any = BaseClient
-    make_call = client._make_api_call
-
-    def asked(self: Any, operation: str, parameters: dict[str, Any]) -> Any:
-        day.called(operation, parameters)
-        return make_call(self, operation, parameters)
-
     with pytest.MonkeyPatch.context() as monkeypatch:
         for name, value in (ENVIRONMENT | {"POWERTOOLS_METRICS_DISABLED": "false"}).items():
             monkeypatch.setenv(name, value)
-        monkeypatch.setattr(BaseClient, "_make_api_call", asked)
+        before_each_call(monkeypatch, lambda _, operation, parameters: day.called(operation, parameters))
         monkeypatch.setattr(telemetry.tracer, "put_annotation", day.annotated)
         # What tests before this one counted, and nobody published.
         telemetry.metrics.clear_metrics()

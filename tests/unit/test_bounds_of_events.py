@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any
 
-import boto3
 import pytest
 from contracts import schemas
 from hypothesis import given
@@ -22,6 +21,7 @@ from promotions.model import Delivery, Expiry, History, Terms, euros
 from promotions.rules import RULES, apology, free_delivery, loyalty, welcome_back
 from promotions.rules.campaign import CAMPAIGNS, Campaign
 from pydantic import ValidationError
+from tiffin import clients
 from tiffin.consumer import Consumer, Event, Unreadable
 from tiffin.discounts import MOST, FixedAmount, FreeDelivery, Percentage, is_within_reason
 from tiffin.events import event_id, names
@@ -145,7 +145,7 @@ class TestDiscounts:
             monkeypatch.setenv("PROMO_CODES_TABLE", create_table("orders", "PromoCodesTable").name)
             self.letters = dead_letter_queue(monkeypatch)
             projection.promo_codes.cache_clear()
-            yield boto3.resource("dynamodb").Table("PromoCodesTable")
+            yield clients.table("PromoCodesTable")
         projection.promo_codes.cache_clear()
 
     @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """What AWS is asked for one request of a warm function: at most these calls."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +9,6 @@ import boto3
 import estimates.api
 import promotions.api
 import pytest
-from botocore.client import BaseClient
 from estimates.store import EstimateStore
 from moto import mock_aws
 from orders.customers import CustomerStore
@@ -17,8 +16,10 @@ from orders.limits import Limits
 from orders.model import PromoCode
 from orders.promo_codes import PromoCodeStore
 from orders.workflow import OrderWorkflow
+from tiffin import clients
 from tiffin.discounts import FreeDelivery, Offer
 from tiffin.money import Money
+from worlds.aws import before_each_call
 from worlds.gateway import ask, claims_of, courier, event, restaurant, support
 from worlds.orders import MENU_ITEM, Api, an_order, orders_world
 from worlds.promotions import ANNA, TRACE, RecordingStore, delivered
@@ -33,16 +34,11 @@ class Calls(list[str]):
     """What AWS was asked since the last look, operation by operation. Step Functions answers, and executes nothing."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        client: Any = BaseClient
-        make_call = client._make_api_call
-
-        def noted(asking: Any, operation: str, parameters: dict[str, Any]) -> Any:
+        def noted(service: str, operation: str, _: Mapping[str, Any]) -> Any:
             self.append(operation)
-            if asking.meta.service_model.service_name == "stepfunctions":
-                return {"startDate": datetime.now(UTC)}
-            return make_call(asking, operation, parameters)
+            return {"startDate": datetime.now(UTC)} if service == "stepfunctions" else None
 
-        monkeypatch.setattr(BaseClient, "_make_api_call", noted)
+        before_each_call(monkeypatch, noted)
 
     def since(self) -> list[str]:
         made = [*self]
@@ -124,7 +120,7 @@ def later() -> datetime:
 
 
 def table(name: str) -> Any:
-    return boto3.resource("dynamodb").Table(name)
+    return clients.table(name)
 
 
 @pytest.fixture

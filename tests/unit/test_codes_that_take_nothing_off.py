@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from orders.model import PromoCode
 from orders.promo_codes import PromoCodeStore
 from pydantic import TypeAdapter
+from tiffin import clients
 from tiffin.discounts import Discount, FixedAmount, FreeDelivery, NotApplicable, Offer, Percentage
 from tiffin.money import Money
 from worlds.orders import MENU_ITEM, PROBLEM, Api, orders_world
@@ -34,7 +34,7 @@ def francs(amount: int) -> dict[str, Any]:
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     """The API over its tables; beside Bella there is Carlo, who delivers for nothing."""
     with orders_world(monkeypatch) as ready:
-        menus = boto3.resource("dynamodb").Table("MenusTable")
+        menus = clients.table("MenusTable")
         menus.put_item(Item=MENU_ITEM | {"restaurant_id": "carlo", "delivery_fee": 0})
         sweets = [{"dish_id": "sweet", "name": "One sweet", "price": 49}]
         menus.put_item(Item=MENU_ITEM | {"restaurant_id": "dolce", "dishes": sweets})
@@ -48,7 +48,7 @@ def issue(discount: dict[str, Any]) -> None:
         Money(amount=0, currency="EUR"),
         NOW + timedelta(days=30),
     )
-    PromoCodeStore(boto3.resource("dynamodb").Table("PromoCodesTable")).add(PromoCode(ANNA, CODE, offer))
+    PromoCodeStore(clients.table("PromoCodesTable")).add(PromoCode(ANNA, CODE, offer))
 
 
 def spend(world: Api, key: str, restaurant: str, dish: str = "margherita") -> tuple[int, dict[str, Any]]:
@@ -57,7 +57,7 @@ def spend(world: Api, key: str, restaurant: str, dish: str = "margherita") -> tu
 
 
 def holder() -> str | None:
-    return PromoCodeStore(boto3.resource("dynamodb").Table("PromoCodesTable")).get(ANNA, CODE).reserved_by
+    return PromoCodeStore(clients.table("PromoCodesTable")).get(ANNA, CODE).reserved_by
 
 
 @pytest.mark.parametrize(

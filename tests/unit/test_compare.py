@@ -92,9 +92,9 @@ import sys
 from pathlib import Path
 
 sys.path[:0] = sys.argv[1:]
-from worlds.boto import boto3_asks
+from worlds.aws import aws_in_process
 
-boto3_asks()
+aws_in_process()
 from worlds.choreographed import choreographed_world
 import choreographed.rules
 

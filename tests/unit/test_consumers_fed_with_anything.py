@@ -1,6 +1,6 @@
 """Whatever lies in a queue, a stream or an event: it is taken, or set aside with a reason; nothing fails for ever.
 
-Each real consumer stands over its real tables (moto). Where nothing is wrong with those, nothing may come back: the
+Each real consumer stands over its real tables. Where nothing is wrong with those, nothing may come back: the
 same message would fail in the same way each time, and be handed out until it is given up. A dead letter must be such
 that SQS takes it. What is invoked without a queue may raise what its destination for failures keeps, and nothing else.
 """
@@ -14,7 +14,6 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-import boto3
 import estimates.consumer
 import estimates.copier
 import kitchens.consumer
@@ -24,7 +23,6 @@ import observability.consumer
 import orders.consumer
 import promotions.consumer
 import pytest
-from botocore.client import BaseClient
 from botocore.exceptions import ClientError, EndpointConnectionError
 from contracts import schemas
 from estimates.models import Models
@@ -43,9 +41,11 @@ from promotions.operations import Promotions
 from promotions.rules import RULES
 from promotions.store import PromotionsStore
 from pydantic import ValidationError
+from tiffin import clients
 from tiffin.consumer import NotTaken
 from tiffin.unmendable import Unmendable
 from worlds import feed
+from worlds.aws import before_each_call
 from worlds.estimates import model, uploaded
 from worlds.logs import captured
 from worlds.menus import BUCKET, a_file, a_menu, kitchen
@@ -142,7 +142,7 @@ def dead(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Queue]:
     """The consumers over their tables; and where all of them set aside what they cannot take."""
     queue = Queue()
     with mock_aws():
-        dynamodb = boto3.client("dynamodb")
+        dynamodb = clients.client("dynamodb")
         store = PromotionsStore(create_table("promotions", "PromotionsTable"))
         sent = Sent(create_table("notifications", "SentTable"), pause=lambda _: None)
         figures = KitchenFigures(dynamodb, create_table("kitchens", "FiguresTable").name, pause=lambda _: None)
@@ -292,14 +292,12 @@ class Trouble:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.error: Exception | None = None
-        call = BaseClient._make_api_call  # type: ignore[attr-defined]
 
-        def fail(client: Any, operation: str, parameters: Any) -> Any:
+        def fail(*_: Any) -> None:
             if self.error:
                 raise self.error
-            return call(client, operation, parameters)
 
-        monkeypatch.setattr(BaseClient, "_make_api_call", fail)
+        before_each_call(monkeypatch, fail)
 
 
 PASSING = [

@@ -14,7 +14,7 @@ from moto import mock_aws
 from notifications.mailer import Mailer, MailRefused
 from notifications.messages import Message
 from pydantic import TypeAdapter
-from tiffin import outbox
+from tiffin import clients, outbox
 from tiffin.consumer import Consumer, Event
 from tiffin.models import BaseModel
 from tiffin.money import Money
@@ -175,7 +175,7 @@ def test_an_item_that_is_too_large_for_its_table_is_set_aside(
     dead_letters: Callable[[], list[dict[str, Any]]],
 ) -> None:
     create_table("promotions", "PromotionsTable")
-    table = boto3.resource("dynamodb").Table("PromotionsTable")
+    table = clients.table("PromotionsTable")
     large = {"customer_id": "anna", "record": "TALLY", "text": "x" * 410_000}
     assert run(lambda: table.put_item(Item=large)) == ([], [ONE, THREE])
     [letter] = dead_letters()

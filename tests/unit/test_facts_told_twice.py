@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
 from contracts.schemas import example, validate
 from hypothesis import given
@@ -22,6 +21,7 @@ from promotions.ledger import News
 from promotions.model import Expiry
 from promotions.redemption import Happened
 from promotions.rules import RULES
+from tiffin import clients
 from worlds.feed import batch
 from worlds.promotions import ANNA, SPRING, TRACE, Ledger, RecordingStore, delivered, order, said
 from worlds.runtime import context
@@ -37,8 +37,8 @@ class World:
     """Promotions and the orders' copy, with the stream and the bus between them."""
 
     def __init__(self) -> None:
-        self.promotions: Any = boto3.resource("dynamodb").Table("PromotionsTable")
-        self.copy: Any = boto3.resource("dynamodb").Table("PromoCodesTable")
+        self.promotions: Any = clients.table("PromotionsTable")
+        self.copy: Any = clients.table("PromoCodesTable")
         self.announced: list[dict[str, Any]] = []
         self._inserted: set[str] = set()
 

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 from contracts.schemas import EVENTS
@@ -31,6 +30,7 @@ from kitchens.model import (
 )
 from kitchens.store import Contended, KitchenFigures
 from moto import mock_aws
+from tiffin import clients
 from tiffin.events import rfc3339
 from worlds import feed
 from worlds.promotions import order
@@ -151,7 +151,7 @@ def dead_letters(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[
         create_table("kitchens", "FiguresTable")
         monkeypatch.setenv("FIGURES_TABLE", "FiguresTable")
         monkeypatch.setattr(entry, "figures", lambda: figures)
-        figures = KitchenFigures(boto3.client("dynamodb"), "FiguresTable", pause=lambda _: None)
+        figures = KitchenFigures(clients.client("dynamodb"), "FiguresTable", pause=lambda _: None)
         yield feed.dead_letter_queue(monkeypatch)
 
 
@@ -184,7 +184,7 @@ def seen(figures: KitchenFigures) -> dict[tuple[str, int], Figures]:
 
 
 def rows() -> list[Any]:
-    return boto3.resource("dynamodb").Table("FiguresTable").scan()["Items"]
+    return clients.table("FiguresTable").scan()["Items"]
 
 
 DAY = [
@@ -333,7 +333,7 @@ class TestTrouble:
         self, figures: KitchenFigures, dead_letters: Callable[[], list[dict[str, Any]]]
     ) -> None:
         run(DAY[0])
-        boto3.resource("dynamodb").Table("FiguresTable").update_item(
+        clients.table("FiguresTable").update_item(
             Key={"restaurant_id": "r-bella", "record": f"ORDER#{ONE}"},
             UpdateExpression="SET placed_at = :x",
             ExpressionAttributeValues={":x": "yesterday"},

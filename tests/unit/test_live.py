@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 from contracts.schemas import EVENTS
@@ -29,6 +28,7 @@ from live.parties import Parties
 from live.posting import Posting
 from live.tickets import NoTicket, Tickets
 from moto import mock_aws
+from tiffin import clients
 from tiffin.events import rfc3339
 from tiffin.roles import Caller, Role
 from worlds import feed
@@ -106,7 +106,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setenv("CONSOLE_ORIGIN", CONSOLE)
     monkeypatch.setenv("LIVE_URL", "wss://live.example/v1")
     with mock_aws():
-        boto3.client("dynamodb")
+        clients.client("dynamodb")
         made = World()
         for module in (api, gate):
             monkeypatch.setattr(module, "tickets", lambda: made.tickets)

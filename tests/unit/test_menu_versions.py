@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
 
-import boto3
 import pytest
 from orders.menu_rules import Menu
 from orders.menus import MenuStore
 from orders.store import OrderStore
+from tiffin import clients
 from worlds.menus import a_menu
 from worlds.orders import MENU_ITEM, PROBLEM, Api, orders_world
 
@@ -29,7 +29,7 @@ NUMBERS = count(1)
 def serve(menu: dict[str, Any]) -> str:
     """Let a menu take effect; its version."""
     sound = Menu.model_validate(menu)
-    assert MenuStore(boto3.resource("dynamodb").Table(MENUS)).replace(sound, f"{next(NUMBERS):064x}", "v")
+    assert MenuStore(clients.table(MENUS)).replace(sound, f"{next(NUMBERS):064x}", "v")
     return sound.version
 
 
@@ -81,8 +81,8 @@ AFTERWARDS = {
     "beyond what a card pays": lambda: serve(a_menu(100_000, currency="ISK")),
     "in a currency of another step": lambda: serve(a_menu(960, currency="KWD")),
     "without the dish": lambda: serve(a_menu(dishes=[a_menu()["dishes"][0] | {"dish_id": "other"}])),
-    "gone": lambda: boto3.resource("dynamodb").Table(MENUS).delete_item(Key={"restaurant_id": "r-bella"}),
-    "unreadable": lambda: boto3.resource("dynamodb").Table(MENUS).put_item(Item={"restaurant_id": "r-bella"}),
+    "gone": lambda: clients.table(MENUS).delete_item(Key={"restaurant_id": "r-bella"}),
+    "unreadable": lambda: clients.table(MENUS).put_item(Item={"restaurant_id": "r-bella"}),
 }
 
 

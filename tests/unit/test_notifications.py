@@ -19,6 +19,7 @@ from notifications.mailer import Mailer, MailRefused
 from notifications.messages import ANNOUNCED, SUBJECTS, Message, compose
 from notifications.model import ON_THE_WAY, Overtaken, Telling, ToldAlready
 from notifications.store import ATTEMPTS, LEASE, BeingSent, Sent
+from tiffin import clients
 from tiffin.events import ORDER_ENDS
 from tiffin.money import Money
 from tiffin.telemetry import metrics
@@ -82,7 +83,7 @@ def ses(monkeypatch: pytest.MonkeyPatch, pool: FakePool) -> Iterator[Ses]:
         ses = Ses()
         mailer = Mailer(ses, SENDER)
         monkeypatch.setattr(consumer, "mailer", lambda: mailer)
-        sent = Sent(boto3.resource("dynamodb").Table("SentTable"), pause=lambda seconds: ses.meanwhile())
+        sent = Sent(clients.table("SentTable"), pause=lambda seconds: ses.meanwhile())
         monkeypatch.setattr(consumer, "sent", lambda: sent)
         yield ses
 
@@ -457,7 +458,7 @@ def test_of_two_ends_the_first_one_stands() -> None:
 
 def test_waiting_for_anothers_mail_leaves_a_batch_its_time(ses: Ses) -> None:
     waits: list[float] = []
-    sent = Sent(boto3.resource("dynamodb").Table("SentTable"), pause=waits.append)
+    sent = Sent(clients.table("SentTable"), pause=waits.append)
     sent.claim(ORDER, "OrderAccepted", NOW)
     with pytest.raises(BeingSent):
         sent.claim(ORDER, "OrderDelivered", NOW)

@@ -1,4 +1,4 @@
-"""The orders API over a real table (moto): every refusal is a typed problem and leaves everything as it was."""
+"""The orders API over a real table: every refusal is a typed problem and leaves everything as it was."""
 
 import base64
 import json
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-import boto3
 import pytest
+from tiffin import clients
 from worlds.orders import MENU_ITEM, PROBLEM, Api, an_order, orders_world
 
 
@@ -50,7 +50,7 @@ class TestPlacing:
 
     def test_a_repeat_finds_its_order_though_the_dish_has_left_the_menu(self, api: Api) -> None:
         _, first = api.place()
-        boto3.resource("dynamodb").Table("MenusTable").put_item(Item=MENU_ITEM | {"dishes": []})
+        clients.table("MenusTable").put_item(Item=MENU_ITEM | {"dishes": []})
         assert api.place() == (200, first)
 
     def test_the_order_stands_when_the_start_of_its_workflow_fails(self, api: Api) -> None:

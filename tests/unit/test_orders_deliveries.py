@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
+from tiffin import clients
 from worlds.orders import PROBLEM, Api, an_order, orders_world
 
 PERSONAL = {"delivery": {"name": "Ada", "address": "1 Analytical Row"}, "note": "Ring twice."}
@@ -23,7 +23,7 @@ def kept() -> list[dict[str, Any]]:
 
 
 def deliveries() -> Any:
-    return boto3.resource("dynamodb").Table("DeliveriesTable")
+    return clients.table("DeliveriesTable")
 
 
 def shown(answer: dict[str, Any]) -> dict[str, Any]:

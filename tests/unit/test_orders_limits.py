@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 from orders.commands import PlaceOrder
@@ -18,6 +17,7 @@ from orders.model import PromoCode, Restaurant, order_id_for
 from orders.operations import place
 from orders.promo_codes import PromoCodeStore
 from orders.store import ATTEMPTS, OrderStore
+from tiffin import clients
 from tiffin.discounts import FreeDelivery, Offer
 from tiffin.money import Money
 from worlds.gateway import CUSTOMER, ask, event
@@ -52,7 +52,7 @@ def refused(api: Api, key: str, **changes: Any) -> str:
 
 
 def table(name: str) -> Any:
-    return boto3.resource("dynamodb").Table(name)
+    return clients.table(name)
 
 
 def close(order_id: str, *, gives_back: bool = True) -> None:

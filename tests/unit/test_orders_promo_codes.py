@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 from contracts.schemas import EVENTS, current, example
@@ -16,6 +15,7 @@ from orders.model import PERSONAL, PromoCodeAlreadyUsed, Restaurant, UnknownProm
 from orders.operations import place
 from orders.promo_codes import PromoCodeStore
 from orders.writes import Beside
+from tiffin import clients
 from tiffin.events import rfc3339
 from worlds.feed import batch, dead_letter_queue
 from worlds.orders import MENU_ITEM, PROBLEM, Api, an_order, orders_world
@@ -69,11 +69,11 @@ def spend(world: Api, key: str, code: str | None = CODE, customer: str = ANNA, *
 
 
 def codes() -> list[dict[str, Any]]:
-    return boto3.resource("dynamodb").Table("PromoCodesTable").scan()["Items"]
+    return clients.table("PromoCodesTable").scan()["Items"]
 
 
 def holder(code: str = CODE, customer: str = ANNA) -> str | None:
-    return PromoCodeStore(boto3.resource("dynamodb").Table("PromoCodesTable")).get(customer, code).reserved_by
+    return PromoCodeStore(clients.table("PromoCodesTable")).get(customer, code).reserved_by
 
 
 class TestSpending:
@@ -140,7 +140,7 @@ class TestRaces:
 
     def ready(self, key: str) -> tuple[Any, PlaceOrder, list[Beside]]:
         request = PlaceOrder.model_validate(an_order() | {"promo_code": CODE})
-        store = PromoCodeStore(boto3.resource("dynamodb").Table("PromoCodesTable"))
+        store = PromoCodeStore(clients.table("PromoCodesTable"))
         code = store.get(ANNA, CODE)
         order_id = order_id_for(ANNA, key)
         order = place(

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +15,7 @@ from orders.limits import Limits
 from orders.model import OrderNotPayable, PromoCode, Restaurant, UnknownDish
 from orders.operations import place, quote
 from orders.promo_codes import PromoCodeStore
+from tiffin import clients
 from tiffin.discounts import Discount, FixedAmount, FreeDelivery, NotApplicable, Offer, Percentage
 from tiffin.money import Money
 from worlds import gateway
@@ -55,7 +55,7 @@ def give_code(code: str = CODE, discount: Discount | None = None, minimum: int =
 
 
 def table(name: str) -> Any:
-    return boto3.resource("dynamodb").Table(name)
+    return clients.table(name)
 
 
 def everything() -> dict[str, Any]:

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pydantic
 import pytest
 from orders.model import Order
+from tiffin import clients
 from tiffin.models import BaseModel, faults
 from worlds.orders import MENU_ITEM, PROBLEM, Api, orders_world
 
@@ -145,10 +145,8 @@ class TestRows:
 
     @pytest.mark.parametrize("dishes", [[{"dish_id": "x"}], "none", [{"dish_id": "x", "name": "X", "price": -1}]])
     def test_a_menu_that_cannot_be_read_has_a_clear_answer_and_hides_no_other(self, api: Api, dishes: Any) -> None:
-        boto3.resource("dynamodb").Table("MenusTable").put_item(
-            Item=MENU_ITEM | {"restaurant_id": "broken", "dishes": dishes}
-        )
-        boto3.resource("dynamodb").Table("MenusTable").put_item(Item={"restaurant_id": "empty"})
+        clients.table("MenusTable").put_item(Item=MENU_ITEM | {"restaurant_id": "broken", "dishes": dishes})
+        clients.table("MenusTable").put_item(Item={"restaurant_id": "empty"})
         for answer in (api.call("GET", "/restaurants/broken/menu"), api.place(restaurant_id="broken")):
             assert (answer[0], answer[1]["type"]) == (500, PROBLEM + "unreadable-record")
             assert (answer[1]["kind"], answer[1]["id"]) == ("restaurant", "broken")
@@ -170,7 +168,7 @@ class TestRows:
     )
     def test_a_promo_code_that_cannot_be_read_has_a_clear_answer(self, api: Api, item: dict[str, Any]) -> None:
         key = {"customer_id": "cust-1", "code": "WELCOME-12345678"}
-        boto3.resource("dynamodb").Table("PromoCodesTable").put_item(Item=key | item)
+        clients.table("PromoCodesTable").put_item(Item=key | item)
         status, problem = api.place(promo_code="WELCOME-12345678")
         assert (status, problem["type"], problem["id"]) == (500, PROBLEM + "unreadable-record", key["code"])
         assert api.rows() == []
@@ -229,8 +227,8 @@ TRACED = """
 import json, os, sys
 from types import SimpleNamespace
 import pytest
-from worlds.boto import boto3_asks
-boto3_asks()
+from worlds.aws import aws_in_process
+aws_in_process()
 from tiffin.telemetry import XRAY
 segments = []
 XRAY._send = lambda subsegment: segments.append(subsegment.document().decode())

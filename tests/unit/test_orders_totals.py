@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -24,6 +23,7 @@ from orders.operations import place
 from orders.workflow import workflow_input
 from payments import commands
 from payments.stripe_amounts import to_stripe
+from tiffin import clients
 from tiffin.charges import CURRENCIES, chargeable
 from tiffin.discounts import FixedAmount, Offer, TakesNothingOff
 from tiffin.money import Money
@@ -157,7 +157,7 @@ class TestTheApi:
     def menu(self, price: int, fee: int = 0, currency: str = "EUR") -> None:
         dish = {"dish_id": "margherita", "name": "Pizza Margherita", "price": price}
         item: dict[str, Any] = MENU_ITEM | {"currency": currency, "delivery_fee": fee, "dishes": [dish]}
-        boto3.resource("dynamodb").Table("MenusTable").put_item(Item=item)
+        clients.table("MenusTable").put_item(Item=item)
 
     @pytest.mark.parametrize(
         ("menu", "lines", "slug", "limit"),
@@ -184,7 +184,7 @@ class TestTheApi:
 
     def test_a_code_that_leaves_twenty_cents_is_not_spent(self, api: Api) -> None:
         self.menu(520)
-        codes = boto3.resource("dynamodb").Table("PromoCodesTable")
+        codes = clients.table("PromoCodesTable")
         discount = {"type": "fixed", "amount": {"amount": 500, "currency": "EUR"}}
         codes.put_item(
             Item={

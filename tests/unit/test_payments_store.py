@@ -1,11 +1,11 @@
 """The payments table: one version at a time, and each change together with its event."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ClientError
-from botocore.stub import Stubber
 from moto import mock_aws
 from payments.gateway import GatewayUnavailable
 from payments.model import Decline, Payment, Status
@@ -62,27 +62,31 @@ class TestVersions:
 
 class TestTransactions:
     @pytest.fixture
-    def canceled(self, world: World) -> Iterator[Any]:
-        """Let DynamoDB cancel the next transaction, for a reason that moto does not give."""
-        with Stubber(world.client) as stub:
-            yield lambda code: stub.add_client_error(
-                "transact_write_items",
-                "TransactionCanceledException",
-                modeled_fields={"CancellationReasons": [{"Code": code}, {"Code": "None"}]},
-            )
+    def canceled(self, world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+        """Let DynamoDB cancel each transaction, for a reason that no emulator gives."""
 
-    def test_a_transaction_under_way_counts_as_overtaking(self, world: World, canceled: Any) -> None:
+        def cancel(code: str) -> None:
+            said: Any = {
+                "Error": {"Code": "TransactionCanceledException", "Message": ""},
+                "CancellationReasons": [{"Code": code}, {"Code": "None"}],
+            }
+            error = world.client.exceptions.TransactionCanceledException(said, "TransactWriteItems")
+            monkeypatch.setattr(world.client, "transact_write_items", Mock(side_effect=error))
+
+        return cancel
+
+    def test_a_transaction_under_way_counts_as_overtaking(self, world: World, canceled: Callable[[str], None]) -> None:
         canceled("TransactionConflict")
         with pytest.raises(Overtaken):
             PaymentStore(world.client, world.table).save(requested(), TRACE)
 
-    def test_any_other_reason_is_raised_as_it_is(self, world: World, canceled: Any) -> None:
+    def test_any_other_reason_is_raised_as_it_is(self, world: World, canceled: Callable[[str], None]) -> None:
         canceled("ProvisionedThroughputExceeded")
         with pytest.raises(ClientError):
             PaymentStore(world.client, world.table).save(requested(), TRACE)
 
     def test_the_sandbox_asks_for_patience_where_another_call_holds_the_payment(
-        self, world: World, canceled: Any
+        self, world: World, canceled: Callable[[str], None]
     ) -> None:
         canceled("TransactionConflict")
         with pytest.raises(GatewayUnavailable):

@@ -1,4 +1,4 @@
-"""The promotions table, against moto's DynamoDB: what is written, once, whoever else writes."""
+"""The promotions table: what is written, once, whoever else writes."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -319,9 +319,9 @@ def test_what_commits_in_the_middle_of_a_reading_is_seen(
             other.record(late.pop(), TRACE)
         return page
 
-    monkeypatch.setattr(table, "query", interrupted)
-    store.record(delivered(4), TRACE)
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(table, "query", interrupted)
+        store.record(delivered(4), TRACE)
 
     assert not late, "nothing came in between"
     anna = store.customer(ANNA)

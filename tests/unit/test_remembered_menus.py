@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
 from orders.menus import MOST, MenuStore
+from tiffin import clients
 from worlds.orders import MENU_ITEM, PROBLEM, Api, orders_world
 
 START = datetime(2026, 5, 4, 18, 30, tzinfo=UTC)
@@ -25,7 +25,7 @@ class Evening:
 
     def __init__(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
         self.api, self.now, self._keys = api, START, 0
-        self.menus = boto3.resource("dynamodb").Table("MenusTable")
+        self.menus = clients.table("MenusTable")
         monkeypatch.setattr(api.module, "datetime", SimpleNamespace(now=lambda _: self.now))
 
     def serve(self, price: int, **changes: Any) -> str:

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
 from orders.limits import Limits
 from orders.model import PromoCode
 from orders.promo_codes import PromoCodeStore
+from tiffin import clients
 from tiffin.discounts import FreeDelivery, Offer
 from tiffin.money import Money
 from worlds.gateway import CUSTOMER
@@ -30,7 +30,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
 
 
 def table(name: str) -> Any:
-    return boto3.resource("dynamodb").Table(name)
+    return clients.table(name)
 
 
 def refused_codes() -> int:

@@ -10,6 +10,7 @@ import pytest
 from moto import mock_aws
 from operations.deployed import Deployed
 from operations.replaying import RULE_DELAY, CannotReplay, Replayer
+from tiffin import clients
 from tiffin.events import rfc3339
 from worlds.templates import create_table
 
@@ -25,7 +26,7 @@ def test_the_first_event_is_in_the_span_though_the_apis_clock_was_ahead(monkeypa
     with mock_aws():
         create_table("orders", "OrdersTable")
         item: dict[str, Any] = {"order_id": "ord_1", "placed_at": rfc3339(placed)}
-        boto3.resource("dynamodb").Table("OrdersTable").put_item(Item=item)
+        clients.table("OrdersTable").put_item(Item=item)
         names = (
             "EventBusName",
             "PromotionsRuleArn",

@@ -17,6 +17,7 @@ from promotions.ledger import decide
 from promotions.model import Grant, History, Rule, Terms, euros
 from promotions.operations import Promotions, RulesFailed
 from promotions.store import PromotionsStore
+from tiffin import clients
 from tiffin.discounts import FixedAmount
 from tiffin.telemetry import metrics
 from worlds.feed import batch
@@ -59,7 +60,7 @@ def table(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         queue = boto3.client("sqs").create_queue(QueueName="dead-letters")["QueueUrl"]
         monkeypatch.setenv("PROMOTIONS_TABLE", "PromotionsTable")
         monkeypatch.setenv("DEAD_LETTER_QUEUE_URL", queue)
-        yield boto3.resource("dynamodb").Table("PromotionsTable")
+        yield clients.table("PromotionsTable")
 
 
 def letters() -> list[Any]:

@@ -21,7 +21,7 @@ from tiffin.dynamodb import serialize
 
 from worlds import feed
 from worlds.orders import Api, orders_world
-from worlds.quick import quick_expressions, quick_tables
+from worlds.quick import quick_expressions
 from worlds.runtime import ENVIRONMENT, context
 from worlds.tiffin import MANY, Item, Tiffin
 
@@ -165,5 +165,5 @@ def choreographed_world() -> Iterator[Choreographed]:
         for name, value in (ENVIRONMENT | environment).items():
             patch.setenv(name, value)
         patch.setattr("orders.store.OPEN_SHARDS", 1)
-        with quick_expressions(), quick_tables(), orders_world(patch) as api:
+        with quick_expressions(), orders_world(patch) as api:
             yield Choreographed(api, patch)

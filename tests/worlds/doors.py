@@ -4,7 +4,6 @@ import json
 from itertools import count
 from typing import Any
 
-import boto3
 import estimates.consumer
 import kitchens.consumer
 import live.consumer
@@ -19,7 +18,7 @@ from jsonschema import Draft202012Validator
 from payments import handler as payments_handler
 from payments.model import PaymentError
 from referencing import Registry, Resource
-from tiffin import outbox
+from tiffin import clients, outbox
 
 from worlds.gateway import claims_of
 from worlds.orders import Api
@@ -57,7 +56,7 @@ class Doors:
     def __init__(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
         self.api, self.payments, self._monkeypatch = api, Payments(), monkeypatch
         monkeypatch.setattr(payments_handler, "payments", lambda: self.payments.payments)
-        self.dynamodb = boto3.client("dynamodb")
+        self.dynamodb = clients.client("dynamodb")
         self.announced: list[dict[str, Any]] = []
         self.asked: list[dict[str, Any]] = []
         self._keys = count()
@@ -76,7 +75,7 @@ class Doors:
 
     def serve(self, restaurant: dict[str, Any]) -> None:
         """Put a restaurant on the menus table."""
-        boto3.resource("dynamodb").Table("MenusTable").put_item(Item=restaurant)
+        clients.table("MenusTable").put_item(Item=restaurant)
 
     def row(self, order_id: str) -> dict[str, Any]:
         return dict(self.api.table.get_item(Key={"order_id": order_id})["Item"])

@@ -1,4 +1,4 @@
-"""Menus as files, their bucket and their table (moto), and the function that takes them in."""
+"""Menus as files, their bucket and their table, and the function that takes them in."""
 
 import importlib
 import json

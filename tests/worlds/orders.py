@@ -1,4 +1,4 @@
-"""The orders API over real tables (moto), with a fake at the Step Functions port."""
+"""The orders API over real tables, with a fake at the Step Functions port."""
 
 import importlib
 import json

@@ -1,4 +1,4 @@
-"""A whole payment service in one process: its tables in moto, the real sandbox behind a gateway that can misbehave."""
+"""A whole payment service in one process: its tables, the real sandbox behind a gateway that can misbehave."""
 
 import json
 from collections.abc import Callable
@@ -113,9 +113,9 @@ def _nothing() -> None:
 
 
 class MemoryDynamo:
-    """As much of a DynamoDB client as the payment service needs, two hundred times as fast as moto.
+    """As much of a DynamoDB client as the payment service needs, many times as fast as the emulator's.
 
-    For tests that make many thousand calls; that it behaves as moto does is for the same tests to show, on both.
+    For tests that make many thousand calls; that it behaves as that does is for the same tests to show, on both.
     """
 
     class Canceled(ClientError):
@@ -170,7 +170,7 @@ class World:
     """Tables, gateway and service.
 
     Args:
-        client: DynamoDB client; moto's by default, and then this is to be made inside `mock_aws`.
+        client: DynamoDB client; the emulator's by default, and then this is to be made inside `mock_aws`.
     """
 
     def __init__(self, client: Any = None) -> None:

@@ -3,14 +3,14 @@
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from cfnlint.decode.cfn_yaml import load  # the short forms (!Ref, !Sub) need a reader that knows them
 from contracts.cloudformation import deploy, transformed
+from tiffin import clients
 
 from worlds import ROOT
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient, DynamoDBServiceResource
+    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.service_resource import Table
 
 
@@ -54,29 +54,24 @@ def functions() -> list[tuple[str, str]]:
     ]
 
 
-# Clients are made once: that takes longer than most tests do. Moto answers any that was made after its own import.
-@cache
 def dynamodb() -> "DynamoDBClient":
-    """A client of moto's DynamoDB: to be used inside `mock_aws`."""
-    return boto3.client("dynamodb", region_name="eu-central-1")
-
-
-@cache
-def _tables() -> "DynamoDBServiceResource":
-    return boto3.resource("dynamodb", region_name="eu-central-1")
+    """A client of DynamoDB: to be used inside `mock_aws`."""
+    made: DynamoDBClient = clients.client("dynamodb")
+    return made
 
 
 def table(name: str) -> "Table":
-    """A table that there is in moto's DynamoDB."""
-    return _tables().Table(name)
+    """A table that there is in DynamoDB."""
+    return clients.table(name)
 
 
 def create_table(service: str, logical_id: str) -> "Table":
-    """Make a table of a service's template in moto's DynamoDB, named by its logical id."""
+    """Make a table of a service's template in DynamoDB, named by its logical id."""
     wanted = deployed()[service][logical_id]["Properties"]
     plain = {
         key: wanted[key]
         for key in ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
         if key in wanted
     }
-    return _tables().create_table(TableName=logical_id, **plain)
+    dynamodb().create_table(TableName=logical_id, **plain)
+    return table(logical_id)

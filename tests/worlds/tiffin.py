@@ -32,7 +32,7 @@ from tiffin.events import ORDER_ENDS, rfc3339
 from worlds import feed
 from worlds.orders import Api, orders_world
 from worlds.payments import Boundary
-from worlds.quick import contents, put_back, quick_expressions, quick_tables, tables
+from worlds.quick import contents, put_back, quick_expressions, tables
 from worlds.runtime import ENVIRONMENT, context
 from worlds.templates import create_table, dynamodb
 from worlds.workflows import MACHINES, ask_the_table
@@ -349,5 +349,5 @@ def tiffin_world() -> Iterator[Tiffin]:
             patch.setenv(name, value)
         # One partition is enough for a few orders, and each sweep asks every one.
         patch.setattr("orders.store.OPEN_SHARDS", 1)
-        with quick_expressions(), quick_tables(), orders_world(patch) as api:
+        with quick_expressions(), orders_world(patch) as api:
             yield Tiffin(api, patch)
