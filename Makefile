@@ -45,7 +45,7 @@ export __SAM_CLI_APP_DIR := $(or $(__SAM_CLI_APP_DIR),$(XDG_CACHE_HOME)/sam)
 endif
 KEPT := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tiffin
 
-.PHONY: help demo up down order lesson check-lesson imports token bench bench-tracing bench-laptop cost compare capacity load soak watchers model bench-models isolation faults permissions fuzz redrive replay reread trace stats export forget web web-test pictures publish smoke test-stack doctor undeploy sam-local docs test emulated containers packages audit check unit style lint format lock clean
+.PHONY: help demo up down order lesson check-lesson imports token bench bench-tracing bench-laptop cost compare capacity load soak seen watchers model bench-models isolation faults permissions fuzz redrive replay reread trace stats export forget web web-test pictures publish smoke test-stack doctor undeploy sam-local docs test emulated containers packages audit check unit style lint format lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -117,6 +117,9 @@ model: $(VENV)/ready ## train a model for estimates, and write build/estimates.s
 
 bench-models: $(VENV)/ready ## how long a model's file takes to load, by its size: SIZES=10MB,2GB, PAGE=docs/large-files.md
 	@$(BIN)/python scripts/bench_models.py $(if $(SIZES),--sizes $(SIZES)) $(if $(PAGE),--write $(PAGE))
+
+seen: $(VENV)/ready $(WEB)/.package-lock.json ## how soon a move is seen in the other windows, in a browser: into docs/live.md
+	TIFFIN_BROWSER=must TIFFIN_SEEN=docs/live.md $(BIN)/pytest tests/browser/test_console.py -k in_as_many_windows
 
 watchers: $(VENV)/ready ## how late live news comes, to one listener and to many: WATCHERS=200, ORDERS=20, PAGE=docs/live.md
 	@$(BIN)/python scripts/watchers.py $(if $(WATCHERS),--watchers $(WATCHERS)) $(if $(ORDERS),--orders $(ORDERS)) \
