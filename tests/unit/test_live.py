@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from contracts.schemas import EVENTS
 from jsonschema import Draft202012Validator, FormatChecker
 from live import api, consumer, gate, posting
-from live.connections import Connections, TooManyConnections
+from live.connections import Connection, Connections, TooManyConnections
 from live.model import (
     CODE_EVENTS,
     CONNECTED,
@@ -290,6 +290,21 @@ class TestWhatGoesWrong:
         world.listens(ADA)
         assert world.hears(happens("OrderAccepted")) == []
         assert world.told(ADA) == []
+
+    def test_a_slow_answer_to_who_listens_takes_nothing_of_that_time(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        now, of = [0.0], world.connections.of
+
+        def slowly(topic: str, moment: datetime) -> Iterator[Connection]:
+            now[0] += 60
+            yield from of(topic, moment)
+
+        monkeypatch.setattr(world.connections, "of", slowly)
+        monkeypatch.setattr(posting, "time", SimpleNamespace(monotonic=lambda: now[0]))
+        world.listens(ADA)
+        world.hears(happens("OrderAccepted"))
+        assert world.told(ADA) == ["OrderAccepted"]
 
     def test_two_hundred_are_told(self, world: World) -> None:
         for number in range(200):

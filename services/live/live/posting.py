@@ -17,7 +17,7 @@ from live.connections import Connection, Connections
 AT_ONCE = 16
 """How many messages are under way at the same time; each has a connection to API Gateway of its own."""
 PATIENCE = 2.0
-"""Seconds after which nobody else is told of the same event: it is no live news then."""
+"""Seconds of telling, after which nobody else is told of the same event: it is no live news then."""
 _GONE = "GoneException"
 _SENT, _WAS_GONE = "sent", "gone"
 
@@ -39,12 +39,12 @@ class Posting:
         Args:
             hearers: who is told, and what: a JSON document.
         """
+        # Found first: a table that is slow to say who listens takes nothing of the time to tell them.
+        found = list(hearers)
         until = time.monotonic() + PATIENCE
         with ThreadPoolExecutor(AT_ONCE) as threads:
             # Each in a copy of this context, so that its part of the trace hangs where it belongs.
-            sent = [
-                threads.submit(copy_context().run, self._post, hearer, message, until) for hearer, message in hearers
-            ]
+            sent = [threads.submit(copy_context().run, self._post, hearer, message, until) for hearer, message in found]
         outcomes = Counter(each.result() for each in sent)
         if many := outcomes.pop(_SENT, 0):
             metrics.add_metric("MessagesSent", MetricUnit.Count, many)
