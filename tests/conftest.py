@@ -4,11 +4,13 @@ import os
 import random
 import re
 import tempfile
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Generator, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.exceptions import BotoCoreError, ClientError
 from hypothesis import HealthCheck, settings
 
 # As each template sets it. Powertools reads it when the services are imported: before any fixture, and just below.
@@ -18,11 +20,12 @@ from lab.costing import METER
 from laptop import BusTap, Stack
 from laptop.client import Client
 from laptop.emulator.launcher import free_port
+from laptop.pace import AT_LEAST
 from laptop.stack import LANE
 from worlds import any_stack
 from worlds.aws import aws_in_process
 from worlds.described import Described, look, served
-from worlds.stack import SENDER
+from worlds.stack import SENDER, errors_logged
 from worlds.templates import EVERYTHING
 
 aws_in_process()
@@ -49,18 +52,35 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _keep_to_its_lane(config: pytest.Config) -> None:
     """Give a process among several a log and a temporary directory of its own: emulators sweep theirs."""
+    told: dict[str, Any] = getattr(config, "workerinput", {})
     # Not by the variable that says so: a test that starts pytest hands it on.
-    if lane := getattr(config, "workerinput", {}).get("workerid"):
+    if lane := told.get("workerid"):
         os.environ[LANE] = f"-{lane}"
         own = Path(config.option.basetemp).with_name(f"{lane}-tmp")
         own.mkdir(exist_ok=True)
         os.environ["TMPDIR"], tempfile.tempdir = str(own), None
+        # Whoever measures while the other lanes wait is as slow as they make it, a moment later.
+        os.environ.setdefault(AT_LEAST, str(max(1.0, told["workercount"] / (os.cpu_count() or 1))))
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what only the laptop can, on a stack that is named."""
     any_stack.leave_out(config, items)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Below a test that failed, what functions logged as errors meanwhile: nobody can look for it afterwards."""
+    report = yield
+    stack = getattr(item, "funcargs", {}).get("stack")
+    if report.failed and isinstance(stack, Stack):
+        # What failed may be the emulator itself.
+        with suppress(BotoCoreError, ClientError):
+            report.sections.append(("Errors in functions' logs", "\n".join(errors_logged(stack, call.start))))
+    return report
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

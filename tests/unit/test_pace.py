@@ -76,6 +76,14 @@ class TestSlowness:
         assert pace.measure() >= 1
         assert pace.patience(10) == 10 * pace.slowness()
 
+    def test_a_quiet_moment_between_others_work_is_no_quiet_machine(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(pace, "_slowness", 1.0)
+        monkeypatch.setattr(pace, "_measured", float("inf"))
+        monkeypatch.setenv("TIFFIN_SLOWNESS", "2")
+        assert (pace.measure(), pace.slowness(), pace.patience(10)) == (2, 2, 20)
+        monkeypatch.setattr(pace, "_slowness", 3.0)
+        assert (pace.measure(), pace.slowness(), pace.patience(10)) == (3, 3, 30)
+
 
 class TestClock:
     def test_a_fast_clock_goes_slower_on_a_slow_machine(self) -> None:
@@ -107,6 +115,7 @@ class TestDeadline:
 
     @pytest.fixture(autouse=True)
     def quiet_so_far(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("TIFFIN_SLOWNESS", raising=False)
         monkeypatch.setattr(pace, "_slowness", 1.0)
 
     def test_on_a_quiet_machine_it_comes_when_it_should(self) -> None:

@@ -60,6 +60,22 @@ def sweep(stack: DeployedStack) -> None:
     assert "FunctionError" not in answer, answer["Payload"].read()
 
 
+def errors_logged(stack: DeployedStack, since: float) -> list[str]:
+    """The lines that functions wrote as errors.
+
+    Args:
+        stack: whose functions.
+        since: epoch seconds.
+    """
+    logs = stack.client("logs")
+    groups = [
+        g["logGroupName"] for page in logs.get_paginator("describe_log_groups").paginate() for g in page["logGroups"]
+    ]
+    reader = logs.get_paginator("filter_log_events")
+    pages = [page for group in groups for page in reader.paginate(logGroupName=group, startTime=int(since * 1000))]
+    return [event["message"] for page in pages for event in page["events"] if '"level":"ERROR"' in event["message"]]
+
+
 def delete(stack: Stack, name: str) -> None:
     """Delete one of the stacks on a laptop's emulator, and wait until it is gone."""
     cloudformation = stack.client("cloudformation")
