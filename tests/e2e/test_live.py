@@ -1,4 +1,4 @@
-"""What changes is heard within two seconds by those whose it is, and by nobody else."""
+"""What changes is heard by those whose it is, and by nobody else."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -13,7 +13,6 @@ from laptop import BusTap, Stack
 from laptop.client import Client, Refused
 from laptop.environment import STATE_DIR
 from laptop.listener import Listener, NotLetIn, ticket
-from laptop.pace import patience
 from laptop.people import Person
 from laptop.stack import foreground_log
 from tiffin.callers import Role
@@ -22,8 +21,6 @@ from worlds.polling import eventually
 pytestmark = pytest.mark.laptop("many")
 
 TURNS = ["OrderPlaced", "PaymentAuthorized", "OrderAccepted", "OrderDispatched", "OrderDelivered"]
-SOON = 2.0
-"""Seconds from what happened to who hears of it."""
 Listens = Callable[..., Listener]
 
 
@@ -56,9 +53,10 @@ def connections(stack: Stack, topic: str) -> list[dict[str, Any]]:
     return list(found["Items"])
 
 
-def test_each_turn_is_heard_within_two_seconds_and_a_strangers_never(
+def test_each_turn_is_heard_and_a_strangers_never(
     stack: Stack, client: Client, customer: str, tap: BusTap, listens: Listens
 ) -> None:
+    """How soon they are heard is measured: by `make watchers`, and in a browser by `make seen`."""
     hers, strangers = listens(customer), listens(f"{customer[:40]}-other")
     kitchen, courier, support = listens("bella"), listens("carl"), listens("sue")
     others = listens(Person("r-sakura-sushi", Role.RESTAURANT, "r-sakura-sushi"))
@@ -68,9 +66,7 @@ def test_each_turn_is_heard_within_two_seconds_and_a_strangers_never(
 
     for turn in TURNS:
         for listener in (hers, kitchen, support):
-            heard = listener.wait_for_event(turn, order_id)
-            # A busy machine is slower, and its emulator with it.
-            assert heard.seconds < patience(SOON), (turn, heard.seconds)
+            listener.wait_for_event(turn, order_id)
     courier.wait_for_event("OrderAccepted", order_id)
     courier.wait_for(lambda said: said["event"] is None and not said["settled"])  # some order left
     courier.wait_for(lambda said: said["event"] is None and said["settled"])  # and one arrived

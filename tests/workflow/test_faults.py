@@ -12,7 +12,8 @@ from payments.sandbox import Balance
 
 pytestmark = pytest.mark.laptop("fault")
 
-CLOCK = 360
+# A restaurant's fifteen minutes are ten seconds: several orders are on the move, and other tests beside them.
+CLOCK = 90
 SEED = 7
 TAKEN, GIVEN_BACK, NEVER_HELD = Balance(2150, 2150, 0), Balance(2150, 0, 2150), Balance(0, 0, 0)
 
@@ -46,7 +47,7 @@ def run() -> Iterator[Run]:
     cases = {case.name.split("-", 2)[2]: case for case in matrix.cases(SEED)}
     chosen = {row: cases[row] for row in ROWS}
     with Lab.up(CLOCK) as lab:
-        lab.run(list(chosen.values()), at_once=6, limit=75)
+        lab.run(list(chosen.values()), at_once=6, limit=120)
         wrong, facts = settle(lab, list(chosen.values()), seconds=15)
         yield Run(chosen, wrong, facts, lab.struck())
 
@@ -54,7 +55,7 @@ def run() -> Iterator[Run]:
 @pytest.mark.parametrize("row", ROWS)
 def test_an_order_that_met_a_fault_ends_well(run: Run, row: str) -> None:
     case = run.cases[row]
-    assert run.struck[case.name] >= 1, "the fault never struck"
+    assert run.struck[case.name] >= 1, f"the fault never struck: {run.facts.orders.get(case.order_id)}, {case.notes}"
     assert run.wrong[case.name] == {}
     end, money = ROWS[row]
     order = run.facts.orders[case.order_id]
