@@ -5,6 +5,7 @@ import os
 import time
 import trace as trace_command
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 from laptop import Stack
@@ -56,7 +57,7 @@ def crowd(stack: Stack) -> dict[str, str]:
         return dict(pool.map(live, range(CROWD)))
 
 
-@pytest.fixture(params=["the running stack", "the record"])
+@pytest.fixture(scope="module", params=["the running stack", "the record"])
 def source(request: pytest.FixtureRequest, stack: Stack) -> Source:
     if request.param == "the record":
         return Recorded(STATE_DIR / FILE)
@@ -67,25 +68,38 @@ def told(source: Source, order_id: str) -> timeline.Timeline:
     return timeline.build(source.facts(order_id))
 
 
+@pytest.fixture(scope="module")
+def read(source: Source, crowd: dict[str, str]) -> dict[str, timeline.Timeline]:
+    """What there is of each order, by its id, once its last segment has come."""
+    kinds = {"request", "function", "workflow", "state", "call"}
+
+    def whole(order_id: str) -> timeline.Timeline | None:
+        found = told(source, order_id)
+        return found if kinds <= {span.kind for root in found.spans for _, span in root.walk()} else None
+
+    return {
+        order_id: eventually(partial(whole, order_id), what=f"all kinds of segments of {order_id}")
+        for order_id in crowd
+    }
+
+
 class TestCrowd:
-    def test_each_order_has_its_own_story(self, source: Source, crowd: dict[str, str]) -> None:
+    def test_each_order_has_its_own_story(self, read: dict[str, timeline.Timeline], crowd: dict[str, str]) -> None:
         for order_id, end in crowd.items():
-            said = story.tell(told(source, order_id), time.time())
+            said = story.tell(read[order_id], time.time())
             assert said.status == end
             assert said.sentence.startswith(SENTENCES[end])
 
-    def test_each_order_is_shown_with_its_own_segments_only(self, source: Source, crowd: dict[str, str]) -> None:
+    def test_each_order_is_shown_with_its_own_segments_only(self, read: dict[str, timeline.Timeline]) -> None:
         owner: dict[tuple[str, str], str] = {}
-        for order_id in crowd:
-            whole = told(source, order_id)
+        for order_id, whole in read.items():
             spans = [span for root in whole.spans for _, span in root.walk()]
-            assert {"request", "function", "workflow", "state", "call"} <= {span.kind for span in spans}
             shown = json.dumps(trace_command.as_json(whole, story.tell(whole, time.time())))
-            assert not [other for other in crowd if other != order_id and other in shown]
+            assert not [other for other in read if other != order_id and other in shown]
             # The invocation of a batch is everybody's whose message was in it; what was done in it is one order's.
             for span in spans:
                 if span.kind != "function":
-                    assert owner.setdefault((span.trace_id, span.id), order_id) == order_id
+                    assert owner.setdefault((span.trace_id, span.id), order_id) == order_id, span
 
     def test_the_trace_crosses_from_the_request_to_the_payment(self, source: Source, crowd: dict[str, str]) -> None:
         order_id = next(o for o, end in crowd.items() if end == "DELIVERED")
@@ -111,9 +125,8 @@ class TestCrowd:
         authorize = next(v for v in told(source, order_id).visits if v.state == "AuthorizePayment")
         assert {line.service for line in authorize.logs} == {"payments"}
 
-    def test_the_page_is_free_of_what_is_personal(self, source: Source, crowd: dict[str, str]) -> None:
-        for order_id in crowd:
-            whole = told(source, order_id)
+    def test_the_page_is_free_of_what_is_personal(self, read: dict[str, timeline.Timeline]) -> None:
+        for whole in read.values():
             shown = html.page(whole, story.tell(whole, time.time()))
             personal = ("Ada Lovelace", "12 St James", "pm_card_")
             assert not [text for text in personal if text in shown]

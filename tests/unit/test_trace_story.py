@@ -228,6 +228,19 @@ class TestTrees:
         (root,) = timeline.trees(segments, "ord_1")
         assert [span.id for _, span in root.walk()] == ["f", "mine", "call"]
 
+    def test_what_is_under_way_in_a_batch_is_nobodys_until_its_parent_says_whose(self) -> None:
+        ahead = [
+            sub("mine", "f", 1.1, order_id="ord_1", event_id="ord_1:OrderPlaced"),
+            sub("call", "mine", 1.15, "step"),
+            sub("their-call", "theirs", 1.25, "step"),
+        ]
+        (root,) = timeline.trees(ahead, "ord_1")
+        assert [span.id for _, span in root.walk()] == ["mine", "call"]
+
+    def test_what_is_under_way_where_no_event_is_consumed_is_shown(self) -> None:
+        (root,) = timeline.trees([sub("call", "handler", 1.15, "step")], "ord_1")
+        assert root.id == "call"
+
     def test_a_trace_of_one_order_is_left_whole(self) -> None:
         (root,) = timeline.trees(
             [function("f", 1.0), sub("a", "f", 1.1, order_id="ord_1"), sub("b", "f", 1.2)], "ord_1"

@@ -220,7 +220,14 @@ def trees(segments: Iterable[dict[str, Any]], order_id: str) -> list[Span]:
             children[above].append(key)
         else:
             roots.append(key)
-    built = [span for root in roots for span in _span(root, flat, children)]
+    # Parts of an invocation are sent ahead. Where events are consumed, one whose parent is not there yet is anybody's.
+    consuming = {trace_id for (trace_id, _), node in flat.items() if "event_id" in (node.get("annotations") or {})}
+    built = [
+        span
+        for root in roots
+        for span in _span(root, flat, children)
+        if not (root[0] in consuming and flat[root].get("type") == "subsegment" and _is_nobodys(span))
+    ]
     return sorted(_only(built, order_id), key=lambda s: s.start)
 
 
@@ -351,6 +358,10 @@ def _only(roots: list[Span], order_id: str) -> list[Span]:
 def _order_of(span: Span) -> str | None:
     value = span.annotations.get("order_id")
     return str(value) if value is not None else None
+
+
+def _is_nobodys(span: Span) -> bool:
+    return all(_order_of(each) is None for _, each in span.walk())
 
 
 def _pruned(span: Span, order_id: str, mixed: bool) -> Span | None:
