@@ -10,7 +10,7 @@ import json
 import re
 import uuid
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -141,6 +141,7 @@ def _joined(template: str, local: str) -> str:
     return str((ROOT / template).parent.joinpath(local).resolve().relative_to(ROOT))
 
 
+@cache
 def _suffix(*of: str, length: int) -> str:
     """What CloudFormation appends to a name, made of the thing's path, so that it is the same each time."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -152,6 +153,7 @@ def _typed(kind: str, value: Any) -> Any:
     return value.split(",") if kind == "CommaDelimitedList" and isinstance(value, str) else value
 
 
+@cache
 def _uuid(of: str) -> uuid.UUID:
     return uuid.uuid5(uuid.NAMESPACE_URL, of)
 

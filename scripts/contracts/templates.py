@@ -4,7 +4,9 @@ cfn-lint looks at the templates as they are written, where a name is still a for
 would make of it.
 """
 
-from collections.abc import Iterator
+import hashlib
+import json
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 from cfnlint.config import ConfigMixIn
@@ -13,6 +15,8 @@ from cfnlint.runner import Runner, run_template_by_data
 
 from . import api_rules, permissions
 from .cloudformation import REGION, Finding, Stack, Templates, deploy
+
+Check = Callable[[Stack], Iterator[Finding]]
 
 # A name as long as people give, beside the README's.
 NAMES = ("tiffin-staging", "tiffin")
@@ -47,8 +51,9 @@ def lint(templates: Templates) -> list[Finding]:
     for parameters in PARAMETERS:
         stacks, others = (deploy(templates, name, parameters) for name in NAMES)
         for stack in stacks:
-            found += [*stack.problems, *api_rules.bounds(stack), *api_rules.substitutions(stack)]
-            found += permissions.check(stack)
+            found += stack.problems
+            for check in (api_rules.bounds, api_rules.substitutions, permissions.check):
+                found += _found(check, stack)
         found += api_rules.shared_names(stacks, others)
     for location, template in templates.items():
         found += api_rules.unknown_names(location, template)
@@ -66,9 +71,21 @@ def lint_resolved(templates: Templates) -> list[Finding]:
         finding
         for parameters in PARAMETERS
         for stack in deploy(templates, NAMES[0], parameters)
-        for finding in _cfn_lint(stack)
+        for finding in _found(_cfn_lint, stack)
     ]
     return list(dict.fromkeys(found))
+
+
+# By check, and by what it looked at: most stacks are the same whatever the parameters are.
+_FOUND: dict[tuple[Check, str], list[Finding]] = {}
+
+
+def _found(check: Check, stack: Stack) -> list[Finding]:
+    looked_at = json.dumps([stack.location, stack.name, stack.resolved])
+    key = check, hashlib.sha256(looked_at.encode()).hexdigest()
+    if key not in _FOUND:
+        _FOUND[key] = list(check(stack))
+    return _FOUND[key]
 
 
 def _cfn_lint(stack: Stack) -> Iterator[Finding]:
