@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from laptop import Stack
+from laptop.environment import client
 from operations import workflows
 
 from . import durable
@@ -45,8 +46,8 @@ class Search:
         self._calls = 0
 
     def client(self, service: str) -> Any:
-        """A client whose calls are counted."""
-        made = self._stack.client(service)
+        """A client whose calls are counted, and nobody else's."""
+        made = client(service, self._stack.access)
         made.meta.events.register("before-call", self._count)
         return made
 

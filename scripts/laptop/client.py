@@ -10,6 +10,7 @@ import httpx
 from orders.model import ENDS
 
 from . import pace
+from .environment import trusted
 from .people import RESTAURANT, Person, SignsIn, answering_for
 
 COURIER, SUPPORT = "carl", "sue"
@@ -76,7 +77,9 @@ class Client:
     ) -> None:
         hooks: Any = {"response": [httpx.Response.read, look] if look else []}
         self._restaurant, self._pause, self._timeout = restaurant, pause, timeout
-        self._http = httpx.Client(limits=httpx.Limits(max_connections=64), event_hooks=hooks, transport=transport)
+        self._http = httpx.Client(
+            verify=trusted(), limits=httpx.Limits(max_connections=64), event_hooks=hooks, transport=transport
+        )
         self._orders, self._promotions = outputs["ApiUrl"], outputs.get("PromotionsApiUrl", "")
         self._support = outputs.get("SupportApiUrl", "")
         self._estimates = outputs.get("EstimatesApiUrl", "")

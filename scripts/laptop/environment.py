@@ -11,9 +11,11 @@ import os
 import platform
 import re
 import secrets
+import ssl
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -22,6 +24,7 @@ import boto3
 import botocore.config
 import botocore.loaders
 import botocore.session
+import httpx
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -224,6 +227,7 @@ def client(service: str, access: Access, **config: Any) -> Any:
         "use_dualstack_endpoint": False,
         "retries": {"mode": "standard", "max_attempts": 3},
         "read_timeout": patience(60),
+        "max_pool_connections": 50,  # many threads share one
         "s3": {"addressing_style": "path"},
         **config,
     }
@@ -234,6 +238,12 @@ def client(service: str, access: Access, **config: Any) -> Any:
         aws_secret_access_key=access.secret_access_key,
     )
     return own.client(service, endpoint_url=loopback(access.endpoint), config=botocore.config.Config(**settings))
+
+
+@cache
+def trusted() -> ssl.SSLContext:
+    """Whom connections trust: read once, as that takes a hundred times as long as all else a client of httpx needs."""
+    return httpx.create_ssl_context()
 
 
 def signed(access: Access, url: str) -> dict[str, str]:

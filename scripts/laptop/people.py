@@ -23,7 +23,7 @@ import httpx
 from tiffin.callers import Role
 
 from .code_flow import Attempt, claims, signed_in
-from .environment import Access, client
+from .environment import Access, client, trusted
 
 RESTAURANT = "r-bella-napoli"
 """Whose orders `bella` answers."""
@@ -180,7 +180,7 @@ class People(Keyring):
     def __init__(self, access: Access, outputs: Mapping[str, str]) -> None:
         super().__init__()
         self._access, self._outputs = access, outputs
-        self._http = httpx.Client(trust_env=False)
+        self._http = httpx.Client(verify=trusted(), trust_env=False)
 
     def close(self) -> None:
         """Close the connections."""

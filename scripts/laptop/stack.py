@@ -2,6 +2,7 @@
 
 import os
 import re
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -56,6 +57,8 @@ class Stack:
         self.clock = Clock.read(Path(process.scratch))
         self._rate = rate or self.clock.rate
         self._taps: list[BusTap] = []
+        self._clients: dict[tuple[str, str], Any] = {}
+        self._one_makes = threading.Lock()
         self.access = process.access
         self.endpoint = self.access.endpoint
         self.outputs = self._reachable(outputs)
@@ -233,13 +236,17 @@ class Stack:
         return self._process.alive()
 
     def client(self, service: str, **config: Any) -> Any:
-        """A boto3 client that can only talk to this stack's emulator.
+        """A boto3 client that can only talk to this stack's emulator, the same for all who ask for it alike.
 
         Args:
             service: boto3's name of the service.
             config: settings of `botocore.config.Config`.
         """
-        return client(service, self.access, **config)
+        key = service, repr(sorted(config.items()))
+        with self._one_makes:
+            if key not in self._clients:
+                self._clients[key] = client(service, self.access, **config)
+            return self._clients[key]
 
     def tap(self, bus: str | None = None) -> BusTap:
         """Listen to every event on the custom bus from now on.
@@ -256,6 +263,8 @@ class Stack:
         for tap in self._taps:
             tap.close()
         self._taps.clear()
+        for made in self._clients.values():
+            made.close()
         self.people.close()
         if self._emulator is not None:
             self._emulator.stop()
