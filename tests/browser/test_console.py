@@ -133,48 +133,51 @@ def short(order_id: str) -> str:
 Seen = dict[str, list[float]]
 
 
-def moved(button: Locator, seen: Seen, by: dict[str, tuple[Window, str, str]]) -> None:
+def moved(move: str, button: Locator, seen: Seen, **by: tuple[Window, str, str]) -> None:
     """Press a button and wait until all who look at something else have seen what came of it; nobody reloads.
 
     Args:
-        button: makes a move.
+        move: what is done.
+        button: does it.
         seen: how many seconds after the press each saw it, by what and who; it is added to.
-        by: likewise the window, the selector of what shows it, and the text that is in it then.
+        by: of each who sees it the window, the selector of what shows it, and the text that is in it then.
     """
     for window, where, text in by.values():
         window.watch(where, text)
     pressed = time.time()
     button.click()
-    for name, (window, _, _) in by.items():
-        seen[name].append(window.shown_after(pressed))
+    for who, (window, _, _) in by.items():
+        seen[f"{move} | {who}"].append(window.shown_after(pressed))
 
 
 def accepted(kitchen: Window, courier: Window, support: Window, customer: Window, order_id: str, seen: Seen) -> None:
     """The restaurant accepts."""
-    button = slip(kitchen, order_id).get_by_role("button", name="Accept")
-    by = {
-        "customer": (customer, "li[data-is=now]", "The kitchen cooks"),
-        "courier": (courier, "article", short(order_id)),
-        "support": (support, "tr", f"{short(order_id)}Bella NapoliBeing prepared"),
-    }
-    moved(button, seen, {f"the restaurant accepts | {who}": what for who, what in by.items()})
+    moved(
+        "the restaurant accepts",
+        slip(kitchen, order_id).get_by_role("button", name="Accept"),
+        seen,
+        customer=(customer, "li[data-is=now]", "The kitchen cooks"),
+        courier=(courier, "article", short(order_id)),
+        support=(support, "tr", f"{short(order_id)}Bella NapoliBeing prepared"),
+    )
 
 
 def left_with(kitchen: Window, courier: Window, support: Window, customer: Window, order_id: str, seen: Seen) -> None:
     """The courier leaves with it."""
-    button = slip(courier, order_id).get_by_role("button", name="Leave with it")
-    by = {
-        "customer": (customer, "li[data-is=now]", "The courier is on the road"),
-        "restaurant": (kitchen, "section[aria-label='On the road'] article", short(order_id)),
-        "support": (support, "tr", f"{short(order_id)}Bella NapoliOn its way"),
-    }
-    moved(button, seen, {f"the courier leaves | {who}": what for who, what in by.items()})
+    moved(
+        "the courier leaves",
+        slip(courier, order_id).get_by_role("button", name="Leave with it"),
+        seen,
+        customer=(customer, "li[data-is=now]", "The courier is on the road"),
+        restaurant=(kitchen, "section[aria-label='On the road'] article", short(order_id)),
+        support=(support, "tr", f"{short(order_id)}Bella NapoliOn its way"),
+    )
 
 
 def handed_over(_: Window, courier: Window, __: Window, customer: Window, order_id: str, seen: Seen) -> None:
     """The courier delivers."""
     button = slip(courier, order_id).get_by_role("button", name="Handed over")
-    moved(button, seen, {"the courier delivers | customer": (customer, "main", "Enjoy your meal")})
+    moved("the courier delivers", button, seen, customer=(customer, "main", "Enjoy your meal"))
 
 
 # --- Four people around an order --------------------------------------------------------------------------------------

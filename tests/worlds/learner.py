@@ -149,6 +149,6 @@ def do(lesson: Lesson, clone: Copy) -> None:
                 solved |= f"Lesson {lesson.number} is solved." in learner.printed
         assert solved == (lesson.number in EXERCISES)
         # The way back is on the page, and all of it.
-        assert clone.run("git status --porcelain") == ""
+        assert (left := clone.run("git status --porcelain")) == "", left
     finally:
         clone.run("git checkout -q . && git clean -fdq")
