@@ -101,7 +101,8 @@ describe("the basket", () => {
     const key = basket.get()!.key;
     world.open("/basket");
     await user.dblClick(await screen.findByRole("button", { name: "Order for €12.00" }));
-    expect(await screen.findByRole("heading", { name: "Your order from Bella Napoli" })).toBe(document.activeElement);
+    const heading = await screen.findByRole("heading", { name: "Your order from Bella Napoli" });
+    await waitFor(() => expect(document.activeElement).toBe(heading));
     const placings = world.calls("POST /orders");
     expect(new Set(placings.map(({ headers }) => headers.get("Idempotency-Key")))).toEqual(new Set([key]));
     await waitFor(() => expect(basket.get()).toBeNull());

@@ -58,7 +58,8 @@ it("that fails is one page: who is signed in stays so, other pages come, and it 
     .on("GET /restaurants", () => ({ restaurants: [MENU], next: null }))
     .on("GET /restaurants/r-1/menu", () => ({ ...MENU, dishes: null }));
   const page = world.open("/restaurants/r-1");
-  expect(await screen.findByRole("heading", { name: "This page did not come" })).toBe(document.activeElement);
+  const heading = await screen.findByRole("heading", { name: "This page did not come" });
+  await waitFor(() => expect(document.activeElement).toBe(heading));
   expect(screen.getByText(/a defect of the console/)).toBeTruthy();
   expect(current().is).toBe("in");
   await mustBeAccessible(page.container);

@@ -46,7 +46,7 @@ it("a kitchen rejects an order with a reason, and is told when that is not possi
   await screen.findByText("No order waits for an answer.");
   expect(await screen.findByText("Order ABCDEF: nothing was done. By now it is: Cancelled.")).toBeTruthy();
   await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
-  expect(document.activeElement?.textContent).toBe("To answer 0");
+  await waitFor(() => expect(document.activeElement?.textContent).toBe("To answer 0"));
   await mustBeAccessible(page.container);
 });
 
@@ -103,7 +103,7 @@ it("a kitchen that accepts is told where the order is now, and goes on among tho
   const said = await screen.findByText("Order ABCDEF is accepted: see “In the kitchen”.");
   expect(said.className).not.toContain("visually-hidden");
   await screen.findByText("No order waits for an answer.");
-  expect(document.activeElement?.textContent).toBe("To answer 0");
+  await waitFor(() => expect(document.activeElement?.textContent).toBe("To answer 0"));
   await act(() => vi.advanceTimersByTimeAsync(8_000));
   expect(said.textContent).toBe("");
   vi.useRealTimers();
@@ -142,7 +142,7 @@ it("a courier leaves with an order", async () => {
   const said = screen.getByText("Order ABCDEF is on the road: see that tab.");
   expect(said.getAttribute("role")).toBe("status");
   expect(said.className).not.toContain("visually-hidden");
-  expect(document.activeElement).toBe(screen.getByRole("region", { name: "Orders" }));
+  await waitFor(() => expect(document.activeElement).toBe(screen.getByRole("region", { name: "Orders" })));
   await mustBeAccessible(page.container);
 });
 
