@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from laptop import Stack
 from laptop.client import Client
 from laptop.code_flow import claims
+from laptop.environment import trusted
 from laptop.pace import patience
 from laptop.people import KNOWN, RESTAURANT, Person
 from tiffin.callers import Role
@@ -118,7 +119,9 @@ class World:
             delivery = {"name": "Ada", "address": "Harbour Street 1"}
             body = (body or {}) | {"payment_method": "pm_card_visa", "delivery": delivery}
         url = self.stack.outputs[URLS[row.service]] + path + row.query
-        return httpx.request(method, url, headers=headers, json=body, timeout=patience(30), trust_env=False)
+        return httpx.request(
+            method, url, headers=headers, json=body, timeout=patience(30), trust_env=False, verify=trusted()
+        )
 
     def token(self, who: str, order: Order | None) -> str | None:
         """The token of somebody from the table's columns."""
@@ -353,9 +356,8 @@ class TestPagesOfTheConsole:
 
     def ask(self, world: World, api: str, method: str, path: str, **headers: str) -> httpx.Response:
         url = world.stack.outputs[URLS[api]] + path
-        return httpx.request(
-            method, url, headers={"Origin": self.ORIGIN} | headers, timeout=patience(30), trust_env=False
-        )
+        headers = {"Origin": self.ORIGIN} | headers
+        return httpx.request(method, url, headers=headers, timeout=patience(30), trust_env=False, verify=trusted())
 
     @pytest.mark.parametrize(
         ("api", "path", "method"),

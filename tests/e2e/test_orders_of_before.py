@@ -15,7 +15,7 @@ import pytest
 from contracts import schemas
 from laptop import BusTap, Stack, menus
 from laptop.client import Client, Refused
-from laptop.environment import ROOT
+from laptop.environment import ROOT, trusted
 from laptop.pace import patience
 from laptop.people import RESTAURANT
 from operations.deployed import Deployed
@@ -51,8 +51,8 @@ def former(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Before:
     """The orders API as it was."""
 
-    def __init__(self, stack: Stack) -> None:
-        self._orders = f"{stack.outputs['ApiUrl']}/orders"
+    def __init__(self, stack: Stack, http: httpx.Client) -> None:
+        self._orders, self._http = f"{stack.outputs['ApiUrl']}/orders", http
 
     def place(self, customer: str) -> str:
         body = {
@@ -63,9 +63,7 @@ class Before:
             "delivery": {"name": "Ada Lovelace", "address": "12 St James's Square"},
             "note": "ring twice",
         }
-        answer = httpx.post(
-            self._orders, json=body, headers={"Idempotency-Key": str(uuid.uuid4())}, timeout=patience(30)
-        )
+        answer = self._http.post(self._orders, json=body, headers={"Idempotency-Key": str(uuid.uuid4())})
         assert answer.status_code == 201, answer.text
         return str(answer.json()["order_id"])
 
@@ -73,13 +71,13 @@ class Before:
         """Wait until each move can be made, make it, and wait until the workflow waits for the next."""
         self._until(order_id, "AWAITING_RESTAURANT")
         for move in moves:
-            answer = httpx.post(f"{self._orders}/{order_id}/{move}", timeout=patience(30))
+            answer = self._http.post(f"{self._orders}/{order_id}/{move}")
             assert answer.status_code == 202, answer.text
             self._until(order_id, {"accept": "PREPARING", "dispatch": "OUT_FOR_DELIVERY"}[move])
 
     def _until(self, order_id: str, status: str) -> None:
         def there() -> bool:
-            answer = httpx.get(f"{self._orders}/{order_id}", timeout=patience(30))
+            answer = self._http.get(f"{self._orders}/{order_id}")
             return bool(answer.json()["status"] == status)
 
         eventually(there, what=f"{order_id} being {status}")
@@ -95,9 +93,12 @@ def orders() -> dict[str, str]:
 def updated(former: Path, orders: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The former tree's stack with orders open in each state, and this tree deployed over it in its four steps."""
     state_dir = tmp_path_factory.mktemp("before")
-    with Stack.up(template=former / "template.yaml", state_dir=state_dir) as stack:
+    with (
+        Stack.up(template=former / "template.yaml", state_dir=state_dir) as stack,
+        httpx.Client(verify=trusted(), timeout=patience(30)) as http,
+    ):
         menus.seed(stack, former / "menus")
-        api = Before(stack)
+        api = Before(stack, http)
         for name, moves in {
             "waits for the restaurant": (),
             "is prepared": ("accept",),
