@@ -39,7 +39,11 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"Never to be changed, and changed: {', '.join(map(str, changed))}", file=sys.stderr)
         return 1
     releases = compatibility.releases()
-    found = compatibility.breaks(schemas.Contracts.load(releases[-1]), schemas.current()) if releases else []
+    try:
+        found = compatibility.breaks(schemas.Contracts.load(releases[-1]), schemas.current()) if releases else []
+    except schemas.NotJson as error:
+        print(error, file=sys.stderr)
+        return 1
     for item in found:
         print(item, file=sys.stderr)
     if found:

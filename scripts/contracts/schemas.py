@@ -43,6 +43,13 @@ class ContractViolation(ValueError):
         self.detail_type, self.pointer, self.reason = detail_type, pointer, reason
 
 
+class NotJson(ValueError):
+    """A contract's file is no JSON; it says which, and where."""
+
+    def __init__(self, path: Path, error: ValueError) -> None:
+        super().__init__(f"{path.parent.name}/{path.name} is no JSON: {error}")
+
+
 class Contracts:
     """All event contracts of one folder: one JSON Schema per event, and the definitions that they share.
 
@@ -59,8 +66,17 @@ class Contracts:
 
         Args:
             folder: `events/schemas`, or one release below `events/released`.
+
+        Raises:
+            NotJson: one is none.
         """
-        return cls({path.stem: json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.json"))})
+        documents = {}
+        for path in sorted(folder.glob("*.json")):
+            try:
+                documents[path.stem] = json.loads(path.read_text("utf-8"))
+            except ValueError as error:
+                raise NotJson(path, error) from None
+        return cls(documents)
 
     def names(self) -> list[str]:
         """The names of all events, sorted."""

@@ -168,7 +168,11 @@ def _breaks_nothing(stage: Stage, _: Scene, __: str) -> Iterator[str]:
         yield f"{names} is what others have built upon, and stays as it is: change events/schemas."
         return
     released = schemas.Contracts.load(compatibility.releases()[-1])
-    found = compatibility.breaks(released, schemas.current())
+    try:
+        found = compatibility.breaks(released, schemas.current())
+    except schemas.NotJson as error:
+        yield str(error)
+        return
     if not found:
         yield "Whoever knows the released contracts can live with events/schemas as they are: nothing is stopped."
     for broken in found:

@@ -184,6 +184,15 @@ def test_a_release_is_refused_while_something_breaks(
     assert "OrderDelivered: /properties/data/properties/delivered_at: removed" in capsys.readouterr().err
 
 
+def test_a_contract_that_is_no_json_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "OrderDelivered.json").write_text('{"required": ["order_id",]}', "utf-8")
+    monkeypatch.setattr(schemas, "current", lambda: Contracts.load(tmp_path))
+    assert event_contracts.main(["compare"]) == 1
+    assert "/OrderDelivered.json is no JSON: " in capsys.readouterr().err
+
+
 def test_a_release_freezes_what_is_there_and_a_comparison_only_reads(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -61,7 +61,7 @@ def test_the_readmes_calls_work_as_they_stand(stack: Stack, client: Client) -> N
     readme = (ROOT / "README.md").read_text()
     block = next(part for part in readme.split("```") if "$API/orders" in part)
     calls = [line for line in block.replace("\\\n", " ").replace("\n       ", " ").strip().splitlines() if line]
-    menu, who, place, get, accept, dispatch, codes = calls
+    menu, who, place, noted, get, accept, dispatch, codes = calls
     known = (f"'-s token USER={name}') echo {stack.people.token(name)};;" for name in ("ada", "bella", "carl"))
     played = f'make() {{ case "$*" in {" ".join(known)} esac; }}'
 
@@ -70,6 +70,7 @@ def test_the_readmes_calls_work_as_they_stand(stack: Stack, client: Client) -> N
         script = "\n".join((assignments, played, who, command))
         return run(["bash", "-c", script], capture_output=True, text=True, check=True, timeout=patience(60)).stdout
 
+    assert noted.startswith("ORDER=ord_")  # by whoever pastes; here it is set before each call
     assert "margherita" in shell(menu)
     order_id = next(word for word in shell(place).split('"') if word.startswith("ord_"))
     client.until(order_id, "AWAITING_RESTAURANT")

@@ -44,6 +44,14 @@ def test_contracts_as_they_are_stop_nobody() -> None:
     assert "nothing is stopped" in said
 
 
+def test_a_contract_that_is_no_json_is_said_to_be_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "OrderDelivered.json").write_text('{"required": ["order_id",]}', "utf-8")
+    monkeypatch.setattr(exercises.schemas, "current", lambda: exercises.schemas.Contracts.load(tmp_path))
+    world: Any = SimpleNamespace(console=Console(quiet=True))
+    (said,) = EXERCISES[8].missing(world, {}, "")
+    assert "/OrderDelivered.json is no JSON: " in said
+
+
 def test_rules_as_they_are_are_no_new_one() -> None:
     world: Any = None
     scene = EXERCISES[17].begin(world)

@@ -128,6 +128,12 @@ class TestSentence:
         said = told(history, "FAILED", unwind)
         assert said.sentence == "failed: PaymentMismatch in AuthorizePayment: another amount, 2.0 s after placing"
 
+    def test_an_order_whose_workflow_was_stopped_while_nobody_wanted_to_cancel(self) -> None:
+        unwind = History().recorded("FAILED", code="workflow_failed", message="The order could not be completed.")
+        said = told(History().enter("AwaitRestaurant"), "ABORTED", unwind)
+        waits = "while waiting for the restaurant to answer"
+        assert said.sentence == f"failed: somebody stopped its workflow, {waits}, 2.0 s after placing"
+
     def test_still_open_tells_for_whom_since_when(self) -> None:
         said = told(History().enter("AwaitRestaurant"), "RUNNING")
         assert said.status == "OPEN"

@@ -98,6 +98,8 @@ def _ended(timeline: Timeline, status: str, reason: dict[str, Any], at: float) -
         return f"expired: {_lower(message)}{_while_waiting(timeline)}, {after}"
     order = timeline.order
     failure = _failure(timeline, order) if order else ""
+    if order and order.status == "ABORTED" and not failure:
+        failure = f"somebody stopped its workflow{_while_waiting(timeline)}"
     return f"failed: {failure or _lower(message) or code}, {after}"
 
 
