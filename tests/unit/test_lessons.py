@@ -7,6 +7,7 @@ from typing import Any
 
 import lesson
 import pytest
+from contracts import schemas
 from laptop import NotRunning, Stack
 from lessons import exercises, stage
 from lessons.exercises import EXERCISES
@@ -46,7 +47,7 @@ def test_contracts_as_they_are_stop_nobody() -> None:
 
 def test_a_contract_that_is_no_json_is_said_to_be_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "OrderDelivered.json").write_text('{"required": ["order_id",]}', "utf-8")
-    monkeypatch.setattr(exercises.schemas, "current", lambda: exercises.schemas.Contracts.load(tmp_path))
+    monkeypatch.setattr(schemas, "current", lambda: schemas.Contracts.load(tmp_path))
     world: Any = SimpleNamespace(console=Console(quiet=True))
     (said,) = EXERCISES[8].missing(world, {}, "")
     assert "/OrderDelivered.json is no JSON: " in said
