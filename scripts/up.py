@@ -169,6 +169,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("a crowd asks for promo codes")
     asked = {OPTIONAL[name]: "true" for name in options.services}
     leave_out = DISPENSABLE.get(options.without, "")
+    changed: list[str] | None = None
     try:
         try:
             stack = Stack.up(console, options.clock or 1.0, parameters=asked, stays=True)
@@ -176,7 +177,7 @@ def main(arguments: list[str] | None = None) -> int:
                 stack.update(console, leave_out=leave_out)
         except AlreadyRunning:
             stack = Stack.attach()
-            _update(stack, console, asked, options.clock, leave_out)
+            changed = _update(stack, console, asked, options.clock, leave_out)
         crowd = _crowd(options.crowd)
     except EmulatorError as error:
         console.print(f"[red]✗[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
@@ -186,6 +187,11 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     _build_console(console)
     show(stack, console)
+    # Last, so that the addresses above do not hide it.
+    if changed is not None:
+        console.print("\nChanged:" if changed else "\nNothing changed.")
+        for line in changed:
+            console.print(f"  {escape(line)}", soft_wrap=True, highlight=False)
     if crowd:
         console.print(crowd, highlight=False, soft_wrap=True)
     return 0
@@ -217,15 +223,13 @@ def _crowd(asked: str | None) -> str:
     return ""
 
 
-def _update(stack: Stack, console: Console, asked: dict[str, str], clock: float | None, leave_out: str) -> None:
-    """Deploy over a stack that runs, and say what changed."""
+def _update(stack: Stack, console: Console, asked: dict[str, str], clock: float | None, leave_out: str) -> list[str]:
+    """Deploy over a stack that runs; returns what changed, in lines."""
     console.print("It is running already; what changed since is deployed over it.")
     changed = stack.update(console, parameters=asked, leave_out=leave_out)
     if clock:
         changed.append(f"clock: {stack.keep_pace(clock).rate:g} times as fast, for orders that begin from now on")
-    console.print("Changed:" if changed else "Nothing changed.")
-    for line in changed:
-        console.print(f"  {escape(line)}", soft_wrap=True, highlight=False)
+    return changed
 
 
 def _faster(text: str) -> float:

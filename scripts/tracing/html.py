@@ -148,10 +148,11 @@ def _drawing(timeline: Timeline, execution: Execution) -> str:
     }
     heading = "The life of the order" if execution.kind == "order" else "Unwinding it"
     error = f": {escape(execution.error)}" if execution.error else ""
+    drawing = diagram.svg(execution.definition, visits, stuck) if execution.definition else ""
     return (
         f'<section class="card"><h2>{heading}</h2><p class="soft">This workflow '
         f"{said.get(execution.status, 'failed')}{error}.</p>"
-        f'<div class="scroll">{diagram.svg(execution.definition, visits, stuck)}</div></section>'
+        f'<div class="scroll">{drawing}</div></section>'
     )
 
 

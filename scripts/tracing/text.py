@@ -16,7 +16,8 @@ from .axis import Axis
 
 _COLOURS = {"DELIVERED": "green", "OPEN": "cyan", "EXPIRED": "red", "FAILED": "red", "DEAD": "red"}
 _OUTCOMES = {"ok": "cyan", "error": "yellow", "throttle": "yellow", "fault": "red"}
-_BAR = 36
+# Columns of a waterfall, at most: names, bars, and figures with what divides them.
+_NAMES, _BAR, _FIGURES = 52, 36, 25
 
 
 def show(console: Console, timeline: Timeline, story: Story) -> None:
@@ -97,14 +98,17 @@ def _waterfall(console: Console, timeline: Timeline) -> None:
         return
     axis = Axis(timeline.spans)
     table = Table(title="Traces", title_justify="left", show_edge=False, pad_edge=False, show_header=False)
-    table.add_column(no_wrap=True, max_width=52)
-    table.add_column(no_wrap=True, width=_BAR)
+    # In a narrow terminal the bars are shorter, then the names; the figures stay.
+    room = console.width - _FIGURES
+    bars = min(_BAR, max(_BAR // 2, room - _NAMES))
+    table.add_column(no_wrap=True, max_width=min(_NAMES, room - bars))
+    table.add_column(no_wrap=True, width=bars)
     table.add_column(justify="right", no_wrap=True)
     table.add_column(no_wrap=True)
     for root in timeline.spans:
         for depth, span in root.walk():
-            first = int(axis.at(span.start) * (_BAR - 1))
-            last = max(int(axis.at(span.end) * (_BAR - 1)), first)
+            first = int(axis.at(span.start) * (bars - 1))
+            last = max(int(axis.at(span.end) * (bars - 1)), first)
             colour = "magenta" if span.waits else _OUTCOMES[span.outcome]
             bar = (
                 " " * first

@@ -9,7 +9,7 @@ import pytest
 from contracts import schemas
 from rich.console import Console
 from support import story, timeline
-from support.facts import HIDDEN, BusEvent, Execution, Facts, LogLine, bus_event, log_line, redacted
+from support.facts import HIDDEN, BusEvent, Execution, Facts, LogLine, bus_event, log_line, read_execution, redacted
 from support.steps import steps
 from support.visits import Visit
 from tracing import figures, text
@@ -458,6 +458,31 @@ def test_nothing_takes_less_than_no_time() -> None:
     assert figures.statuses([told]) == {"DECLINED": [0.0]}
     assert figures.delays([told]) == {("OrderDeclined", "promotions"): [0.0]}
     assert story.tell(told, PLACED).sentence.endswith(" 0 ms after placing")
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_a_terminal_that_is_narrow_shows_the_figures_too(width: int) -> None:
+    request_ = request("POST /orders", PLACED, 201)
+    called = function("f", PLACED, "tiffin-Notifications-481f71a4-00e-ConsumerFunction-85415C6F31C90")
+    told = order_run(History(), segments=[request_, called | {"trace_id": request_["trace_id"]}])
+    out = io.StringIO()
+    text.show(Console(file=out, width=width), told, story.tell(told, PLACED))
+    (line,) = [line for line in out.getvalue().splitlines() if line.startswith("POST /orders ")]
+    assert [cell.strip() for cell in line.split("│")[2:]] == ["50 ms", "201"]
+
+
+def test_a_workflow_whose_definition_is_none_is_told_all_the_same() -> None:
+    """The laptop made such ones once, and its record has them."""
+    described = {
+        "executionArn": "arn",
+        "name": "ord_1",
+        "status": "FAILED",
+        "startDate": PLACED,
+        "stopDate": PLACED + 1,
+    }
+    history = History().enter("AuthorizePayment").events
+    whole = timeline.build(Facts("ord_1", "here", [read_execution("order", described, '{"States": {},}', history)]))
+    assert "The life of the order" in page(whole, story.tell(whole, PLACED))
 
 
 def test_traces_that_xray_does_not_find_are_told_with_the_reason() -> None:

@@ -253,9 +253,13 @@ def read_execution(
     Args:
         kind: `order` or `unwind`.
         described: as `DescribeExecution` answers.
-        definition: the ASL that it runs by.
+        definition: the ASL that it runs by; what is none is told without a drawing.
         history: see `Execution`.
     """
+    try:
+        drawn = json.loads(definition)
+    except ValueError:
+        drawn = {}
     stopped = described.get("stopDate")
     return Execution(
         arn=described["executionArn"],
@@ -266,7 +270,7 @@ def read_execution(
         stopped=seconds(stopped) if stopped else None,
         given=json.loads(described.get("input") or "{}"),
         history=history,
-        definition=json.loads(definition),
+        definition=drawn,
         error=described.get("error"),
         cause=described.get("cause"),
         clock=float(described.get("clock", 1.0)),
