@@ -22,9 +22,9 @@ VARIABLES = set(re.findall(r"\$\((?:call (?:on|typed),)?([A-Z_]+)\)|^([A-Z_]+) \
 KNOWN = {name for names in VARIABLES for name in names if name}
 # Installed with Python or by it: by their bare names they are another environment's, or nobody's.
 OURS = r"python3?|pip|pytest|ruff|mypy|pre-commit|cfn-lint|lint-imports|node|npm|npx|uv"
+# In one write: the programs of a pipeline run at the same time.
 STUB = """#!/bin/sh
-printf '%s\\037' "${0##*/programs/}" "$@" >> "$CALLS"
-printf '\\036' >> "$CALLS"
+printf '%s' "$(printf '%s\\037' "${0##*/programs/}" "$@"; printf '\\036')" >> "$CALLS"
 """
 
 
