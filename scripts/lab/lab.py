@@ -116,7 +116,7 @@ class Lab:
 
     # --- Orders ---
 
-    def run(self, cases: list[Case], at_once: int = 16, limit: float = 240.0, each: Act | None = None) -> None:
+    def run(self, cases: list[Case], at_once: int = 10, limit: float = 300.0, each: Act | None = None) -> None:
         """Let all cases happen, and come back when each order is closed, or at the limit.
 
         Args:
