@@ -144,6 +144,24 @@ def test_a_state_that_is_tried_again_changes_nothing(visits: dict[str, list[Visi
             must_have_ended(visit.life, visit.end)
 
 
+def test_an_order_that_dies_in_an_outage_of_dynamodb_is_not_forgotten_until_its_deadline(
+    visits: dict[str, list[Visit]],
+) -> None:
+    """Nobody else knows of the death before the first write: it is tried for ten minutes, within the unwind's time."""
+    *_, retrier = MACHINES["unwind"]["States"]["Begin"]["Retry"]
+    tries = retrier["MaxAttempts"]
+    longest = [min(2**n * retrier["IntervalSeconds"], retrier["MaxDelaySeconds"]) for n in range(tries)]
+    # Full jitter: a pause is half as long on average.
+    assert sum(longest) / 2 > 600
+    assert sum(longest) < MACHINES["unwind"]["TimeoutSeconds"]
+    visit = next(visit for visit in visits["Begin"] if visit.name == "with the money held")
+    unwind = visit.again()
+    unwind.fail("DynamoDB.InternalServerErrorException", times=tries)
+    visit.life.world.run(unwind)
+    assert unwind.status == "SUCCEEDED"
+    must_have_ended(visit.life, "FAILED")
+
+
 @pytest.mark.parametrize("state", TASKS)
 def test_what_no_retry_mends_is_tried_once(visits: dict[str, list[Visit]], state: str) -> None:
     for error in permanent_errors("unwind", state):

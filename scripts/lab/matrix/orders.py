@@ -74,17 +74,20 @@ _RECORDING: tuple[tuple[str, str, Plan, str, str], ...] = (
     ("UnwindWorkflow", "RecordEnd", CANCELLED, "pm_card_visa", "CANCELLED"),
     ("UnwindWorkflow", "Close", CANCELLED, "pm_card_visa", "CANCELLED"),
 )
+# A refusal more than a state tries again.
+_GIVES_UP_AFTER = {"Begin": 31}
 # What an order becomes that cannot record where it is for good: it dies there, and past the capture it was delivered.
 _DIES_AS = {"ClaimSilence": "FAILED", "AwaitRestaurant": "FAILED", "AwaitDispatch": "FAILED", "AwaitDelivery": "FAILED"}
 
 
 def database() -> Iterator[Case]:
     for machine, state, plan, method, end in _RECORDING:
+        gives_up = _GIVES_UP_AFTER.get(state, 7)
         for name, words, action, times, error in (
             ("throttle", "DynamoDB throttles, three times", "refuse", 3, "ProvisionedThroughputExceededException"),
             ("conflict", "DynamoDB is in a transaction conflict", "refuse", 1, "TransactionConflictException"),
             ("lose", "DynamoDB does it, and answers 500", "lose", 1, "InternalServerError"),
-            ("down", "DynamoDB refuses until the workflow gives up", "refuse", 7, "InternalServerError"),
+            ("down", "DynamoDB refuses until the workflow gives up", "refuse", gives_up, "InternalServerError"),
         ):
             dies = {_DIES_AS.get(state, end)} if name == "down" else {end}
             # The workflow dies with its answer unrecorded, and the unwind knows nothing of it.
