@@ -8,7 +8,6 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 from worlds.emulator import World, unique
-from worlds.polling import eventually
 
 FORMAT = "$context.httpMethod|$context.resourcePath|$context.status|$context.error.responseType|$context.requestId"
 WHO = "$context.authorizer.claims.sub|$context.authorizer.claims.cognito:groups|$context.authorizer.error"
@@ -86,12 +85,12 @@ class Logged:
         self._pool_arn, self._account = pool["Arn"], account
         self._stacks = world.client("cloudformation")
         self._stacks.create_stack(StackName=self._name, TemplateBody=self._body(f"{FORMAT}|{WHO}"))
-        self.stack = eventually(self._settled)
+        self.stack = self._world.settled(self._name)
 
     def log_as(self, lines: str) -> None:
         """Give the stage another format."""
         self._stacks.update_stack(StackName=self._name, TemplateBody=self._body(lines))
-        assert eventually(self._settled)["StackStatus"] == "UPDATE_COMPLETE"
+        assert self._world.settled(self._name)["StackStatus"] == "UPDATE_COMPLETE"
 
     def get(self, path: str, token: str = "") -> httpx.Response:
         """Ask the API."""
@@ -106,10 +105,6 @@ class Logged:
 
     def _body(self, lines: str) -> str:
         return json.dumps(template(self._group, self._pool_arn, lines, self._account))
-
-    def _settled(self) -> dict[str, Any] | None:
-        (stack,) = self._stacks.describe_stacks(StackName=self._name)["Stacks"]
-        return None if stack["StackStatus"].endswith("IN_PROGRESS") else stack
 
 
 @pytest.fixture(scope="module")

@@ -129,8 +129,8 @@ class Policies:
     """Statements of a bus's policy, made, changed and taken away by CloudFormation."""
 
     def __init__(self, world: World, bus: Bus) -> None:
-        self._cloudformation, self._bus, self._stack = world.client("cloudformation"), bus, unique("policies")
-        self._known = False
+        self._world, self._cloudformation = world, world.client("cloudformation")
+        self._bus, self._stack, self._known = bus, unique("policies"), False
 
     def set(self, **conditions: Statement) -> None:
         """Let the policy deny what fits these conditions, each a statement by its name; and nothing else."""
@@ -157,7 +157,8 @@ class Policies:
         change = self._cloudformation.update_stack if self._known else self._cloudformation.create_stack
         change(StackName=self._stack, TemplateBody=template)
         self._known = True
-        eventually(self._settled, what="the stack")
+        stack = self._world.settled(self._stack)
+        assert "ROLLBACK" not in stack["StackStatus"], stack.get("StackStatusReason")
 
     def delete(self) -> None:
         self._cloudformation.delete_stack(StackName=self._stack)
@@ -165,12 +166,6 @@ class Policies:
 
     def described(self) -> dict[str, Any]:
         return dict(self._bus.events.describe_event_bus(Name=self._bus.name))
-
-    def _settled(self) -> bool:
-        [stack] = self._cloudformation.describe_stacks(StackName=self._stack)["Stacks"]
-        status = str(stack["StackStatus"])
-        assert "ROLLBACK" not in status, stack.get("StackStatusReason")
-        return status.endswith("_COMPLETE")
 
 
 @pytest.fixture

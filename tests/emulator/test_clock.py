@@ -12,12 +12,11 @@ import pytest
 from laptop.clock import Clock
 from laptop.emulator.launcher import Emulator
 from laptop.record.store import FILE, Record
-from worlds.emulator import World
+from worlds.emulator import SUCCEED, World
 from worlds.polling import eventually
 
 HOUR = 3600
 TRUE, FAST = Clock(1), Clock(HOUR)
-SUCCEED = {"Type": "Succeed"}
 
 
 class Clocked(World):

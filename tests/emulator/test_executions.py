@@ -6,10 +6,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from laptop.errors import NotInTime
-from worlds.emulator import World, allow_events, unique
+from worlds.emulator import SUCCEED, World, allow_events, unique
 from worlds.polling import eventually
-
-SUCCEED = {"Type": "Succeed"}
 
 
 def code(refused: pytest.ExceptionInfo[ClientError]) -> str:

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from worlds.emulator import World, unique
-from worlds.polling import eventually
 
 POLICIES = {"Kept": "Retain", "KeptOnceThere": "RetainExceptOnCreate", "Gone": "Delete"}
 
@@ -25,7 +24,8 @@ class Nested:
     """A root with one nested stack of three tables."""
 
     def __init__(self, world: World, *, fails: bool = False) -> None:
-        self.name, self.stacks, self.tables = unique("nested"), world.client("cloudformation"), world.client("dynamodb")
+        self._world, self.name = world, unique("nested")
+        self.stacks, self.tables = world.client("cloudformation"), world.client("dynamodb")
         s3, bucket = world.client("s3"), unique("templates")
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
         child = {"Resources": {key: table(self.name, policy) for key, policy in POLICIES.items()}}
@@ -47,12 +47,7 @@ class Nested:
 
     def settled(self) -> str:
         """The stack's status once nothing is done to it any more."""
-
-        def status() -> str | None:
-            now = str(self.stacks.describe_stacks(StackName=self.arn)["Stacks"][0]["StackStatus"])
-            return None if now.endswith("IN_PROGRESS") else now
-
-        return eventually(status)
+        return str(self._world.settled(self.arn)["StackStatus"])
 
     def there(self) -> set[str]:
         """The policies of the tables that are there."""

@@ -10,7 +10,6 @@ from laptop.emulator.gaps import method_settings, retry_delays
 from ministack.services import apigateway_v1, stepfunctions
 from ministack.services.cloudformation import provisioners
 from worlds.emulator import World, unique
-from worlds.polling import eventually
 
 CHILD = {
     "Transform": "AWS::Serverless-2016-10-31",
@@ -55,12 +54,7 @@ class TestNestedApplication:
             TemplateBody=json.dumps(root),
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         )
-
-        def settled() -> dict[str, Any] | None:
-            (stack,) = stacks.describe_stacks(StackName=name)["Stacks"]
-            return None if stack["StackStatus"].endswith("IN_PROGRESS") else stack
-
-        stack = eventually(settled)
+        stack = world.settled(name)
 
         assert stack["StackStatus"] == "CREATE_COMPLETE", stack.get("StackStatusReason")
         function = stack["Outputs"][0]["OutputValue"]

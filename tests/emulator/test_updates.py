@@ -6,7 +6,6 @@ from typing import Any
 import httpx
 import pytest
 from worlds.emulator import World, unique
-from worlds.polling import eventually
 
 KEY = [{"AttributeName": "id", "KeyType": "HASH"}]
 ATTRIBUTES = [{"AttributeName": "id", "AttributeType": "S"}]
@@ -98,12 +97,7 @@ class Nested:
         names = [stack["StackName"] for stack in self._stacks.list_stacks()["StackSummaries"]]
         act = self._stacks.update_stack if self._name in names else self._stacks.create_stack
         act(StackName=self._name, TemplateBody=json.dumps(root))
-
-        def settled() -> dict[str, Any] | None:
-            (stack,) = self._stacks.describe_stacks(StackName=self._name)["Stacks"]
-            return None if stack["StackStatus"].endswith("IN_PROGRESS") else stack
-
-        stack = eventually(settled)
+        stack = self._world.settled(self._name)
         assert stack["StackStatus"] in ("CREATE_COMPLETE", "UPDATE_COMPLETE"), stack.get("StackStatusReason")
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 

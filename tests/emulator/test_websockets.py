@@ -109,13 +109,7 @@ class Api:
     def _deploy(self, how: str, says: str) -> None:
         stacks = self._world.client("cloudformation")
         getattr(stacks, how)(StackName=self._name, TemplateBody=json.dumps(template(says, self._role)))
-
-        def settled() -> str | None:
-            (stack,) = stacks.describe_stacks(StackName=self._name)["Stacks"]
-            status = str(stack["StackStatus"])
-            return None if status.endswith("IN_PROGRESS") else status
-
-        assert eventually(settled) in ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+        assert self._world.settled(self._name)["StackStatus"] in ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from worlds.emulator import World, unique
-from worlds.polling import eventually
+from worlds.emulator import SUCCEED, World, unique
 
-SUCCEED = {"Type": "Succeed"}
 SOUND: dict[str, Any] = {"StartAt": "A", "States": {"A": SUCCEED}}
 UNSOUND = {
     "no JSON": ('{"StartAt": "A",}', "INVALID_JSON_DESCRIPTION: "),
@@ -50,20 +48,16 @@ def test_the_api_refuses_it(world: World, definition: str, says: str) -> None:
 def test_cloudformation_refuses_it_and_leaves_what_was_there(world: World) -> None:
     stacks, name = world.client("cloudformation"), unique("flow")
 
-    def settled() -> dict[str, Any] | None:
-        (stack,) = stacks.describe_stacks(StackName=name)["Stacks"]
-        return None if stack["StackStatus"].endswith("IN_PROGRESS") else stack
-
     def template(definition: str) -> str:
         properties = {"RoleArn": world.admin, "DefinitionString": definition}
         resources = {"Flow": {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties}}
         return json.dumps({"Resources": resources, "Outputs": {"Flow": {"Value": {"Ref": "Flow"}}}})
 
     stacks.create_stack(StackName=name, TemplateBody=template(json.dumps(SOUND)))
-    flow = eventually(settled)["Outputs"][0]["OutputValue"]
+    flow = world.settled(name)["Outputs"][0]["OutputValue"]
     for definition, says in UNSOUND.values():
         stacks.update_stack(StackName=name, TemplateBody=template(definition))
-        assert eventually(settled)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+        assert world.settled(name)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
         assert any(
             says in event.get("ResourceStatusReason", "")
             for event in stacks.describe_stack_events(StackName=name)["StackEvents"]
@@ -71,5 +65,4 @@ def test_cloudformation_refuses_it_and_leaves_what_was_there(world: World) -> No
         assert json.loads(world.states.describe_state_machine(stateMachineArn=flow)["definition"]) == SOUND
     other = unique("flow")
     stacks.create_stack(StackName=other, TemplateBody=template(UNSOUND["no JSON"][0]))
-    name = other
-    assert eventually(settled)["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert world.settled(other)["StackStatus"] == "ROLLBACK_COMPLETE"

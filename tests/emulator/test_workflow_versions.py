@@ -55,12 +55,7 @@ class Flow:
     def deploy(self, answer: str) -> None:
         act = self._stacks.update_stack if self.alias else self._stacks.create_stack
         act(StackName=self.name, TemplateBody=json.dumps(template(answer, self._world.admin)))
-
-        def settled() -> dict[str, Any] | None:
-            (stack,) = self._stacks.describe_stacks(StackName=self.name)["Stacks"]
-            return None if stack["StackStatus"].endswith("IN_PROGRESS") else stack
-
-        stack = eventually(settled)
+        stack = self._world.settled(self.name)
         assert stack["StackStatus"].endswith("_COMPLETE"), stack.get("StackStatusReason")
         self.alias = stack["Outputs"][0]["OutputValue"]
 

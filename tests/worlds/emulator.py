@@ -20,6 +20,9 @@ from worlds.polling import eventually
 CLOCK = 60
 """A minute of a workflow's time takes a second here."""
 
+SUCCEED = {"Type": "Succeed"}
+"""The state with which a workflow ends well."""
+
 
 class World:
     """One emulator, and what tests put into it."""
@@ -98,6 +101,20 @@ class World:
         return [
             e["stateEnteredEventDetails"]["name"] for e in self.history(execution) if "stateEnteredEventDetails" in e
         ]
+
+    def settled(self, stack: str) -> dict[str, Any]:
+        """Wait until nothing is done to a CloudFormation stack any more; its description.
+
+        Args:
+            stack: name, or ARN.
+        """
+        stacks = self.client("cloudformation")
+
+        def at_rest() -> dict[str, Any] | None:
+            [described] = stacks.describe_stacks(StackName=stack)["Stacks"]
+            return None if described["StackStatus"].endswith("IN_PROGRESS") else described
+
+        return eventually(at_rest, what=f"the stack {stack}")
 
     def queue(self, policy: Callable[[str], dict[str, Any]] | None = None, **attributes: str) -> tuple[str, str]:
         """URL and ARN of a new queue."""
