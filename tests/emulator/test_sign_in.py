@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 import sign_in
 from botocore.exceptions import ClientError
 from laptop import NotSignedIn, Stack
-from laptop.code_flow import Attempt, claims
+from laptop.code_flow import CALLBACK, Attempt, claims, signed_in
 from laptop.emulator import gaps
 from laptop.emulator.launcher import free_port
 from laptop.pace import patience
@@ -161,6 +162,69 @@ class TestCodeFlow:
         assert claims(token)["sub"] == stack.people.subject("ada")
         assert seen == [404, 404, 404, 200]
         assert capsys.readouterr().out == ""
+
+
+def come_back(stack: Stack, http: httpx.Client, attempt: Attempt) -> httpx.Response:
+    """Go on as whoever the pages say that one is, as a browser does."""
+    form = dict(httpx.QueryParams(httpx.URL(attempt.address).query)) | {"known": "yes"}
+    return http.post(f"{stack.outputs['SignInUrl']}/login", data=form, timeout=patience(30))
+
+
+class TestSessions:
+    @pytest.fixture
+    def browser(self, stack: Stack) -> Iterator[httpx.Client]:
+        """One in which ada has signed in."""
+        stack.people.token("ada")
+        with httpx.Client(trust_env=False) as http:
+            signed_in(attempt_of(stack), "ada@tiffin.example", stack.people.password, http)
+            yield http
+
+    def offers(self, stack: Stack, http: httpx.Client) -> bool:
+        page = http.get(attempt_of(stack).address, timeout=patience(30))
+        assert page.status_code == 200
+        assert 'type="password"' in page.text
+        return "Sign in as ada@tiffin.example" in page.text
+
+    def test_whoever_signed_in_goes_on_as_the_same_person_without_a_password(
+        self, stack: Stack, browser: httpx.Client
+    ) -> None:
+        [cookie] = browser.cookies.jar
+        assert (cookie.name, cookie.has_nonstandard_attr("HttpOnly")) == ("cognito", True)
+        assert 3500 < (cookie.expires or 0) - time.time() <= 3600
+        assert self.offers(stack, browser)
+        attempt = attempt_of(stack)
+        token = claims(attempt.tokens(come_back(stack, browser, attempt).headers["Location"], browser)["id_token"])
+        assert (token["sub"], token["nonce"]) == (stack.people.subject("ada"), attempt.nonce)
+        [renewed] = browser.cookies.jar
+        assert renewed.value != cookie.value
+
+    def test_another_browser_is_known_by_nobody(self, stack: Stack, browser: httpx.Client) -> None:
+        assert self.offers(stack, browser)
+        with httpx.Client(trust_env=False, cookies={"cognito": "guessed"}) as other:
+            assert not self.offers(stack, other)
+            answer = come_back(stack, other, attempt_of(stack))
+        assert (answer.status_code, "Location" in answer.headers) == (200, False)
+
+    def test_signing_out_forgets_the_person_whatever_the_browser_keeps(
+        self, stack: Stack, browser: httpx.Client
+    ) -> None:
+        kept = browser.cookies["cognito"]
+        out = {"client_id": stack.outputs["UserPoolClientId"], "logout_uri": CALLBACK}
+        answer = browser.get(f"{stack.outputs['SignInUrl']}/logout", params=out, timeout=patience(30))
+        assert answer.status_code == 302
+        assert not browser.cookies
+        browser.cookies.set("cognito", kept)
+        assert not self.offers(stack, browser)
+        assert "Location" not in come_back(stack, browser, attempt_of(stack)).headers
+
+    def test_who_may_not_sign_in_any_more_is_not_let_in_by_a_session(self, stack: Stack, browser: httpx.Client) -> None:
+        pool, where = stack.client("cognito-idp"), {"UserPoolId": stack.outputs["UserPoolId"]}
+        pool.admin_disable_user(**where, Username="ada@tiffin.example")
+        try:
+            assert not self.offers(stack, browser)
+            assert "Location" not in come_back(stack, browser, attempt_of(stack)).headers
+        finally:
+            pool.admin_enable_user(**where, Username="ada@tiffin.example")
 
 
 class TestAttributes:

@@ -66,7 +66,7 @@ class Window:
         self.page.get_by_role("banner").get_by_role("button", name="Sign in").click()
         self.page.get_by_label("Username").fill(self.person.email)
         self.page.get_by_label("Password").fill(self.stack.people.password)
-        self.page.get_by_role("button", name="Sign in").click()
+        self.page.get_by_role("button", name="Sign in", exact=True).click()
         expect(self.page.get_by_role("button", name="Sign out")).to_be_visible()
 
     def heading(self, name: str | re.Pattern[str]) -> None:
