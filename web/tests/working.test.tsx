@@ -271,8 +271,8 @@ it.each([["restaurant", "/kitchen", "GET /kitchen/orders"], ["courier", "/courie
 
 it("support finds an order by the number that people see, and is told what cannot be found so", async () => {
   await world.signedIn("support");
-  world.on("GET /support/orders", () => ({ orders: [{ ...SUMMARY, order_id: "ord_joqf6gabcdef", status: "PREPARING" }], next: null, unreadable: 0 }));
-  world.on("GET /orders/ord_joqf6gabcdef", () => problem(404, "unknown-order", "There is no such order."));
+  world.on("GET /support/orders", () => ({ orders: [{ ...SUMMARY, order_id: "ord_joqf6gabcdefghijklmnopqrst", status: "PREPARING" }], next: null, unreadable: 0 }));
+  world.on("GET /orders/ord_joqf6gabcdefghijklmnopqrst", () => problem(404, "unknown-order", "There is no such order."));
   const page = world.open("/support");
   await screen.findByRole("link", { name: "JOQF6G" });
   await user.type(screen.getByLabelText("Customer"), "ada@tiffin.example");
@@ -285,8 +285,53 @@ it("support finds an order by the number that people see, and is told what canno
   await user.clear(screen.getByLabelText("Order"));
   await user.type(screen.getByLabelText("Order"), "joqf6g");
   await user.click(screen.getByRole("button", { name: "Open" }));
-  await waitFor(() => expect(world.calls("GET /orders/ord_joqf6gabcdef").length).toBeGreaterThan(0));
+  await waitFor(() => expect(world.calls("GET /orders/ord_joqf6gabcdefghijklmnopqrst").length).toBeGreaterThan(0));
   expect(world.calls("GET /support/orders").every(({ url }) => !url.searchParams.get("customer"))).toBe(true);
+});
+
+it.each([
+  ["the address of its page", "http://127.0.0.1:4580/orders/ord_joqf6gabcdefghijklmnopqrst"],
+  ["the address of its story, with more", "https://console.example/support/orders/ord_joqf6gabcdefghijklmnopqrst/?from=mail#top"],
+  ["capitals, and blanks around it", "  ORD_JOQF6GABCDEFGHIJKLMNOPQRST "],
+])("support finds an order by its id, pasted as %s", async (_, pasted) => {
+  await world.signedIn("support");
+  world.on("GET /support/orders", () => ({ orders: [], next: null, unreadable: 0 }));
+  world.on("GET /orders/ord_joqf6gabcdefghijklmnopqrst", () => problem(404, "unknown-order", "There is no such order."));
+  world.open("/support");
+  await user.click(await screen.findByLabelText("Order"));
+  await user.paste(pasted);
+  await user.click(screen.getByRole("button", { name: "Open" }));
+  await waitFor(() => expect(world.calls("GET /orders/ord_joqf6gabcdefghijklmnopqrst").length).toBeGreaterThan(0));
+});
+
+it.each(["HELLO:world", "http://127.0.0.1:4580/orders", "ord_1890", "a/b"])("support is told at the field that %s is no order's id, and nothing is asked", async (text) => {
+  await world.signedIn("support");
+  world.on("GET /support/orders", () => ({ orders: [], next: null, unreadable: 0 }));
+  world.open("/support");
+  await user.type(await screen.findByLabelText("Order"), `${text}{Enter}`);
+  expect(await screen.findByText(/Not the id of an order/)).toBeTruthy();
+  expect(world.asked.some(({ url }) => url.pathname.startsWith("/v1/orders"))).toBe(false);
+});
+
+it.each(["HELLO", "a%2Fb", "ord_1"])("support reads of an address that ends with %s that there is no such order, and nothing is asked", async (id) => {
+  await world.signedIn("support");
+  world.open(`/support/orders/${id}`);
+  expect(await screen.findByText("There is no such order")).toBeTruthy();
+  expect(screen.getByRole("link", { name: "To the orders" })).toBeTruthy();
+  expect(world.asked.some(({ url }) => url.pathname.startsWith("/v1/orders"))).toBe(false);
+});
+
+it.each([
+  ["?", "Open ones, the oldest first.", "Of its three hours"],
+  ["?status=PREPARING", "Those that are: Being prepared, the oldest first.", "Of its three hours"],
+  ["?status=DELIVERED", "Those that are: Delivered, the newest first.", "From placing to its end"],
+  ["?customer=sub-1", "Those of one customer, the newest first.", "Of its three hours, or until its end"],
+])("support reads above a list (%s) which orders it shows, and over its last column what that says", async (asked, lead, column) => {
+  await world.signedIn("support");
+  world.on("GET /support/orders", () => ({ orders: [{ ...SUMMARY, status: "PREPARING" }], next: null, unreadable: 0 }));
+  world.open(`/support${asked}`);
+  expect(await screen.findByText(`${lead} Each reading is logged.`)).toBeTruthy();
+  expect((await screen.findAllByRole("columnheader")).at(-1)?.textContent).toBe(column);
 });
 
 it("whoever learns how it works reads of which events no page is told", async () => {
@@ -297,16 +342,16 @@ it("whoever learns how it works reads of which events no page is told", async ()
 
 it("support comes back from an order that there is not", async () => {
   await world.signedIn("support");
-  world.on("GET /orders/ord_nobody", () => problem(404, "unknown-order", "There is no such order."));
+  world.on("GET /orders/ord_nobodyabcdefghijklmnopqrst", () => problem(404, "unknown-order", "There is no such order."));
   world.on("GET /support/orders", () => ({ orders: [], next: null, unreadable: 0 }));
-  world.open("/support/orders/ord_nobody");
+  world.open("/support/orders/ord_nobodyabcdefghijklmnopqrst");
   await user.click(await screen.findByRole("link", { name: "To the orders" }));
   expect(await screen.findByText("No order is open")).toBeTruthy();
 });
 
 /** An order's story, as the API tells it of one that waits. */
 const told = (more: object) => ({
-  order_id: "ord_abcdef",
+  order_id: "ord_storyabcdefghijklmnopqrstu",
   headline: "still open: waiting for the restaurant",
   moments: [],
   status: "AWAITING_RESTAURANT",
@@ -327,12 +372,12 @@ it("support reads an order's story: the sentence, the way it took, the retries, 
   await world.signedIn("support");
   const attempt = { at: ORDER.placed_at, service: "lambda", operation: "invoke", duration_ms: 20, error: null, cause: null };
   const visit = (state: string, outcome: string, attempts: object[]) => ({ state, type: "Task", entered: ORDER.placed_at, left: null, outcome, attempts, error: null, cause: null });
-  world.on("GET /orders/ord_abcdef", () => told({
+  world.on("GET /orders/ord_storyabcdefghijklmnopqrstu", () => told({
     workflows: [
       {
         kind: "order",
         execution_arn: "arn",
-        name: "ord_abcdef",
+        name: "ord_storyabcdefghijklmnopqrstu",
         status: "RUNNING",
         started_at: ORDER.placed_at,
         stopped_at: null,
@@ -345,7 +390,7 @@ it("support reads an order's story: the sentence, the way it took, the retries, 
     ],
     missing: [{ part: "traces", reason: "not-yet", detail: "Traces come later." }],
   }));
-  const page = world.open("/support/orders/ord_abcdef");
+  const page = world.open("/support/orders/ord_storyabcdefghijklmnopqrstu");
   expect(await screen.findByText("still open: waiting for the restaurant.")).toBeTruthy();
   expect(screen.getByText("traces: Traces come later.")).toBeTruthy();
   const drawing = await screen.findByRole("img", { name: /Order workflow/ });
@@ -360,12 +405,12 @@ it("support reads a story's moments in their own time zone, each day once", asyn
   await world.signedIn("support");
   const entry = (id: number, at: string) => ({ id: String(id), parent: null, depth: 0, at, duration_ms: null, kind: "event", label: `Event ${id}`, status: null, error: null, service: null });
   const at = ["2026-01-31T18:05:00Z", "2026-01-31T18:29:59Z", "2026-01-31T18:30:00Z", "2026-01-31T18:30:01Z", "2026-02-01T19:00:00Z"];
-  world.on("GET /orders/ord_abcdef", () => told({
+  world.on("GET /orders/ord_storyabcdefghijklmnopqrstu", () => told({
     headline: "still open: waiting for the restaurant to answer since 18:05:00 UTC (5 min)",
     moments: [{ text: "18:05:00 UTC", at: at[0] }],
     timeline: at.map((moment, index) => entry(index, moment)),
   }));
-  world.open("/support/orders/ord_abcdef");
+  world.open("/support/orders/ord_storyabcdefghijklmnopqrstu");
   const inKolkata = (style: object) => (moment: string) => new Intl.DateTimeFormat(undefined, { ...style, timeZone: "Asia/Kolkata" }).format(Date.parse(moment));
   const [time, day] = [inKolkata({ timeStyle: "medium" }), inKolkata({ dateStyle: "medium" })];
   const headline = await screen.findByText(/^still open/);

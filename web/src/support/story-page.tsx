@@ -8,6 +8,7 @@ import { Card, Empty, LinkButton, Note, Page, Shown, Status, TabbedPages } from 
 import { later, Part } from "../ui/part";
 import { clockSeconds, inOwnTime, moment, momentSeconds, money, newDay, plural, sentence, shortId, took } from "../ui/words";
 import { title, wayOf } from "../workflow/asl";
+import { orderIdIn } from "./order-id";
 import css from "./support.module.css";
 
 const WorkflowDrawing = later(() => import("../workflow/drawing"));
@@ -15,7 +16,17 @@ const WorkflowDrawing = later(() => import("../workflow/drawing"));
 const CALLED = { order: "Order workflow", unwind: "Unwind workflow" } as const;
 
 export default function StoryPage() {
-  const { orderId = "" } = useParams();
+  const orderId = orderIdIn(useParams().orderId ?? "");
+  if (!orderId) {
+    return (
+      <Page title="Unknown order">
+        <Empty title="There is no such order">
+          What this address ends with is not the id of an order.
+          <LinkButton to="/support">To the orders</LinkButton>
+        </Empty>
+      </Page>
+    );
+  }
   return (
     <Page title={`Order ${shortId(orderId)}`} lead={<span className={css.mono}>{orderId}</span>}>
       {config.apis.support ? <Story orderId={orderId} /> : <Empty title="No story here">This deployment has no support API.</Empty>}
