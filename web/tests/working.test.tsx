@@ -382,7 +382,7 @@ it("support reads an order's story: the sentence, the way it took, the retries, 
         started_at: ORDER.placed_at,
         stopped_at: null,
         definition: orderWorkflow,
-        path: [visit("AnnouncePlaced", "succeeded", [attempt]), visit("AuthorizePayment", "retried", [attempt, attempt, attempt]), visit("AwaitRestaurant", "waiting", [attempt])],
+        path: [visit("AnnouncePlaced", "succeeded", [attempt]), visit("IsAuthorized", "succeeded", []), visit("AuthorizePayment", "retried", [attempt, attempt, attempt]), visit("AwaitRestaurant", "waiting", [attempt])],
         waiting_in: "AwaitRestaurant",
         error: null,
         cause: null,
@@ -395,8 +395,27 @@ it("support reads an order's story: the sentence, the way it took, the retries, 
   expect(screen.getByText("traces: Traces come later.")).toBeTruthy();
   const drawing = await screen.findByRole("img", { name: /Order workflow/ });
   expect(drawing.querySelectorAll("[data-is=waiting]")).toHaveLength(1);
+  expect(within(screen.getByRole("row", { name: /Is authorized/, hidden: true })).getAllByRole("cell", { hidden: true }).at(-1)?.textContent).toBe("—");
+  expect(screen.getByText(", read anew at most every 5 sec")).toBeTruthy();
   expect(within(drawing as HTMLElement).getByText("3×")).toBeTruthy();
   expect(drawing.querySelectorAll("g[data-kind]")).toHaveLength(Object.keys(orderWorkflow.States).length);
+  await mustBeAccessible(page.container);
+});
+
+it("a silence that the workflow goes on from is no failure", async () => {
+  await world.signedIn("support");
+  const visit = (state: string, outcome: string, error: string | null) => ({ state, type: "Task", entered: ORDER.placed_at, left: ORDER.updated_at, outcome, attempts: [], error, cause: null });
+  const run = { kind: "order", execution_arn: "arn", name: "n", status: "SUCCEEDED", started_at: ORDER.placed_at, stopped_at: null, definition: orderWorkflow, waiting_in: null, error: null, cause: null };
+  const entry = { id: "1", parent: null, depth: 0, at: ORDER.placed_at, duration_ms: null, kind: "state", label: "AwaitRestaurant", status: "caught", error: "States.Timeout", service: "orders" };
+  world.on("GET /orders/ord_storyabcdefghijklmnopqrstu", () => told({
+    workflows: [{ ...run, path: [visit("AwaitRestaurant", "caught", "States.Timeout"), visit("ClaimSilence", "succeeded", null)] }],
+    timeline: [entry],
+  }));
+  const page = world.open("/support/orders/ord_storyabcdefghijklmnopqrstu");
+  const drawing = await screen.findByRole("img", { name: /Order workflow/ });
+  expect(drawing.querySelectorAll("[data-is=caught]")).toHaveLength(1);
+  expect(screen.getAllByText(/gave up, and went on/)).toHaveLength(3); // under the drawing, in its text, in the timeline
+  for (const error of screen.getAllByText("States.Timeout")) expect(error.className).not.toContain("error");
   await mustBeAccessible(page.container);
 });
 
@@ -404,19 +423,20 @@ it("support reads a story's moments in their own time zone, each day once", asyn
   vi.useFakeTimers({ toFake: ["Date"], now: Date.parse("2026-01-31T18:10:00Z") }); // 23:40 in Kolkata
   await world.signedIn("support");
   const entry = (id: number, at: string) => ({ id: String(id), parent: null, depth: 0, at, duration_ms: null, kind: "event", label: `Event ${id}`, status: null, error: null, service: null });
-  const at = ["2026-01-31T18:05:00Z", "2026-01-31T18:29:59Z", "2026-01-31T18:30:00Z", "2026-01-31T18:30:01Z", "2026-02-01T19:00:00Z"];
+  const at = ["2026-01-31T18:05:00Z", "2026-01-31T18:29:59Z", "2026-01-31T18:30:00Z", "2026-01-31T18:30:01.279Z", "2026-02-01T19:00:00Z"];
   world.on("GET /orders/ord_storyabcdefghijklmnopqrstu", () => told({
     headline: "still open: waiting for the restaurant to answer since 18:05:00 UTC (5 min)",
-    moments: [{ text: "18:05:00 UTC", at: at[0] }],
+    moments: [{ text: "18:05:00 UTC (5 min)", at: at[0] }],
     timeline: at.map((moment, index) => entry(index, moment)),
   }));
   world.open("/support/orders/ord_storyabcdefghijklmnopqrstu");
   const inKolkata = (style: object) => (moment: string) => new Intl.DateTimeFormat(undefined, { ...style, timeZone: "Asia/Kolkata" }).format(Date.parse(moment));
   const [time, day] = [inKolkata({ timeStyle: "medium" }), inKolkata({ dateStyle: "medium" })];
   const headline = await screen.findByText(/^still open/);
-  expect(headline.textContent).toBe(`still open: waiting for the restaurant to answer since ${time(at[0]!)} (5 min).`);
+  expect(headline.textContent).toBe(`still open: waiting for the restaurant to answer since ${time(at[0]!)}.`);
   const times = within(screen.getByRole("list", { name: "Timeline" })).getAllByRole("listitem").map((item) => item.querySelector("time")!.textContent);
-  const [one, two, three, four, five] = at.map(time);
+  const [one, two, three, four, five] = at.map(inKolkata({ hour: "numeric", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 }));
+  expect(four).toContain("01.279");
   expect(times).toEqual([one, two, `${day(at[2]!)} ${three}`, four, `${day(at[4]!)} ${five}`]);
   vi.useRealTimers();
 });
