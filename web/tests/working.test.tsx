@@ -5,6 +5,7 @@ import { beforeEach, expect, it, vi } from "vitest";
 import orderWorkflow from "../../statemachines/order.asl.json";
 import { connect } from "../src/api/clients";
 import { signOut } from "../src/auth/session";
+import { take } from "../src/live/live";
 import { announce } from "../src/ui/announce";
 import { CONFIG, mustBeAccessible, ORDER, problem, World } from "./world";
 
@@ -338,6 +339,22 @@ it("whoever learns how it works reads of which events no page is told", async ()
   await world.signedIn("support");
   world.open("/how-it-works");
   expect(await screen.findByText(/Dotted: PaymentDeclined, PaymentCaptured, PaymentReleased\./)).toBeTruthy();
+});
+
+it("whoever learns how it works is not told that an optional service heard an event, and how many events are not listed", async () => {
+  await world.signedIn("support");
+  const page = world.open("/how-it-works");
+  expect(await screen.findByText(/Dashed: estimates and kitchens, which a stack has if it is asked for them\./)).toBeTruthy();
+  expect(screen.getAllByText("by a stream, optional")).toHaveLength(1);
+  const said = (n: number) => ({ type: "changed", order_id: `ord_${n}`, event: "OrderAccepted", occurred_at: new Date().toISOString(), settled: true });
+  act(() => {
+    for (let n = 1; n <= 14; n++) take(page.queries, () => {}, JSON.stringify(said(n)));
+  });
+  expect(screen.getByText(/Counted since the console was opened in this tab\. Listed are the newest 12 of 14\./)).toBeTruthy();
+  const legs = (optional: boolean) => [...page.container.querySelectorAll(`path[data-seen=true][data-optional=${optional}]`)].map((path) => path.nextElementSibling?.getAttribute("data-leg"));
+  expect(legs(true)).toEqual([]);
+  expect(legs(false).sort()).toEqual(["announced", "heard", "heard"]); // by notifications and live
+  await mustBeAccessible(page.container);
 });
 
 it("support comes back from an order that there is not", async () => {
