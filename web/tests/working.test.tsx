@@ -413,7 +413,7 @@ it("support reads an order's story: the sentence, the way it took, the retries, 
   const drawing = await screen.findByRole("img", { name: /Order workflow/ });
   expect(drawing.querySelectorAll("[data-is=waiting]")).toHaveLength(1);
   expect(within(screen.getByRole("row", { name: /Is authorized/, hidden: true })).getAllByRole("cell", { hidden: true }).at(-1)?.textContent).toBe("—");
-  expect(screen.getByText(", read anew at most every 5 sec")).toBeTruthy();
+  expect(screen.getByText(/^, read anew at most every 5 s/)).toBeTruthy();
   expect(within(drawing as HTMLElement).getByText("3×")).toBeTruthy();
   expect(drawing.querySelectorAll("g[data-kind]")).toHaveLength(Object.keys(orderWorkflow.States).length);
   await mustBeAccessible(page.container);
