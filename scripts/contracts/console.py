@@ -13,7 +13,8 @@ from typing import Any
 
 import yaml
 from cfnlint.decode.cfn_yaml import load  # the short forms (!Ref, !Sub) need a reader that knows them
-from tiffin.ids import CUSTOMER_ID
+from support.operations import JUST_ENDED, WHILE_OPEN
+from tiffin.ids import CUSTOMER_ID, ORDER_ID
 
 from . import schemas
 
@@ -40,9 +41,18 @@ def files() -> dict[Path, str]:
 
 
 def rules() -> dict[str, Any]:
-    """Rules that pages tell: how many seconds a restaurant has to answer, and what a customer's id may be."""
+    """Rules that pages tell.
+
+    How many seconds a restaurant has to answer, and a story is told again from a copy while its order is open, and just
+    after its end; and what the ids of orders and of customers may be.
+    """
     workflow = json.loads((ROOT / "statemachines" / "order.asl.json").read_text("utf-8"))
-    return {"to_answer": workflow["States"]["AwaitRestaurant"]["TimeoutSeconds"], "customer_id": CUSTOMER_ID}
+    return {
+        "to_answer": workflow["States"]["AwaitRestaurant"]["TimeoutSeconds"],
+        "story_kept": {"open": WHILE_OPEN, "ended": JUST_ENDED},
+        "order_id": ORDER_ID,
+        "customer_id": CUSTOMER_ID,
+    }
 
 
 @cache
@@ -62,9 +72,13 @@ def _has_api(service: str) -> bool:
 
 
 def services() -> Iterator[dict[str, Any]]:
-    """Each service that announces or hears events: what it announces, and what it listens to, by which way."""
+    """Each service that announces or hears events: what it announces, and what it listens to, by which way.
+
+    One is `optional` if it is deployed on a condition only.
+    """
     catalogue = yaml.safe_load((schemas.EVENTS / "asyncapi.yaml").read_text("utf-8"))
     operations = list(catalogue["operations"].values())
+    asked_for = _asked_for()
     for name in dict.fromkeys(operation["x-service"] for operation in operations):
         own = [operation for operation in operations if operation["x-service"] == name]
         yield {
@@ -73,7 +87,15 @@ def services() -> Iterator[dict[str, Any]]:
             "announces": [event for operation in own if operation["action"] == "send" for event in _events(operation)],
             "hears": [event for operation in own if operation["action"] == "receive" for event in _events(operation)],
             "through": next(_through(name), ""),
+            "optional": name in asked_for,
         }
+
+
+def _asked_for() -> set[str]:
+    """The services that a parameter of the stack asks for."""
+    resources = load(str(ROOT / "template.yaml"))["Resources"].values()
+    own = [each for each in resources if each["Type"] == "AWS::Serverless::Application" and "Condition" in each]
+    return {Path(each["Properties"]["Location"]).parent.name for each in own}
 
 
 def _events(operation: Mapping[str, Any]) -> list[str]:

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import Mock
 
@@ -72,8 +73,9 @@ class TestStory:
         story = world.stories.of(ORDER)
         [moment] = story.moments
         assert moment.at == story.workflows[0].path[-1].entered
-        assert f"since {moment.text} (" in story.headline
-        assert moment.text == f"{moment.at:%H:%M:%S} UTC"
+        # With how long that was ago when it was told: a copy is told again, and a page stands open.
+        assert f"since {moment.text}" in story.headline
+        assert moment.text == f"{moment.at:%H:%M:%S} UTC (9.5 s)"
 
     def test_of_a_cancelled_order_with_what_unwound_it(self, world: World) -> None:
         world.execution(status="ABORTED")
@@ -104,6 +106,17 @@ class TestStory:
             (None, None),
             ("GatewayUnavailable", None),
         ]
+
+    def test_a_silence_that_the_workflow_went_on_from(self, world: World) -> None:
+        silence = [scheduled("aws-sdk:dynamodb", "updateItem"), {"type": "TaskTimedOut"}, left("AwaitRestaurant")]
+        world.execution(entered("AwaitRestaurant"), *silence, entered("ClaimSilence"), status="RUNNING")
+        [waited, _] = world.stories.of(ORDER).workflows[0].path
+        assert (waited.outcome, waited.error) == ("caught", "States.Timeout")
+
+    def test_ended_when_its_row_says_so(self, world: World) -> None:
+        world.execution(*recorded("DELIVERED"), status="SUCCEEDED")
+        world.row(status="DELIVERED", timeline={"DELIVERED": "2026-01-31T12:00:00.246Z"})
+        assert world.stories.of(ORDER).ended_at == datetime(2026, 1, 31, 12, 0, 0, 246000, UTC)
 
     def test_of_an_order_that_there_is_not(self, world: World) -> None:
         with pytest.raises(UnknownOrder):

@@ -138,7 +138,7 @@ class TestSentence:
         said = told(History().enter("AwaitRestaurant"), "RUNNING")
         assert said.status == "OPEN"
         assert said.sentence == "still open: waiting for the restaurant to answer since 13:46:40 UTC (5 min)"
-        assert said.moments == {"13:46:40 UTC": PLACED}
+        assert said.moments == {"13:46:40 UTC (5 min)": PLACED}
 
     def test_still_open_tells_what_goes_on_and_what_went_wrong(self) -> None:
         history = History().enter("AuthorizePayment").scheduled("invoke")
@@ -149,7 +149,7 @@ class TestSentence:
         assert said.sentence == (
             f"still open: AuthorizePayment is being retried {since}, last time it failed with GatewayUnavailable"
         )
-        assert said.moments == {"13:46:40 UTC": PLACED}
+        assert said.moments == {"13:46:40 UTC (5 min)": PLACED}
 
     def test_a_workflow_that_died_before_an_end_was_recorded_is_told_as_dead(self) -> None:
         said = told(History().enter("AwaitRestaurant"), "FAILED", error="States.Runtime")

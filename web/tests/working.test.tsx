@@ -5,6 +5,7 @@ import { beforeEach, expect, it, vi } from "vitest";
 import orderWorkflow from "../../statemachines/order.asl.json";
 import { connect } from "../src/api/clients";
 import { signOut } from "../src/auth/session";
+import { take } from "../src/live/live";
 import { announce } from "../src/ui/announce";
 import { CONFIG, mustBeAccessible, ORDER, problem, World } from "./world";
 
@@ -271,8 +272,8 @@ it.each([["restaurant", "/kitchen", "GET /kitchen/orders"], ["courier", "/courie
 
 it("support finds an order by the number that people see, and is told what cannot be found so", async () => {
   await world.signedIn("support");
-  world.on("GET /support/orders", () => ({ orders: [{ ...SUMMARY, order_id: "ord_joqf6gabcdef", status: "PREPARING" }], next: null, unreadable: 0 }));
-  world.on("GET /orders/ord_joqf6gabcdef", () => problem(404, "unknown-order", "There is no such order."));
+  world.on("GET /support/orders", () => ({ orders: [{ ...SUMMARY, order_id: "ord_joqf6gabcdefghijklmnopqrst", status: "PREPARING" }], next: null, unreadable: 0 }));
+  world.on("GET /orders/ord_joqf6gabcdefghijklmnopqrst", () => problem(404, "unknown-order", "There is no such order."));
   const page = world.open("/support");
   await screen.findByRole("link", { name: "JOQF6G" });
   await user.type(screen.getByLabelText("Customer"), "ada@tiffin.example");
@@ -285,8 +286,53 @@ it("support finds an order by the number that people see, and is told what canno
   await user.clear(screen.getByLabelText("Order"));
   await user.type(screen.getByLabelText("Order"), "joqf6g");
   await user.click(screen.getByRole("button", { name: "Open" }));
-  await waitFor(() => expect(world.calls("GET /orders/ord_joqf6gabcdef").length).toBeGreaterThan(0));
+  await waitFor(() => expect(world.calls("GET /orders/ord_joqf6gabcdefghijklmnopqrst").length).toBeGreaterThan(0));
   expect(world.calls("GET /support/orders").every(({ url }) => !url.searchParams.get("customer"))).toBe(true);
+});
+
+it.each([
+  ["the address of its page", "http://127.0.0.1:4580/orders/ord_joqf6gabcdefghijklmnopqrst"],
+  ["the address of its story, with more", "https://console.example/support/orders/ord_joqf6gabcdefghijklmnopqrst/?from=mail#top"],
+  ["capitals, and blanks around it", "  ORD_JOQF6GABCDEFGHIJKLMNOPQRST "],
+])("support finds an order by its id, pasted as %s", async (_, pasted) => {
+  await world.signedIn("support");
+  world.on("GET /support/orders", () => ({ orders: [], next: null, unreadable: 0 }));
+  world.on("GET /orders/ord_joqf6gabcdefghijklmnopqrst", () => problem(404, "unknown-order", "There is no such order."));
+  world.open("/support");
+  await user.click(await screen.findByLabelText("Order"));
+  await user.paste(pasted);
+  await user.click(screen.getByRole("button", { name: "Open" }));
+  await waitFor(() => expect(world.calls("GET /orders/ord_joqf6gabcdefghijklmnopqrst").length).toBeGreaterThan(0));
+});
+
+it.each(["HELLO:world", "http://127.0.0.1:4580/orders", "ord_1890", "a/b"])("support is told at the field that %s is no order's id, and nothing is asked", async (text) => {
+  await world.signedIn("support");
+  world.on("GET /support/orders", () => ({ orders: [], next: null, unreadable: 0 }));
+  world.open("/support");
+  await user.type(await screen.findByLabelText("Order"), `${text}{Enter}`);
+  expect(await screen.findByText(/Not the id of an order/)).toBeTruthy();
+  expect(world.asked.some(({ url }) => url.pathname.startsWith("/v1/orders"))).toBe(false);
+});
+
+it.each(["HELLO", "a%2Fb", "ord_1"])("support reads of an address that ends with %s that there is no such order, and nothing is asked", async (id) => {
+  await world.signedIn("support");
+  world.open(`/support/orders/${id}`);
+  expect(await screen.findByText("There is no such order")).toBeTruthy();
+  expect(screen.getByRole("link", { name: "To the orders" })).toBeTruthy();
+  expect(world.asked.some(({ url }) => url.pathname.startsWith("/v1/orders"))).toBe(false);
+});
+
+it.each([
+  ["?", "Open ones, the oldest first.", "Of its three hours"],
+  ["?status=PREPARING", "Those that are: Being prepared, the oldest first.", "Of its three hours"],
+  ["?status=DELIVERED", "Those that are: Delivered, the newest first.", "From placing to its end"],
+  ["?customer=sub-1", "Those of one customer, the newest first.", "Of its three hours, or until its end"],
+])("support reads above a list (%s) which orders it shows, and over its last column what that says", async (asked, lead, column) => {
+  await world.signedIn("support");
+  world.on("GET /support/orders", () => ({ orders: [{ ...SUMMARY, status: "PREPARING" }], next: null, unreadable: 0 }));
+  world.open(`/support${asked}`);
+  expect(await screen.findByText(`${lead} Each reading is logged.`)).toBeTruthy();
+  expect((await screen.findAllByRole("columnheader")).at(-1)?.textContent).toBe(column);
 });
 
 it("whoever learns how it works reads of which events no page is told", async () => {
@@ -295,18 +341,34 @@ it("whoever learns how it works reads of which events no page is told", async ()
   expect(await screen.findByText(/Dotted: PaymentDeclined, PaymentCaptured, PaymentReleased\./)).toBeTruthy();
 });
 
+it("whoever learns how it works is not told that an optional service heard an event, and how many events are not listed", async () => {
+  await world.signedIn("support");
+  const page = world.open("/how-it-works");
+  expect(await screen.findByText(/Dashed: estimates and kitchens, which a stack has if it is asked for them\./)).toBeTruthy();
+  expect(screen.getAllByText("by a stream, optional")).toHaveLength(1);
+  const said = (n: number) => ({ type: "changed", order_id: `ord_${n}`, event: "OrderAccepted", occurred_at: new Date().toISOString(), settled: true });
+  act(() => {
+    for (let n = 1; n <= 14; n++) take(page.queries, () => {}, JSON.stringify(said(n)));
+  });
+  expect(screen.getByText(/Counted since the console was opened in this tab\. Listed are the newest 12 of 14\./)).toBeTruthy();
+  const legs = (optional: boolean) => [...page.container.querySelectorAll(`path[data-seen=true][data-optional=${optional}]`)].map((path) => path.nextElementSibling?.getAttribute("data-leg"));
+  expect(legs(true)).toEqual([]);
+  expect(legs(false).sort()).toEqual(["announced", "heard", "heard"]); // by notifications and live
+  await mustBeAccessible(page.container);
+});
+
 it("support comes back from an order that there is not", async () => {
   await world.signedIn("support");
-  world.on("GET /orders/ord_nobody", () => problem(404, "unknown-order", "There is no such order."));
+  world.on("GET /orders/ord_nobodyabcdefghijklmnopqrst", () => problem(404, "unknown-order", "There is no such order."));
   world.on("GET /support/orders", () => ({ orders: [], next: null, unreadable: 0 }));
-  world.open("/support/orders/ord_nobody");
+  world.open("/support/orders/ord_nobodyabcdefghijklmnopqrst");
   await user.click(await screen.findByRole("link", { name: "To the orders" }));
   expect(await screen.findByText("No order is open")).toBeTruthy();
 });
 
 /** An order's story, as the API tells it of one that waits. */
 const told = (more: object) => ({
-  order_id: "ord_abcdef",
+  order_id: "ord_storyabcdefghijklmnopqrstu",
   headline: "still open: waiting for the restaurant",
   moments: [],
   status: "AWAITING_RESTAURANT",
@@ -327,17 +389,17 @@ it("support reads an order's story: the sentence, the way it took, the retries, 
   await world.signedIn("support");
   const attempt = { at: ORDER.placed_at, service: "lambda", operation: "invoke", duration_ms: 20, error: null, cause: null };
   const visit = (state: string, outcome: string, attempts: object[]) => ({ state, type: "Task", entered: ORDER.placed_at, left: null, outcome, attempts, error: null, cause: null });
-  world.on("GET /orders/ord_abcdef", () => told({
+  world.on("GET /orders/ord_storyabcdefghijklmnopqrstu", () => told({
     workflows: [
       {
         kind: "order",
         execution_arn: "arn",
-        name: "ord_abcdef",
+        name: "ord_storyabcdefghijklmnopqrstu",
         status: "RUNNING",
         started_at: ORDER.placed_at,
         stopped_at: null,
         definition: orderWorkflow,
-        path: [visit("AnnouncePlaced", "succeeded", [attempt]), visit("AuthorizePayment", "retried", [attempt, attempt, attempt]), visit("AwaitRestaurant", "waiting", [attempt])],
+        path: [visit("AnnouncePlaced", "succeeded", [attempt]), visit("IsAuthorized", "succeeded", []), visit("AuthorizePayment", "retried", [attempt, attempt, attempt]), visit("AwaitRestaurant", "waiting", [attempt])],
         waiting_in: "AwaitRestaurant",
         error: null,
         cause: null,
@@ -345,13 +407,32 @@ it("support reads an order's story: the sentence, the way it took, the retries, 
     ],
     missing: [{ part: "traces", reason: "not-yet", detail: "Traces come later." }],
   }));
-  const page = world.open("/support/orders/ord_abcdef");
+  const page = world.open("/support/orders/ord_storyabcdefghijklmnopqrstu");
   expect(await screen.findByText("still open: waiting for the restaurant.")).toBeTruthy();
   expect(screen.getByText("traces: Traces come later.")).toBeTruthy();
   const drawing = await screen.findByRole("img", { name: /Order workflow/ });
   expect(drawing.querySelectorAll("[data-is=waiting]")).toHaveLength(1);
+  expect(within(screen.getByRole("row", { name: /Is authorized/, hidden: true })).getAllByRole("cell", { hidden: true }).at(-1)?.textContent).toBe("—");
+  expect(screen.getByText(/^, read anew at most every 5 s/)).toBeTruthy();
   expect(within(drawing as HTMLElement).getByText("3×")).toBeTruthy();
   expect(drawing.querySelectorAll("g[data-kind]")).toHaveLength(Object.keys(orderWorkflow.States).length);
+  await mustBeAccessible(page.container);
+});
+
+it("a silence that the workflow goes on from is no failure", async () => {
+  await world.signedIn("support");
+  const visit = (state: string, outcome: string, error: string | null) => ({ state, type: "Task", entered: ORDER.placed_at, left: ORDER.updated_at, outcome, attempts: [], error, cause: null });
+  const run = { kind: "order", execution_arn: "arn", name: "n", status: "SUCCEEDED", started_at: ORDER.placed_at, stopped_at: null, definition: orderWorkflow, waiting_in: null, error: null, cause: null };
+  const entry = { id: "1", parent: null, depth: 0, at: ORDER.placed_at, duration_ms: null, kind: "state", label: "AwaitRestaurant", status: "caught", error: "States.Timeout", service: "orders" };
+  world.on("GET /orders/ord_storyabcdefghijklmnopqrstu", () => told({
+    workflows: [{ ...run, path: [visit("AwaitRestaurant", "caught", "States.Timeout"), visit("ClaimSilence", "succeeded", null)] }],
+    timeline: [entry],
+  }));
+  const page = world.open("/support/orders/ord_storyabcdefghijklmnopqrstu");
+  const drawing = await screen.findByRole("img", { name: /Order workflow/ });
+  expect(drawing.querySelectorAll("[data-is=caught]")).toHaveLength(1);
+  expect(screen.getAllByText(/gave up, and went on/)).toHaveLength(3); // under the drawing, in its text, in the timeline
+  for (const error of screen.getAllByText("States.Timeout")) expect(error.className).not.toContain("error");
   await mustBeAccessible(page.container);
 });
 
@@ -359,19 +440,20 @@ it("support reads a story's moments in their own time zone, each day once", asyn
   vi.useFakeTimers({ toFake: ["Date"], now: Date.parse("2026-01-31T18:10:00Z") }); // 23:40 in Kolkata
   await world.signedIn("support");
   const entry = (id: number, at: string) => ({ id: String(id), parent: null, depth: 0, at, duration_ms: null, kind: "event", label: `Event ${id}`, status: null, error: null, service: null });
-  const at = ["2026-01-31T18:05:00Z", "2026-01-31T18:29:59Z", "2026-01-31T18:30:00Z", "2026-01-31T18:30:01Z", "2026-02-01T19:00:00Z"];
-  world.on("GET /orders/ord_abcdef", () => told({
+  const at = ["2026-01-31T18:05:00Z", "2026-01-31T18:29:59Z", "2026-01-31T18:30:00Z", "2026-01-31T18:30:01.279Z", "2026-02-01T19:00:00Z"];
+  world.on("GET /orders/ord_storyabcdefghijklmnopqrstu", () => told({
     headline: "still open: waiting for the restaurant to answer since 18:05:00 UTC (5 min)",
-    moments: [{ text: "18:05:00 UTC", at: at[0] }],
+    moments: [{ text: "18:05:00 UTC (5 min)", at: at[0] }],
     timeline: at.map((moment, index) => entry(index, moment)),
   }));
-  world.open("/support/orders/ord_abcdef");
+  world.open("/support/orders/ord_storyabcdefghijklmnopqrstu");
   const inKolkata = (style: object) => (moment: string) => new Intl.DateTimeFormat(undefined, { ...style, timeZone: "Asia/Kolkata" }).format(Date.parse(moment));
   const [time, day] = [inKolkata({ timeStyle: "medium" }), inKolkata({ dateStyle: "medium" })];
   const headline = await screen.findByText(/^still open/);
-  expect(headline.textContent).toBe(`still open: waiting for the restaurant to answer since ${time(at[0]!)} (5 min).`);
+  expect(headline.textContent).toBe(`still open: waiting for the restaurant to answer since ${time(at[0]!)}.`);
   const times = within(screen.getByRole("list", { name: "Timeline" })).getAllByRole("listitem").map((item) => item.querySelector("time")!.textContent);
-  const [one, two, three, four, five] = at.map(time);
+  const [one, two, three, four, five] = at.map(inKolkata({ hour: "numeric", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 }));
+  expect(four).toContain("01.279");
   expect(times).toEqual([one, two, `${day(at[2]!)} ${three}`, four, `${day(at[4]!)} ${five}`]);
   vi.useRealTimers();
 });

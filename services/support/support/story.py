@@ -28,7 +28,8 @@ class Story:
         status: the order's end, `OPEN` or, if nobody recorded an end after a death, `DEAD`.
         sentence: the one to read.
         at: when it ended, epoch seconds.
-        moments: those that the sentence names, epoch seconds, by the words that it has for them.
+        moments: those that the sentence names, epoch seconds, by the words that it has for them, with how long ago
+            each was.
     """
 
     status: str
@@ -44,7 +45,7 @@ def tell(timeline: Timeline, now: float) -> Story:
         timeline: the order's.
         now: epoch seconds, for what is still open.
     """
-    end = _recorded_end(timeline.visits) or _end_in_the_row(timeline)
+    end = _recorded_end(timeline) or _end_in_the_row(timeline)
     order = timeline.order
     if end is not None:
         status, reason, at = end
@@ -58,14 +59,19 @@ def tell(timeline: Timeline, now: float) -> Story:
     return Story("DEAD", _dead(timeline, order), order.stopped)
 
 
-def _recorded_end(visits: list[Visit]) -> tuple[str, dict[str, Any], float] | None:
-    """The end that a workflow wrote on the order; the first, as an order ends once."""
-    for visit in visits:
+def _recorded_end(timeline: Timeline) -> tuple[str, dict[str, Any], float] | None:
+    """The end that a workflow wrote on the order; the first, as an order ends once.
+
+    It was when the row says, as lists of orders have it; without the row, when the write was answered.
+    """
+    entered = timeline.row.entered if timeline.row else {}
+    for visit in timeline.visits:
         for attempt in visit.attempts:
             status = attempt.entered
             if status in ENDS and attempt.ended is not None:
                 reason = attempt.write["ExpressionAttributeValues"].get(":reason") or {}
-                return status, {k: v.get("S") for k, v in (reason.get("M") or {}).items()}, attempt.ended
+                at = entered.get(status, attempt.ended)
+                return status, {k: v.get("S") for k, v in (reason.get("M") or {}).items()}, at
     return None
 
 
@@ -108,13 +114,13 @@ def _open(timeline: Timeline, now: float) -> Story:
     if visit is None:
         after = f"{duration(now - timeline.placed)} after placing"
         return Story("OPEN", f"still open: its workflow is about to begin, {after}", None)
-    since = f"{clock(visit.entered)} UTC"
+    since = f"{clock(visit.entered)} UTC ({duration(now - visit.entered)})"
     trouble = next((a for a in reversed(visit.attempts) if a.error), None)
     if visit.waits:
         what, trouble = f"waiting for {_WAITS_FOR.get(visit.state, visit.state)}", None
     else:
         what = f"{visit.state} is being retried" if trouble else f"in {visit.state}"
-    sentence = f"still open: {what} since {since} ({duration(now - visit.entered)})"
+    sentence = f"still open: {what} since {since}"
     if trouble is not None:
         sentence += f", last time it failed with {trouble.error}"
     return Story("OPEN", sentence, None, {since: visit.entered})

@@ -60,11 +60,12 @@ class VisitOutcome(StrEnum):
     """What came of a stay in a state.
 
     `waiting` is for somebody's callback, `stopped` the execution's end while it was there, `retried` a success after
-    failures.
+    failures, `caught` an error that its definition has a way on for.
     """
 
     SUCCEEDED = "succeeded"
     RETRIED = "retried"
+    CAUGHT = "caught"
     FAILED = "failed"
     WAITING = "waiting"
     RUNNING = "running"
@@ -240,7 +241,8 @@ class NamedMoment(BaseModel):
     """A moment that a sentence names.
 
     Attributes:
-        text: as the sentence has it, word for word, in UTC; to be shown in the reader's own time instead.
+        text: as the sentence has it, word for word, in UTC, with how long ago it was when that was told; to be shown
+            in the reader's own time instead.
         at: the moment.
     """
 
@@ -385,7 +387,7 @@ def _outcome(visit: Visit, running: bool) -> VisitOutcome:
     if visit.left is None and running:
         return VisitOutcome.WAITING if visit.waits else VisitOutcome.RUNNING
     if visit.failed:
-        return VisitOutcome.FAILED
+        return VisitOutcome.FAILED if visit.left is None else VisitOutcome.CAUGHT
     if visit.left is None:
         return VisitOutcome.STOPPED
     return VisitOutcome.RETRIED if any(attempt.error for attempt in visit.attempts) else VisitOutcome.SUCCEEDED

@@ -9,6 +9,7 @@ import { useAnnounced } from "../ui/announce";
 import { Button, Card, Choice, Empty, Field, LeftOut, type Onward, Page, Pages, Shown, Status, TimeBar } from "../ui/kit";
 import { useNow } from "../ui/now";
 import { ENDS, isStatus, moment, plural, shortId, span, STATUS, took } from "../ui/words";
+import { orderIdIn } from "./order-id";
 import css from "./support.module.css";
 
 /** Open orders by age against their three hours; or those of a status, or of a customer. What is asked stands in the address. */
@@ -17,7 +18,7 @@ export default function BoardPage() {
   const status = asked.get("status");
   const customer = asked.get("customer");
   return (
-    <Page title="Orders" lead="Open ones the oldest first. Each reading is logged.">
+    <Page title="Orders" lead={`${shownOf(customer, status)} Each reading is logged.`}>
       <Find key={customer} customer={customer ?? ""} status={status ?? ""} onAsk={(next) => ask(next)} />
       <Pages key={`${customer} ${status}`} onward="The following ones">
         {(token, more) =>
@@ -26,6 +27,13 @@ export default function BoardPage() {
       </Pages>
     </Page>
   );
+}
+
+/** Which orders are listed, and in which sequence. */
+function shownOf(customer: string | null, status: string | null) {
+  if (customer) return "Those of one customer, the newest first.";
+  if (!isStatus(status)) return "Open ones, the oldest first.";
+  return `Those that are: ${STATUS[status]}, the ${ENDS.has(status) ? "newest" : "oldest"} first.`;
 }
 
 /** What people see of an order's id, and what the id of an account may be. */
@@ -40,15 +48,16 @@ function Find({ customer, status, onAsk }: { customer: string; status: string; o
   const [unknown, setUnknown] = useState<string | null>(null);
   const [unfit, setUnfit] = useState<string | null>(null);
 
-  /** Open an order by its id, or by the short number that people see, if one order that is listed has it. */
+  /** Open an order by its id or its page's address, or by the short number that people see, if one order that is listed has it. */
   function open(text: string) {
-    setUnknown(null);
-    if (!text) return;
+    const id = orderIdIn(text);
+    if (id) return void navigate(`/support/orders/${id}`);
+    if (!SHORT.test(text)) return setUnknown(text ? "Not the id of an order: it begins with ord_, and ends the address of the order's page. The whole address will do." : null);
     const listed = cache.getQueriesData<{ orders?: SupportSummary[] }>({ queryKey: ["orders", "support"] });
     const ids = new Set(listed.flatMap(([, page]) => page?.orders?.map((each) => each.order_id) ?? []));
-    const meant = SHORT.test(text) ? [...ids].filter((id) => shortId(id) === text.toUpperCase()) : [text];
-    if (meant.length === 1) void navigate(`/support/orders/${encodeURIComponent(meant[0] ?? "")}`);
-    else if (meant.length === 0) setUnknown("No order that is listed here has this number. Choose its status, or take the whole id: it ends the address of the order's page.");
+    const meant = [...ids].filter((each) => shortId(each) === text.toUpperCase());
+    if (meant.length === 1) return void navigate(`/support/orders/${meant[0]}`);
+    if (meant.length === 0) setUnknown("No order that is listed here has this number. Choose its status, or take the whole id: it ends the address of the order's page.");
     else setUnknown("More than one order has this number: take the whole id, which ends the address of the order's page.");
   }
 
@@ -70,11 +79,11 @@ function Find({ customer, status, onAsk }: { customer: string; status: string; o
         >
           <Field
             label="Order"
-            hint="By its id; or by its number, if it is listed below"
+            hint="By its id or its page's address; or by its number, if it is listed below"
             value={order}
             onChange={setOrder}
             error={unknown}
-            maxLength={64}
+            maxLength={512}
             autoComplete="off"
           />
           <Button type="submit">Open</Button>
@@ -118,7 +127,11 @@ function OfStatus({ status, token, more }: { status: OrderStatus | null } & Part
           <LeftOut unreadable={unreadable} more={cut}>
             Shown are the {plural(orders.length, "open order")} that were placed first. Choose a status for all that are in it.
           </LeftOut>
-          <Orders orders={orders} none={status ? "No order has this status" : "No order is open"} />
+          <Orders
+            orders={orders}
+            none={status ? "No order has this status" : "No order is open"}
+            time={status && ENDS.has(status) ? "From placing to its end" : THREE_HOURS}
+          />
           {more(next)}
         </>
       )}
@@ -132,7 +145,7 @@ function OfCustomer({ customer, token, more }: { customer: string } & Part) {
       {({ orders, next, unreadable }) => (
         <>
           <LeftOut unreadable={unreadable} more={false} />
-          <Orders orders={orders} none="This customer has no orders" />
+          <Orders orders={orders} none="This customer has no orders" time="Of its three hours, or until its end" />
           {more(next)}
         </>
       )}
@@ -140,7 +153,10 @@ function OfCustomer({ customer, token, more }: { customer: string } & Part) {
   );
 }
 
-function Orders({ orders, none }: { orders: SupportSummary[]; none: string }) {
+const THREE_HOURS = "Of its three hours";
+
+/** @param time what the column says that tells how long they take. */
+function Orders({ orders, none, time }: { orders: SupportSummary[]; none: string; time: string }) {
   const now = useNow(5_000);
   if (orders.length === 0) return <Empty title={none} />;
   return (
@@ -152,7 +168,7 @@ function Orders({ orders, none }: { orders: SupportSummary[]; none: string }) {
             <th scope="col">Restaurant</th>
             <th scope="col">Status</th>
             <th scope="col">Placed</th>
-            <th scope="col">Of its three hours</th>
+            <th scope="col">{time}</th>
           </tr>
         </thead>
         <tbody>
@@ -175,7 +191,7 @@ function Orders({ orders, none }: { orders: SupportSummary[]; none: string }) {
                     <span className={css.soft}>took {took(Date.parse(order.updated_at ?? order.placed_at) - from)}</span>
                   ) : (
                     <div className={css.age}>
-                      <TimeBar label="Of its three hours" from={from} until={until} now={now} />
+                      <TimeBar label={THREE_HOURS} from={from} until={until} now={now} />
                       <span className={css.soft}>{until > now ? `${span(until - now)} left` : `over since ${span(now - until)}`}</span>
                     </div>
                   )}

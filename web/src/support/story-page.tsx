@@ -1,13 +1,15 @@
 import { type ReactNode, useMemo, useState } from "react";
 import { Link, useParams } from "react-router";
+import rules from "../../generated/rules.json";
 import { type AnnouncedEvent, config, type OrderStory, type PaymentAttempt, type TimelineEntry, type WorkflowRun } from "../api/clients";
 import { asSupport, order as orderQuery, story } from "../api/queries";
 import { useLive } from "../live/live";
 import { useAnnounced } from "../ui/announce";
 import { Card, Empty, LinkButton, Note, Page, Shown, Status, TabbedPages } from "../ui/kit";
 import { later, Part } from "../ui/part";
-import { clockSeconds, inOwnTime, moment, momentSeconds, money, newDay, plural, sentence, shortId, took } from "../ui/words";
+import { inOwnTime, moment, momentSeconds, money, newDay, plural, sentence, shortId, span, took } from "../ui/words";
 import { title, wayOf } from "../workflow/asl";
+import { orderIdIn } from "./order-id";
 import css from "./support.module.css";
 
 const WorkflowDrawing = later(() => import("../workflow/drawing"));
@@ -15,7 +17,17 @@ const WorkflowDrawing = later(() => import("../workflow/drawing"));
 const CALLED = { order: "Order workflow", unwind: "Unwind workflow" } as const;
 
 export default function StoryPage() {
-  const { orderId = "" } = useParams();
+  const orderId = orderIdIn(useParams().orderId ?? "");
+  if (!orderId) {
+    return (
+      <Page title="Unknown order">
+        <Empty title="There is no such order">
+          What this address ends with is not the id of an order.
+          <LinkButton to="/support">To the orders</LinkButton>
+        </Empty>
+      </Page>
+    );
+  }
   return (
     <Page title={`Order ${shortId(orderId)}`} lead={<span className={css.mono}>{orderId}</span>}>
       {config.apis.support ? <Story orderId={orderId} /> : <Empty title="No story here">This deployment has no support API.</Empty>}
@@ -60,6 +72,9 @@ function Story({ orderId }: { orderId: string }) {
   );
 }
 
+/** For how many seconds all who ask are told the same. */
+const KEPT = rules.story_kept;
+
 function Headline({ told }: { told: OrderStory }) {
   return (
     <Card label="In one sentence">
@@ -92,7 +107,10 @@ function Headline({ told }: { told: OrderStory }) {
         )}
         <div>
           <dt>As of</dt>
-          <dd className="num">{momentSeconds(told.told_at)}</dd>
+          <dd>
+            <span className="num">{momentSeconds(told.told_at)}</span>
+            <span className={css.soft}>, read anew at most every {span(1000 * KEPT[told.ended_at ? "ended" : "open"])}</span>
+          </dd>
         </div>
       </dl>
       {told.dead && <p className={css.soft}>Its workflow is dead, and no end is recorded yet: it is about to be unwound.</p>}
@@ -111,6 +129,10 @@ function Workflows({ runs }: { runs: WorkflowRun[] }) {
     </div>
   );
 }
+
+/** What is said of a state that an error led on from, as its definition foresees. */
+const GAVE_UP = "gave up, and went on";
+const errorOf = (outcome: string | null) => (outcome === "caught" ? css.caught : css.error);
 
 function Run({ run }: { run: WorkflowRun }) {
   const way = useMemo(() => wayOf(run.path), [run.path]);
@@ -147,10 +169,10 @@ function Run({ run }: { run: WorkflowRun }) {
                   </td>
                   <td className="num">{visit.left ? took(Date.parse(visit.left) - Date.parse(visit.entered)) : "—"}</td>
                   <td>
-                    {visit.outcome}
-                    {visit.error && <span className={css.error}>{[visit.error, visit.cause].filter(Boolean).join(": ")}</span>}
+                    {visit.outcome === "caught" ? GAVE_UP : visit.outcome}
+                    {visit.error && <span className={errorOf(visit.outcome)}>{[visit.error, visit.cause].filter(Boolean).join(": ")}</span>}
                   </td>
-                  <td className="num">{visit.attempts.length}</td>
+                  <td className="num">{visit.attempts.length || "—"}</td>
                 </tr>
               ))}
             </tbody>
@@ -161,13 +183,16 @@ function Run({ run }: { run: WorkflowRun }) {
   );
 }
 
-/** When something in a list happened, to the second; with its day where that is another than above, or, at the top, than today. */
+/** To the millisecond: much of an order happens within the same second. */
+const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 });
+
+/** When something in a list happened; with its day where that is another than above, or, at the top, than today. */
 function At({ moment: at, below }: { moment: string; below?: string }) {
   const day = newDay(at, below);
   return (
     <time dateTime={at}>
       {day && <span className={css.day}>{day} </span>}
-      {clockSeconds(at)}
+      {CLOCK.format(new Date(at))}
     </time>
   );
 }
@@ -228,8 +253,8 @@ function Timeline({ entries }: { entries: TimelineEntry[] }) {
                 <span className={css.kind}>{KINDS[entry.kind]}</span>
                 {entry.kind === "state" ? title(entry.label) : entry.label}
                 {entry.service && entry.kind !== "state" && entry.kind !== "consumer" && <span className={css.soft}> · {entry.service}</span>}
-                {entry.status && entry.kind !== "log" && <span className={css.soft}> · {entry.status}</span>}
-                {entry.error && <span className={css.error}>{entry.error}</span>}
+                {entry.status && entry.kind !== "log" && <span className={css.soft}> · {entry.status === "caught" ? GAVE_UP : entry.status}</span>}
+                {entry.error && <span className={errorOf(entry.status)}>{entry.error}</span>}
               </span>
               <span className={css.took}>{entry.duration_ms === null ? "" : took(entry.duration_ms)}</span>
             </li>
@@ -250,7 +275,7 @@ function Events({ events }: { events: AnnouncedEvent[] }) {
           <span className={css.what}>
             <strong>{event.name}</strong> <span className={css.soft}>from {event.source}</span>
             {event.consumers.length === 0 ? (
-              <span className={css.soft}>, heard by nobody who tells of it</span>
+              <span className={css.soft}>, no listener is known to have taken it in</span>
             ) : (
               <ul className={css.heard} aria-label={`Who heard ${event.name}`}>
                 {event.consumers.map((consumer) => (
@@ -290,7 +315,11 @@ function TheOrder({ orderId }: { orderId: string }) {
             <Row term="Dishes">{order.lines.map((line) => `${line.quantity} × ${line.name}`).join(", ")}</Row>
             <Row term="Total">
               {money(order.total)}
-              {order.promo_code && `, with ${order.promo_code} (−${money(order.discount)})`}
+              {order.promo_code && (
+                <>
+                  , with {order.promo_code} <span className={css.whole}>(−{money(order.discount)})</span>
+                </>
+              )}
             </Row>
             <Row term="Card">
               {order.payment_method}, {(order.payment?.status ?? "unknown").toLowerCase()}

@@ -12,6 +12,9 @@ import css from "./teacher.module.css";
 
 const WorkflowDrawing = later(() => import("../workflow/drawing"));
 const REMEMBERED = 5 * MINUTE;
+const LISTED = 12;
+
+const optionals = services.filter((each) => each.optional).map(({ name }) => name);
 
 export default function HowItWorksPage() {
   const now = useNow(5_000);
@@ -32,11 +35,16 @@ export default function HowItWorksPage() {
                 each. So they are not counted here.
               </p>
             )}
+            {optionals.length > 0 && (
+              <p className={css.soft}>
+                Dashed: {optionals.join(" and ")}, which a stack has if it is asked for them. Whether this one has is not known here, so no event is drawn as heard there.
+              </p>
+            )}
           </div>
           <Feed changes={changes} now={now} />
         </div>
         <ul className={css.services}>
-          {services.map(({ name, does, announces, hears, through }) => (
+          {services.map(({ name, does, announces, hears, through, optional }) => (
             <li key={name} className={css.card}>
               <h3>{name}</h3>
               {does.map((each) => (
@@ -53,7 +61,10 @@ export default function HowItWorksPage() {
                 )}
                 {hears.length > 0 && (
                   <div>
-                    <dt>Hears, by a {through}</dt>
+                    <dt>
+                      Hears, by a {through}
+                      {optional && ", if a stack has it"}
+                    </dt>
                     <dd>{hears.join(", ")}</dd>
                   </div>
                 )}
@@ -86,13 +97,16 @@ function Feed({ changes, now }: { changes: readonly Change[]; now: number }) {
   return (
     <section className={css.block} aria-label="The last minutes">
       <h3>The last five minutes</h3>
-      <p className={css.soft}>Counted from when this page was opened.</p>
+      <p className={css.soft}>
+        Counted since the console was opened in this tab.
+        {changes.length > LISTED && ` Listed are the newest ${LISTED} of ${changes.length}.`}
+      </p>
       {!support && <Note title="Whose events you see">Somebody of support hears of all orders; everybody else, of their own.</Note>}
       {connection !== "live" && support && <p className={css.soft}>No live connection just now, so no event can be told of.</p>}
       {connection === "live" && changes.length === 0 && <p className={css.soft}>Quiet. Place an order, and watch.</p>}
       <ol className={css.feed}>
         {changes
-          .slice(-12)
+          .slice(-LISTED)
           .reverse()
           .map(({ orderId, event, occurredAt, seenAt }) => (
             <li key={orderId + event + seenAt}>

@@ -8,6 +8,8 @@ export interface Service {
   announces: string[];
   hears: string[];
   through: string;
+  /** A stack has it if a parameter asks for it: no page knows whether it is there. */
+  optional: boolean;
 }
 
 export const services: Service[] = generated.services;
@@ -42,20 +44,22 @@ const edges = [
       key: `${name} announces ${event}`,
       event,
       leg: "announced",
+      optional: false,
       d: curve(SERVICE.x + SERVICE.width, middle(announces), EVENT.x, eventAt.get(event) ?? 0),
     })),
   ),
-  ...listening.flatMap(({ name, hears }, index) =>
+  ...listening.flatMap(({ name, hears, optional }, index) =>
     hears.map((event) => ({
       key: `${name} hears ${event}`,
       event,
       leg: "heard",
+      optional,
       d: curve(EVENT.x + EVENT.width, eventAt.get(event) ?? 0, LISTENER.x, listenerAt(index)),
     })),
   ),
 ];
 
-/** Who announces what, and who hears it; each event that comes runs along its edges. */
+/** Who announces what, and who hears it; each event that comes runs along its edges, but to those that may not be there. */
 export default function ServicesMap({ changes }: { changes: readonly Change[] }) {
   const seen = Map.groupBy(changes, ({ event }) => event);
   return (
@@ -77,11 +81,11 @@ export default function ServicesMap({ changes }: { changes: readonly Change[] })
             hear, each by its own rule
           </text>
         </g>
-        {edges.map(({ key, event, leg, d }) => {
-          const last = seen.get(event)?.at(-1);
+        {edges.map(({ key, event, leg, optional, d }) => {
+          const last = optional ? undefined : seen.get(event)?.at(-1);
           return (
             <g key={key}>
-              <path className={css.edge} d={d} data-seen={!!last} />
+              <path className={css.edge} d={d} data-seen={!!last} data-optional={optional} />
               {/* A new key is a new element: its animation begins anew. */}
               {last && <path key={last.seenAt} className={css.pulse} d={d} pathLength={400} data-leg={leg} />}
             </g>
@@ -115,10 +119,10 @@ export default function ServicesMap({ changes }: { changes: readonly Change[] })
             </g>
           );
         })}
-        {listening.map(({ name, does, through: by }, index) => {
+        {listening.map(({ name, does, through: by, optional }, index) => {
           const [x, y] = [LISTENER.x + LISTENER.width / 2, listenerAt(index)];
           return (
-            <g key={name} className={css.listener}>
+            <g key={name} className={css.listener} data-optional={optional}>
               <title>{does.join("\n")}</title>
               <rect x={LISTENER.x} y={y - LISTENER.height / 2} width={LISTENER.width} height={LISTENER.height} rx={10} />
               <text x={x} y={y - 2} textAnchor="middle">
@@ -126,6 +130,7 @@ export default function ServicesMap({ changes }: { changes: readonly Change[] })
               </text>
               <text className={css.through} x={x} y={y + 14} textAnchor="middle">
                 by a {by}
+                {optional && ", optional"}
               </text>
             </g>
           );

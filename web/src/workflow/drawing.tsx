@@ -104,6 +104,9 @@ export default function WorkflowDrawing({ definition, way, label }: { definition
             <i data-is="waiting" /> it is here
           </span>
           <span>
+            <i data-is="caught" /> gave up, and went on
+          </span>
+          <span>
             <i data-is="failed" /> failed, or stopped here
           </span>
         </figcaption>
