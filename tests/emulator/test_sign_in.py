@@ -76,6 +76,12 @@ def refresh(stack: Stack, tokens: dict[str, Any]) -> httpx.Response:
     return httpx.post(url, data=form, trust_env=False, timeout=patience(30))
 
 
+def revoke(stack: Stack, **form: str) -> httpx.Response:
+    form = {"client_id": stack.outputs["UserPoolClientId"]} | form
+    url = f"{stack.outputs['SignInUrl']}/oauth2/revoke"
+    return httpx.post(url, data=form, trust_env=False, timeout=patience(30))
+
+
 class TestPeople:
     def test_somebody_is_made_once_and_signs_in_as_what_they_are(self, stack: Stack) -> None:
         token = stack.people.token(Person("mia", Role.RESTAURANT, "r-mia"))
@@ -141,6 +147,40 @@ class TestCodeFlow:
 
         refused = refresh(stack, tokens)
         assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
+
+    def test_a_token_that_was_revoked_is_refreshed_no_more(self, stack: Stack) -> None:
+        tokens, others = tokens_of(stack, "ada"), tokens_of(stack, "ada")
+
+        answer = revoke(stack, token=tokens["refresh_token"])
+
+        assert (answer.status_code, answer.content) == (200, b"")
+        assert answer.headers["access-control-allow-origin"] == "*"
+        refused = refresh(stack, tokens)
+        assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
+        assert refresh(stack, others).status_code == 200
+        assert revoke(stack, token=tokens["refresh_token"]).status_code == 200
+
+    def test_what_is_no_refresh_token_of_the_client_s_own_revokes_nothing(self, stack: Stack) -> None:
+        tokens = tokens_of(stack, "ada")
+        head, body, signature = tokens["refresh_token"].split(".")
+        answers = [
+            revoke(stack),
+            revoke(stack, token=tokens["access_token"]),
+            revoke(stack, token=tokens["refresh_token"], client_id="another"),
+            revoke(stack, token=f"{head}.{body}.{signature[2:]}"),
+        ]
+
+        assert [(answer.status_code, answer.json()["error"] if answer.content else None) for answer in answers] == [
+            (400, "invalid_request"),
+            (400, "unsupported_token_type"),
+            (401, "invalid_client"),
+            (200, None),
+        ]
+        assert refresh(stack, tokens).status_code == 200
+
+    def test_a_browser_that_asks_for_the_pages_icon_is_not_refused(self, stack: Stack) -> None:
+        icon = f"{stack.outputs['SignInUrl']}/favicon.ico"
+        assert httpx.get(icon, trust_env=False, timeout=patience(30)).status_code == 204
 
     def test_a_person_signs_in_in_a_browser_and_nobody_else_is_listened_to(
         self, stack: Stack, callback: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

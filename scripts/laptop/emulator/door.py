@@ -31,8 +31,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 _API = re.compile(r"/_aws/execute-api/[^/]+/[^/]*(?!/@connections/)(/|$)")
 # Cognito user pools: "User pool endpoints and managed login reference", and "Verifying JSON web tokens".
 _COGNITO = re.compile(
-    r"GET /oauth2/authorize|(GET|POST) /oauth2/user[Ii]nfo|POST /oauth2/token|POST (/oauth2)?/login|GET /logout"
-    r"|GET /[a-z0-9-]+_[A-Za-z0-9]+/\.well-known/(jwks\.json|openid-configuration)"
+    r"GET /oauth2/authorize|(GET|POST) /oauth2/user[Ii]nfo|POST /oauth2/(token|revoke)|POST (/oauth2)?/login"
+    r"|GET /logout|GET /favicon\.ico|GET /[a-z0-9-]+_[A-Za-z0-9]+/\.well-known/(jwks\.json|openid-configuration)"
 )
 _HEALTH = "GET /_ministack/health"
 # Where CloudFormation hears from custom resources; on AWS a presigned URL, here one with a random token.
