@@ -1,8 +1,9 @@
-import { type Query, useQueryClient } from "@tanstack/react-query";
+import { type Query, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useEffect, useState } from "react";
 import { Navigate, NavLink, Route, Routes, useLocation, useNavigate } from "react-router";
 import css from "./app.module.css";
 import { forgetAnswers } from "./api/conditional";
+import { restaurants } from "./api/queries";
 import { current, identity, onChange, type Role, signIn, signOut, signOutThere, takeUp, useSession } from "./auth/session";
 import { basket, count, lastPlaced } from "./customer/basket";
 import { BasketPage } from "./customer/basket-page";
@@ -136,7 +137,7 @@ function Bar() {
             <>
               <span className={css.who}>
                 {CALLED[session.session.role]}
-                {session.session.restaurantId && <small>{session.session.restaurantId}</small>}
+                {session.session.restaurantId && <Employer restaurantId={session.session.restaurantId} />}
               </span>
               <Button look="plain" onPress={leave}>
                 Sign out
@@ -147,6 +148,12 @@ function Bar() {
       </div>
     </header>
   );
+}
+
+/** For whom somebody answers: the restaurant's name, once it is known. */
+function Employer({ restaurantId }: { restaurantId: string }) {
+  const all = useQuery(restaurants()).data?.restaurants;
+  return <small>{all?.find(({ restaurant_id }) => restaurant_id === restaurantId)?.name ?? restaurantId}</small>;
 }
 
 /** Sign out, and leave nothing of a person in this browser. */
@@ -231,6 +238,7 @@ function For({ role, element }: { role: Role; element: ReactNode }) {
           <LinkButton to={HOME[session.session.role]} look="primary">
             To your page
           </LinkButton>
+          <Button onPress={leave}>Sign in as somebody else</Button>
         </Actions>
       </Card>
     </Page>

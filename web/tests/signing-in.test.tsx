@@ -207,4 +207,10 @@ it("shows a page of another role to nobody, and asks nothing for it", async () =
   world.open("/support");
   expect(await screen.findByRole("heading", { name: "This page is for others" })).toBeTruthy();
   expect(world.calls("GET /support/orders")).toEqual([]);
+  const assign = vi.fn();
+  vi.stubGlobal("location", { origin: "https://console.example", assign });
+  await userEvent.click(screen.getByRole("button", { name: "Sign in as somebody else" }));
+  expect(current().is).toBe("out");
+  expect(assign.mock.calls[0]![0]).toContain("https://pages.example/logout?");
+  vi.unstubAllGlobals();
 });

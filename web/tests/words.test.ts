@@ -9,9 +9,9 @@ beforeEach(() => {
   } as typeof Intl.NumberFormat);
 });
 
-it("spans of time are in the language of the sentences that they stand in", () => {
-  expect([10_760_000, 14 * 60_000, 32_000].map(span)).toEqual(["2 hr 59 min", "14 min", "32 sec"]);
-  expect([5, 4_600].map(took)).toEqual(["5 ms", "4.6 sec"]);
+it("spans of time are in the language, and by the symbols, of the sentences that they stand in", () => {
+  expect([10_760_000, 14 * 60_000, 32_000].map(span)).toEqual(["2 h 59 min", "14 min", "32 s"]);
+  expect([5, 4_600].map(took)).toEqual(["5 ms", "4.6 s"]);
 });
 
 it("amounts are as their reader writes them", () => {

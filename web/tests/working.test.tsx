@@ -7,7 +7,7 @@ import { connect } from "../src/api/clients";
 import { signOut } from "../src/auth/session";
 import { take } from "../src/live/live";
 import { announce } from "../src/ui/announce";
-import { CONFIG, mustBeAccessible, ORDER, problem, World } from "./world";
+import { CONFIG, MENU, mustBeAccessible, ORDER, problem, World } from "./world";
 
 let world: World;
 const user = userEvent.setup();
@@ -41,6 +41,8 @@ it("a kitchen rejects an order with a reason, and is told when that is not possi
   const page = world.open("/kitchen");
   await user.click(await screen.findByRole("button", { name: "Reject …" }));
   const dialog = await screen.findByRole("dialog");
+  // None is chosen beforehand: one press too many tells the customer nothing.
+  expect(within(dialog).getByRole("button", { name: "Choose a reason" })).toHaveProperty("disabled", true);
   await user.click(within(dialog).getByRole("radio", { name: "We are closing" }));
   await user.click(within(dialog).getByRole("button", { name: "Reject the order" }));
   await waitFor(() => expect(JSON.parse(world.calls("POST /orders/ord_abcdef/reject")[0]!.body)).toEqual({ reason: "closing" }));
@@ -49,6 +51,15 @@ it("a kitchen rejects an order with a reason, and is told when that is not possi
   await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
   await waitFor(() => expect(document.activeElement?.textContent).toBe("To answer 0"));
   await mustBeAccessible(page.container);
+});
+
+it("a kitchen reads at whose it is signed in", async () => {
+  await world.signedIn("restaurant", { "custom:restaurant_id": "r-1" });
+  world.on("GET /restaurants", () => ({ restaurants: [MENU], next: null })).on("GET /kitchen/orders", () => ({ orders: [], next: null, unreadable: 0 }));
+  world.open("/kitchen");
+  const bar = within(screen.getByRole("banner"));
+  expect(await bar.findByText("Bella Napoli")).toBeTruthy();
+  expect(bar.queryByText("r-1")).toBeNull();
 });
 
 it("a kitchen has as long for an answer as the workflow waits for it", async () => {

@@ -58,6 +58,9 @@ function problemOf(response: Response, error: unknown): Problem {
   );
 }
 
+/** Whether the same may do in a moment. */
+export const passes = (error: Error) => error instanceof Problem && error.passes;
+
 const WAITS_AT_MOST = 10;
 
 /** Whether what failed is tried again without being told to: what passes, twice, and soon. */

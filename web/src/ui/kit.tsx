@@ -1,5 +1,5 @@
 /** The pieces that pages are made of: React Aria's behaviour, the tokens' looks. */
-import { type ReactNode, useEffect, useId, useRef, useState } from "react";
+import { type ReactNode, type RefAttributes, useEffect, useId, useRef, useState } from "react";
 import {
   Button as AriaButton,
   type ButtonProps,
@@ -25,13 +25,14 @@ import type { OrderStatus } from "../api/clients";
 import { Problem, signInNeeded } from "../api/problems";
 import { signIn } from "../auth/session";
 import css from "./kit.module.css";
+import { useOnline } from "./online";
 import { ENDS, plural, STATUS, span } from "./words";
 
 type Look = "primary" | "danger" | "plain";
 
 const join = (...names: (string | false | undefined)[]) => names.filter(Boolean).join(" ");
 
-export function Button({ look, wide, ...rest }: ButtonProps & { look?: Look; wide?: boolean }) {
+export function Button({ look, wide, ...rest }: ButtonProps & RefAttributes<HTMLButtonElement> & { look?: Look; wide?: boolean }) {
   return <AriaButton {...rest} className={join(css.button, look && css[look], wide && css.wide)} />;
 }
 
@@ -86,8 +87,18 @@ export function Note({ tone, title, children }: { tone?: Tone; title?: ReactNode
   );
 }
 
-/** What a request was refused with, in the API's own words; or that one has to sign in again. */
+/** What is not there for want of a network. */
+export function NotYet() {
+  return (
+    <Note tone="warn" title="Not loaded yet">
+      You are offline. It comes by itself once the network is back.
+    </Note>
+  );
+}
+
+/** What a request was refused with, in the API's own words; or that one has to sign in again. That there was no network is said while there is none. */
 export function ProblemNote({ error, retry }: { error: unknown; retry?: () => void }) {
+  const online = useOnline();
   const problem =
     error instanceof Problem ? error : new Problem("unexpected", "Something went wrong", error instanceof Error ? error.message : String(error));
   if (problem.kind === "sign-in-needed") {
@@ -100,6 +111,7 @@ export function ProblemNote({ error, retry }: { error: unknown; retry?: () => vo
       </Note>
     );
   }
+  if (problem.kind === "not-sent" && online) return null;
   const errors = Array.isArray(problem.more.errors) ? (problem.more.errors as { pointer: string; reason: string }[]) : [];
   return (
     <Note tone="bad" title={problem.title}>
@@ -168,11 +180,15 @@ interface Read<T> {
  * @param otherwise where to go instead from what is refused.
  */
 export function Shown<T>({ query, what, otherwise, children }: { query: Read<T>; what: string; otherwise?: ReactNode; children: (data: T) => ReactNode }) {
+  const online = useOnline();
   if (query.data === undefined) {
-    if (!query.error) return query.isEnabled ? <Loading what={what} /> : <ProblemNote error={signInNeeded()} />;
+    if (!query.error && !query.isEnabled) return <ProblemNote error={signInNeeded()} />;
+    if (!query.error) return online ? <Loading what={what} /> : <NotYet />;
+    // What does not exist does not come of asking once more.
+    const mayCome = !(query.error instanceof Problem && query.error.status === 404);
     return (
       <>
-        <ProblemNote error={query.error} retry={() => void query.refetch()} />
+        <ProblemNote error={query.error} retry={mayCome ? () => void query.refetch() : undefined} />
         {otherwise && <Actions>{otherwise}</Actions>}
       </>
     );
@@ -359,7 +375,8 @@ export function Radios<Value extends string>({
   options,
 }: {
   label: string;
-  value: Value;
+  /** Null: none is chosen yet. */
+  value: Value | null;
   onChange: (value: Value) => void;
   options: Record<Value, string>;
 }) {

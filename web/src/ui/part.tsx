@@ -2,7 +2,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { type ComponentType, lazy, type ReactNode, Suspense } from "react";
 import { ErrorBoundary } from "react-error-boundary";
-import { Actions, Button, Loading, Note, Page } from "./kit";
+import { Actions, Button, Loading, Note, NotYet, Page } from "./kit";
 import { useOnline } from "./online";
 
 class NotLoaded extends Error {}
@@ -69,7 +69,7 @@ function Failure({ what, error, online, again }: { what: string; error: unknown;
       </Note>
     );
   }
-  if (!online) return <Note tone="warn" title="Not loaded yet">You are offline. It comes by itself once the network is back.</Note>;
+  if (!online) return <NotYet />;
   return (
     <Note tone="bad" title={`The console could not load ${what}`}>
       {/* A newer version may stand in its place; and a browser of before 2026 asks no more for what failed once (whatwg/html, pull request 10327). */}

@@ -1,6 +1,7 @@
 /** Amounts and moments as the reader's own locale and time zone have them; spans of time, which are words, in the page's language. */
 import rules from "../../generated/rules.json";
-import type { Money, OrderMove, OrderStatus } from "../api/clients";
+import type { Money, Order, OrderMove, OrderStatus } from "../api/clients";
+import { Problem } from "../api/problems";
 
 export function money({ amount, currency }: Money): string {
   const format = new Intl.NumberFormat(undefined, { style: "currency", currency });
@@ -41,24 +42,25 @@ export const inOwnTime = (text: string, moments: readonly { text: string; at: st
 /** As `lang` of `index.html`. */
 const LANGUAGE = "en";
 
-const unit = (value: number, name: string, maximumFractionDigits = 0) =>
-  new Intl.NumberFormat(LANGUAGE, { style: "unit", unit: name, unitDisplay: "short", maximumFractionDigits }).format(value);
+/** By the symbols of the International System, as the APIs' own sentences have them. */
+const unit = (value: number, symbol: "ms" | "s" | "min" | "h", maximumFractionDigits = 0) =>
+  `${new Intl.NumberFormat(LANGUAGE, { maximumFractionDigits }).format(value)} ${symbol}`;
 
-/** A span of time in words, its two largest units: `2 hr 41 min`, `14 min`, `32 sec`. */
+/** A span of time in words, its two largest units: `2 h 41 min`, `14 min`, `32 s`. */
 export function span(milliseconds: number): string {
   const seconds = Math.max(0, Math.round(milliseconds / 1000));
-  if (seconds < 60) return unit(seconds, "second");
+  if (seconds < 60) return unit(seconds, "s");
   const minutes = Math.floor(seconds / 60);
-  if (minutes < 10 && seconds % 60) return `${unit(minutes, "minute")} ${unit(seconds % 60, "second")}`;
-  if (minutes < 60) return unit(minutes, "minute");
+  if (minutes < 10 && seconds % 60) return `${unit(minutes, "min")} ${unit(seconds % 60, "s")}`;
+  if (minutes < 60) return unit(minutes, "min");
   const hours = Math.floor(minutes / 60);
-  return minutes % 60 ? `${unit(hours, "hour")} ${unit(minutes % 60, "minute")}` : unit(hours, "hour");
+  return minutes % 60 ? `${unit(hours, "h")} ${unit(minutes % 60, "min")}` : unit(hours, "h");
 }
 
-/** Milliseconds, as short as they can be said: `5 ms`, `4.6 sec`, `2 hr 41 min`. */
+/** Milliseconds, as short as they can be said: `5 ms`, `4.6 s`, `2 h 41 min`. */
 export function took(ms: number): string {
   if (ms >= 10_000) return span(ms);
-  return ms < 1000 ? unit(ms, "millisecond") : unit(ms / 1000, "second", 1);
+  return ms < 1000 ? unit(ms, "ms") : unit(ms / 1000, "s", 1);
 }
 
 /** With one full stop at its end: what stands there, such as `3 p. m.`, may have brought it. */
@@ -67,6 +69,12 @@ export const sentence = (text: string) => (text.endsWith(".") ? text : `${text}.
 export const MINUTE = 60_000;
 /** How long a restaurant has for an answer. */
 export const TO_ANSWER = rules.to_answer * 1000;
+
+/** From when until when an order's restaurant can answer, epoch milliseconds. */
+export function timeToAnswer({ timeline, placed_at }: Pick<Order, "timeline" | "placed_at">) {
+  const since = Date.parse(timeline.find(({ status }) => status === "AWAITING_RESTAURANT")?.at ?? placed_at);
+  return { since, until: since + TO_ANSWER };
+}
 
 export const ENDS: ReadonlySet<OrderStatus> = new Set<OrderStatus>(["DELIVERED", "DECLINED", "REJECTED", "CANCELLED", "EXPIRED", "FAILED"]);
 
@@ -95,6 +103,16 @@ const UNDER_WAY: Record<OrderMove, string> = {
 
 /** What goes on with an order between a move and what comes of it. */
 export const underWay = (move: string) => (move in UNDER_WAY ? UNDER_WAY[move as OrderMove] : `is busy with “${move}”`);
+
+/** Why a move was not made, to whoever was not first. */
+export function whyNot(error: Error): string {
+  if (!(error instanceof Problem)) return error.message;
+  if (error.kind === "unknown-order") return "Somebody else has it, or it is over.";
+  const { taken, order_status: status } = error.more;
+  if (error.kind !== "illegal-move" || !isStatus(status)) return error.detail;
+  if (taken === "deadline") return "Its three hours are over.";
+  return typeof taken === "string" ? `It ${underWay(taken)} already.` : `By now it is: ${STATUS[status]}.`;
+}
 
 /** An order's id, short: enough for people to tell orders apart. */
 export const shortId = (id: string) => id.replace(/^ord_/, "").slice(0, 6).toUpperCase();

@@ -3,10 +3,11 @@ import type { CourierOrders, CourierSummary } from "../api/clients";
 import { asACourier, courierOrders, order as orderQuery } from "../api/queries";
 import { useLive } from "../live/live";
 import { useAnnounced } from "../ui/announce";
+import { useFocusGoesOn } from "../ui/focus";
 import { Button, Empty, LeftOut, Page, ProblemNote, Said, Shown, TabbedPages } from "../ui/kit";
 import { useNow } from "../ui/now";
 import { moment, plural, shortId, span, underWay } from "../ui/words";
-import { type Say, THE_REST, useFocusGoesOn, useMove, useSaid } from "./moves";
+import { type Say, THE_REST, useMove, useSaid } from "./moves";
 import css from "./work.module.css";
 
 export default function CourierPage() {

@@ -1,14 +1,16 @@
 import { useQuery } from "@tanstack/react-query";
-import { type ReactNode, type RefObject, useEffect, useRef, useState } from "react";
+import { type ReactNode, type RefObject, useRef, useState } from "react";
 import type { KitchenOrder, KitchenSummary, RejectReason } from "../api/clients";
+import { passes } from "../api/problems";
 import { asItsKitchen, kitchenOrders, order as orderQuery, restaurants } from "../api/queries";
 import { useSession } from "../auth/session";
 import { useLive } from "../live/live";
 import { useAnnounced } from "../ui/announce";
+import { useFocusComesBack, useFocusGoesOn } from "../ui/focus";
 import { Ask, Button, LeftOut, Page, ProblemNote, Radios, Said, Shown, TimeBar } from "../ui/kit";
 import { useNow } from "../ui/now";
-import { moment, plural, sentence, shortId, span, TO_ANSWER, underWay } from "../ui/words";
-import { passes, type Say, THE_REST, useFocusGoesOn, useMove, useSaid } from "./moves";
+import { moment, plural, sentence, shortId, span, timeToAnswer, TO_ANSWER, underWay } from "../ui/words";
+import { type Say, THE_REST, useMove, useSaid } from "./moves";
 import css from "./work.module.css";
 
 const LANES = [
@@ -133,8 +135,7 @@ function Answer({ order, say, reject, heading }: { order: KitchenOrder } & Omit<
   const now = useNow();
   const move = useMove(order.order_id, say);
   const goesOn = useFocusGoesOn(heading);
-  const since = Date.parse(order.timeline.find(({ status }) => status === "AWAITING_RESTAURANT")?.at ?? order.placed_at);
-  const until = since + TO_ANSWER;
+  const { since, until } = timeToAnswer(order);
   const left = until - now;
   if (order.pending_move) return <p className={css.soft}>The order {underWay(order.pending_move)}.</p>;
   return (
@@ -161,14 +162,9 @@ interface Rejecting {
 
 /** Asks for a reason. It is the page's and not the slip's: it stays when its order goes, and whoever answers is told so. */
 function Reject({ orderId, by, heading, say, onClose }: Rejecting & { say: Say; onClose: () => void }) {
-  const [reason, setReason] = useState<RejectReason>("too_busy");
+  const [reason, setReason] = useState<RejectReason | null>(null);
   const move = useMove(orderId, say);
-  useEffect(
-    () => () => {
-      if (!by.isConnected) heading.current?.focus({ preventScroll: true });
-    },
-    [by, heading],
-  );
+  useFocusComesBack(by, heading);
   return (
     <Ask
       open
@@ -180,9 +176,10 @@ function Reject({ orderId, by, heading, say, onClose }: Rejecting & { say: Say; 
           <Button
             look="danger"
             isPending={move.isPending}
-            onPress={() => move.mutate({ reject: reason }, { onSettled: (_, error) => (error && passes(error) ? undefined : onClose()) })}
+            isDisabled={!reason}
+            onPress={() => reason && move.mutate({ reject: reason }, { onSettled: (_, error) => (error && passes(error) ? undefined : onClose()) })}
           >
-            Reject the order
+            {reason ? "Reject the order" : "Choose a reason"}
           </Button>
         </>
       }

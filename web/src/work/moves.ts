@@ -1,9 +1,9 @@
-/** Moves of those who work on orders, what is said of them, and where the focus goes. */
+/** Moves of those who work on orders, and what is said of them. */
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { type RefObject, useCallback, useEffect, useState } from "react";
+import { useCallback, useEffect, useState } from "react";
 import { apis, type RejectReason } from "../api/clients";
-import { answered, Problem } from "../api/problems";
-import { isStatus, shortId, STATUS, underWay } from "../ui/words";
+import { answered, passes } from "../api/problems";
+import { shortId, whyNot } from "../ui/words";
 
 export type Move = "accept" | "dispatch" | "deliver";
 
@@ -63,7 +63,7 @@ export function useMove(orderId: string, say: Say) {
     onMutate: () => say(""),
     onSuccess: (made) => say(`Order ${shortId(orderId)} ${SAID[made]}`),
     onError: (error) => {
-      if (!passes(error)) say(`Order ${shortId(orderId)}: nothing was done. ${why(error)}`, true);
+      if (!passes(error)) say(`Order ${shortId(orderId)}: nothing was done. ${whyNot(error)}`, true);
     },
     onSettled: async () => {
       await Promise.all([
@@ -73,33 +73,4 @@ export function useMove(orderId: string, say: Say) {
     },
   });
   return { ...move, passing: move.error && passes(move.error) ? move.error : null };
-}
-
-/** Whether the same move may do in a moment. */
-export const passes = (error: Error) => error instanceof Problem && error.passes;
-
-/** Why a move was not made, to whoever was not first. */
-function why(error: Error): string {
-  if (!(error instanceof Problem)) return error.message;
-  if (error.kind === "unknown-order") return "Somebody else has it, or it is over.";
-  const { taken, order_status: status } = error.more;
-  if (error.kind !== "illegal-move" || !isStatus(status)) return error.detail;
-  if (taken === "deadline") return "Its three hours are over.";
-  return typeof taken === "string" ? `It ${underWay(taken)} already.` : `By now it is: ${STATUS[status]}.`;
-}
-
-/**
- * For what is taken from the page while it has the focus, as a button is once it was pressed: the focus goes on to what
- * stays, instead of to the top of the page.
- *
- * @param on what stays, such as the heading above.
- * @returns a `ref` for what may go.
- */
-export function useFocusGoesOn(on: RefObject<HTMLElement | null>) {
-  return useCallback(
-    (leaving: HTMLElement | null) => () => {
-      if (leaving?.contains(document.activeElement)) on.current?.focus({ preventScroll: true });
-    },
-    [on],
-  );
 }
