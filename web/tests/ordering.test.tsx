@@ -1,9 +1,11 @@
 /** A customer's order: one, whatever becomes of the page. */
+import { onlineManager } from "@tanstack/react-query";
 import { act, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { signOut } from "../src/auth/session";
 import { basket, change, have } from "../src/customer/basket";
+import { moment } from "../src/ui/words";
 import { json, MENU, mustBeAccessible, ORDER, problem, QUOTE, World } from "./world";
 
 let world: World;
@@ -36,10 +38,47 @@ describe("the basket", () => {
     await mustBeAccessible(page.container);
   });
 
+  it("takes a number that is typed, by Enter too, which orders nothing, and keeps it when none is", async () => {
+    await world.signedIn("customer");
+    fill();
+    const page = world.open("/basket");
+    await screen.findByRole("button", { name: "Order for €12.00" });
+    const number = screen.getByRole("textbox", { name: "Margherita: how many" });
+    const quantity = () => basket.get()?.lines[0]?.quantity;
+    await user.clear(number);
+    await user.type(number, "42{Enter}");
+    expect(quantity()).toBe(42);
+    await user.clear(number);
+    await user.tab();
+    expect(quantity()).toBe(42);
+    expect(number).toHaveProperty("value", "42");
+    await user.clear(number);
+    await user.type(number, "100{Enter}{Enter}");
+    expect(quantity()).toBe(99);
+    await waitFor(() => expect(screen.getByRole("button", { name: /^Order for/ })).toHaveProperty("disabled", false));
+    await user.type(number, "{Enter}");
+    expect(world.calls("POST /orders")).toEqual([]);
+    await mustBeAccessible(page.container);
+    await user.clear(number);
+    await user.type(number, "0{Enter}");
+    expect(basket.get()).toBeNull();
+  });
+
   it("is filled at another restaurant when one is unknown", async () => {
     world.on("GET /restaurants/r-2/menu", () => problem(404, "unknown-restaurant", "There is no such restaurant."));
     world.open("/restaurants/r-2");
     await user.click(await screen.findByRole("link", { name: "To the restaurants" }));
+    expect(await screen.findByRole("link", { name: /Bella Napoli/ })).toBeTruthy();
+  });
+
+  it("is filled once there is a network: until then it is said why there are no restaurants", async () => {
+    world.is("offline");
+    onlineManager.setOnline(false);
+    world.open("/");
+    expect(await screen.findByText(/It comes by itself once the network is back/)).toBeTruthy();
+    expect(screen.queryByText("Loading restaurants")).toBeNull();
+    world.is("online");
+    act(() => onlineManager.setOnline(true));
     expect(await screen.findByRole("link", { name: /Bella Napoli/ })).toBeTruthy();
   });
 
@@ -108,6 +147,20 @@ describe("the basket", () => {
     await waitFor(() => expect(basket.get()).toBeNull());
   });
 
+  it("is there until the order's page is", async () => {
+    await world.signedIn("customer");
+    fill();
+    world.open("/basket");
+    const shown: string[] = [];
+    const observer = new MutationObserver(() => shown.push(document.querySelector("main")!.textContent!));
+    observer.observe(document.body, { childList: true, subtree: true });
+    await user.click(await screen.findByRole("button", { name: "Order for €12.00" }));
+    await screen.findByRole("heading", { name: "Your order from Bella Napoli" });
+    await waitFor(() => expect(basket.get()).toBeNull());
+    observer.disconnect();
+    expect(shown.filter((text) => text.includes("There is nothing in it"))).toEqual([]);
+  });
+
   it("keeps its key when no answer comes, so that another try is the same order", async () => {
     await world.signedIn("customer");
     fill();
@@ -135,7 +188,7 @@ describe("the basket", () => {
     expect(await screen.findByText("You are offline: nothing was ordered. Try again once you are back.")).toBeTruthy();
     const before = world.calls("POST /orders").length;
     world.is("online");
-    await waitFor(() => expect(screen.queryByText("You are offline")).toBeNull());
+    expect(screen.queryByText(/You are offline/)).toBeNull();
     expect(world.calls("POST /orders")).toHaveLength(before);
     expect(basket.get()!.key).toBe(key);
     await user.click(button);
@@ -287,6 +340,58 @@ describe("an order", () => {
     await waitFor(() => expect(world.calls("POST /orders/ord_abcdef/cancel")).toHaveLength(1));
   });
 
+  it("says until when its restaurant can answer, and what comes of silence", async () => {
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.parse(ORDER.timeline[1]!.at) + 60_000 });
+    await world.signedIn("customer");
+    world.open("/orders/ord_abcdef");
+    const until = moment(Date.parse(ORDER.timeline[1]!.at) + 15 * 60_000);
+    expect(await screen.findByText(`Bella Napoli has until ${until} to answer, 14 min from now. If nobody does, the order is rejected and the money goes back.`)).toBeTruthy();
+    vi.useRealTimers();
+  });
+
+  describe("whose restaurant accepts while its customer is asked whether to cancel", () => {
+    let status: string;
+    const is = () => ({ ...ORDER, status, timeline: [...ORDER.timeline, ...(status === "PREPARING" ? [{ status, at: "2026-01-31T12:01:00Z" }] : [])] });
+
+    async function asked() {
+      status = "AWAITING_RESTAURANT";
+      await world.signedIn("customer");
+      world.on("GET /orders/ord_abcdef", is);
+      const page = world.open("/orders/ord_abcdef");
+      await user.click(await screen.findByRole("button", { name: "Cancel the order" }));
+      return { ...page, dialog: within(await screen.findByRole("dialog")) };
+    }
+
+    async function closed(dialog: ReturnType<typeof within>) {
+      const close = await dialog.findByRole("button", { name: "Close" });
+      await waitFor(() => expect(document.activeElement).toBe(close));
+      expect(dialog.queryByRole("button", { name: "Cancel the order" })).toBeNull();
+      await user.click(close);
+      await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+      await waitFor(() => expect(document.activeElement).toBe(screen.getByRole("list", { name: "The life of the order" })));
+    }
+
+    it("says that it is too late", async () => {
+      const { dialog, queries } = await asked();
+      status = "PREPARING";
+      await act(() => queries.invalidateQueries());
+      expect(await dialog.findByText("It is too late to cancel. By now it is: Being prepared.")).toBeTruthy();
+      await mustBeAccessible(screen.getByRole("dialog"));
+      await closed(dialog);
+    });
+
+    it("says that nothing was done", async () => {
+      const { dialog } = await asked();
+      world.on("POST /orders/ord_abcdef/cancel", () => {
+        status = "PREPARING";
+        return problem(409, "illegal-move", "Order ord_abcdef is PREPARING: it cannot take it.", { order_status: status, taken: null });
+      });
+      await user.click(dialog.getByRole("button", { name: "Cancel the order" }));
+      expect(await dialog.findByText("Nothing was done. By now it is: Being prepared.")).toBeTruthy();
+      await closed(dialog);
+    });
+  });
+
   it("of another day says of which", async () => {
     await world.signedIn("customer");
     world.open("/orders/ord_abcdef");
@@ -298,18 +403,23 @@ describe("an order", () => {
     await world.signedIn("customer");
     world.on("POST /orders/ord_abcdef/cancel", () => ORDER);
     world.open("/orders/ord_abcdef");
-    const cancel = async () => {
-      await user.click(await screen.findByRole("button", { name: "Cancel the order" }));
-      await user.click(within(await screen.findByRole("dialog")).getByRole("button", { name: "Cancel the order" }));
-    };
-    await screen.findByRole("button", { name: "Cancel the order" });
+    await user.click(await screen.findByRole("button", { name: "Cancel the order" }));
+    const cancel = async () => user.click(within(await screen.findByRole("dialog")).getByRole("button", { name: "Cancel the order" }));
     world.is("offline");
     await cancel();
     expect(await screen.findByText("You are offline: nothing was done. Try again once you are back.")).toBeTruthy();
     const before = world.calls("POST /orders/ord_abcdef/cancel").length;
     world.is("online");
+    expect(screen.queryByText(/You are offline/)).toBeNull();
     await cancel();
     await waitFor(() => expect(world.calls("POST /orders/ord_abcdef/cancel")).toHaveLength(before + 1));
+  });
+
+  it("is among its customer's by the number that people see", async () => {
+    await world.signedIn("customer");
+    world.on("GET /orders", () => ({ orders: [ORDER], next: null, unreadable: 0 }));
+    world.open("/orders");
+    expect((await screen.findByRole("link", { name: /Bella Napoli/ })).textContent).toContain("No. ABCDEF");
   });
 
   it("that is nobody's or somebody else's leads to one's own", async () => {
@@ -317,6 +427,7 @@ describe("an order", () => {
     world.on("GET /orders/ord_abcdef", () => problem(404, "unknown-order", "There is no such order."));
     world.open("/orders/ord_abcdef");
     expect(await screen.findByText("There is no such order.")).toBeTruthy();
+    expect(screen.queryByRole("button", { name: "Try again" })).toBeNull();
     await user.click(screen.getByRole("link", { name: "To your orders" }));
     expect(await screen.findByRole("heading", { name: "Your orders" })).toBeTruthy();
   });
@@ -335,10 +446,11 @@ describe("an order", () => {
   it("that was declined says why, and begins anew with another card and another key", async () => {
     await world.signedIn("customer");
     const reason = { code: "insufficient_funds", message: "Your card has insufficient funds.", network: "visa", summary: "visa: insufficient_funds" };
-    world.on("GET /orders/ord_abcdef", () => ({ ...ORDER, status: "DECLINED", reason }));
+    world.on("GET /orders/ord_abcdef", () => ({ ...ORDER, status: "DECLINED", promo_code: "TEN", reason }));
     world.open("/orders/ord_abcdef");
     expect(await screen.findByText("Your card has insufficient funds.")).toBeTruthy();
-    expect(screen.getByText(/^Visa: insufficient funds\. Nothing was taken/)).toBeTruthy();
+    expect(screen.getByText("Visa declined it. Nothing was taken, and nothing is cooked. The promo code TEN is yours again.")).toBeTruthy();
+    expect(document.body.textContent!.match(/insufficient funds/gi)).toHaveLength(1);
     await user.click(screen.getByRole("button", { name: "Try another card" }));
     await screen.findByRole("heading", { name: "Basket" });
     expect(basket.get()).toMatchObject({ restaurantId: "r-1", address: "Harbour Street 1" });

@@ -6,6 +6,7 @@ import { answered, Problem } from "../api/problems";
 import { myCodes, quote } from "../api/queries";
 import { signIn, useSession } from "../auth/session";
 import { Button, Card, Choice, Empty, Field, LinkButton, Loading, Note, Page, ProblemNote } from "../ui/kit";
+import { useOnline } from "../ui/online";
 import { money } from "../ui/words";
 import { anew, basket, type BasketLine, type BasketState, change, lastPlaced, own, placed } from "./basket";
 import { CARDS } from "./cards";
@@ -115,6 +116,9 @@ function Checkout({ state }: { state: BasketState }) {
     change({ menuVersion: seen });
   }, [queries, state, seen, price.data]);
   const form = useRef<HTMLFormElement>(null);
+  // The way to another page is a transition: this one is still shown when it has begun.
+  const left = useRef<() => void>(undefined);
+  useEffect(() => () => left.current?.(), []);
   const [looked, setLooked] = useState(false);
   const place = useMutation({
     mutationFn: (now: BasketState) => {
@@ -131,6 +135,7 @@ function Checkout({ state }: { state: BasketState }) {
       queries.setQueryData(["order", order.order_id], order);
       void queries.invalidateQueries({ queryKey: ["orders", "mine"] });
       await navigate(`/orders/${order.order_id}`);
+      if (form.current) await new Promise<void>((resolve) => (left.current = resolve));
       placed(now.key, order);
     },
   });
@@ -190,7 +195,7 @@ function Checkout({ state }: { state: BasketState }) {
               onChange={(address) => change({ address })}
               error={looked ? missing.address : null}
             />
-            <Field label="Note for the kitchen" long maxLength={500} value={state.note} onChange={(note) => change({ note })} />
+            <Field label="Note for the kitchen (optional)" long maxLength={500} value={state.note} onChange={(note) => change({ note })} />
           </div>
         </Card>
       </div>
@@ -348,8 +353,9 @@ function PriceProblem({ error, state, retry }: { error: Error; state: BasketStat
 }
 
 function PlaceProblem({ error, state }: { error: Error; state: BasketState }) {
+  const online = useOnline();
   if (!(error instanceof Problem)) return <ProblemNote error={error} />;
-  if (error.kind === "not-sent") return <Note tone="bad">You are offline: nothing was ordered. Try again once you are back.</Note>;
+  if (error.kind === "not-sent") return online ? null : <Note tone="bad">You are offline: nothing was ordered. Try again once you are back.</Note>;
   if (error.kind === "idempotency-key-reused") {
     return (
       <Note tone="warn" title="This basket was ordered already">

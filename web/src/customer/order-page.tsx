@@ -1,14 +1,15 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
+import { type RefObject, useEffect, useRef, useState } from "react";
 import { useNavigate, useParams } from "react-router";
 import { apis, type Order } from "../api/clients";
-import { answered } from "../api/problems";
+import { answered, passes } from "../api/problems";
 import { asItsCustomer, order as orderQuery } from "../api/queries";
 import { useLive } from "../live/live";
 import { announce, useAnnounced } from "../ui/announce";
+import { useFocusComesBack, useFocusGoesOn } from "../ui/focus";
 import { Ask, Button, Card, LinkButton, Note, Page, ProblemNote, Shown, Status, TimeBar } from "../ui/kit";
 import { useNow } from "../ui/now";
-import { ENDS, moment, momentSeconds, money, shortId, span, STATUS, underWay } from "../ui/words";
+import { ENDS, moment, momentSeconds, money, shortId, span, STATUS, timeToAnswer, underWay, whyNot } from "../ui/words";
 import { again, basket } from "./basket";
 import { cardName } from "./cards";
 import css from "./customer.module.css";
@@ -34,13 +35,14 @@ export function OrderPage() {
 }
 
 function TheOrder({ order }: { order: Order }) {
+  const steps = useRef<HTMLOListElement>(null);
   return (
     <div className={css.split}>
       <div className={css.stack}>
         <Ending order={order} />
         <Card label="Where it is">
           <div className={css.block}>
-            <ol className={css.life} aria-label="The life of the order">
+            <ol className={css.life} aria-label="The life of the order" ref={steps} tabIndex={-1}>
               {life(order).map((step) => (
                 <li key={step.is + step.title} data-is={step.is} aria-current={step.is === "now" ? "step" : undefined}>
                   <span className={css.dot} aria-hidden>
@@ -61,13 +63,26 @@ function TheOrder({ order }: { order: Order }) {
                 </li>
               ))}
             </ol>
+            {order.status === "AWAITING_RESTAURANT" && <ToAnswer order={order} />}
             {!ENDS.has(order.status) && <Remaining order={order} />}
-            <Cancel order={order} />
+            <Cancel order={order} on={steps} />
           </div>
         </Card>
       </div>
       <Receipt order={order} />
     </div>
+  );
+}
+
+function ToAnswer({ order }: { order: Order }) {
+  const now = useNow();
+  const { until } = timeToAnswer(order);
+  return (
+    <p className={css.soft}>
+      {until > now
+        ? `${order.restaurant_name} has until ${moment(until)} to answer, ${span(until - now)} from now. If nobody does, the order is rejected and the money goes back.`
+        : "The restaurant’s time to answer is over: the order is being rejected, and the money goes back."}
+    </p>
   );
 }
 
@@ -86,47 +101,82 @@ function Remaining({ order }: { order: Order }) {
   );
 }
 
-/** Until the restaurant accepts. Who comes later is told so by the API. */
-function Cancel({ order }: { order: Order }) {
-  const [asking, setAsking] = useState(false);
+const mayBeCancelled = ({ status }: Order) => status === "PLACED" || status === "AWAITING_RESTAURANT";
+
+/** Until the restaurant accepts. The dialog stays when that happens, and says so: whoever answers it is told that it is too late. */
+function Cancel({ order, on }: { order: Order; on: RefObject<HTMLElement | null> }) {
+  const [by, askedBy] = useState<Element | null>(null);
+  const goesOn = useFocusGoesOn(on);
+  return (
+    <>
+      {mayBeCancelled(order) &&
+        (order.pending_move ? (
+          <p className={css.soft}>The order {underWay(order.pending_move)}.</p>
+        ) : (
+          <div ref={goesOn}>
+            <Button look="danger" onPress={({ target }) => askedBy(target)}>
+              Cancel the order
+            </Button>
+          </div>
+        ))}
+      {by && <AskToCancel order={order} by={by} on={on} onClose={() => askedBy(null)} />}
+    </>
+  );
+}
+
+function AskToCancel({ order, by, on, onClose }: { order: Order; by: Element; on: RefObject<HTMLElement | null>; onClose: () => void }) {
   const queries = useQueryClient();
   const cancel = useMutation({
     mutationFn: () => answered(apis.orders.POST("/orders/{order_id}/cancel", { params: { path: { order_id: order.order_id } } })),
-    onSuccess: () => announce("The order is being cancelled."),
+    onSuccess: () => {
+      announce("The order is being cancelled.");
+      onClose();
+    },
     onSettled: () => {
-      setAsking(false);
       void queries.invalidateQueries({ queryKey: ["order", order.order_id] });
       void queries.invalidateQueries({ queryKey: ["orders"] });
     },
   });
-  const possible = order.status === "PLACED" || order.status === "AWAITING_RESTAURANT";
-  const problem = cancel.error && <ProblemNote error={cancel.error} />;
-  if (!possible) return problem;
-  if (order.pending_move) return <p className={css.soft}>The order {underWay(order.pending_move)}.</p>;
+  useFocusComesBack(by, on);
+  const { error } = cancel;
+  const refused = error && !passes(error) ? `Nothing was done. ${whyNot(error)}` : null;
+  const is = order.pending_move ? `The order ${underWay(order.pending_move)}.` : !mayBeCancelled(order) && `By now it is: ${STATUS[order.status]}.`;
+  // While the answer is awaited, what the order has become may be what was asked for.
+  const late = refused ?? (is && !cancel.isPending ? `It is too late to cancel. ${is}` : null);
+  const close = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    if (late) close.current?.focus(); // the other button had it, perhaps, and is gone
+  }, [late]);
   return (
-    <>
-      {problem}
-      <Button look="danger" onPress={() => setAsking(true)}>
-        Cancel the order
-      </Button>
-      <Ask
-        open={asking}
-        onClose={() => setAsking(false)}
-        title="Cancel this order?"
-        actions={
-          <>
-            <Button onPress={() => setAsking(false)}>Keep it</Button>
+    <Ask
+      open
+      onClose={onClose}
+      title="Cancel this order?"
+      actions={
+        <>
+          <Button ref={close} onPress={onClose}>
+            {late ? "Close" : "Keep it"}
+          </Button>
+          {!late && (
             <Button look="danger" isPending={cancel.isPending} onPress={() => cancel.mutate()}>
               Cancel the order
             </Button>
-          </>
-        }
-      >
+          )}
+        </>
+      }
+    >
+      {late ? (
+        <Note tone="bad">{late}</Note>
+      ) : (
         <p>The hold on your card is released, and a promo code that you spent on it is yours again.</p>
-      </Ask>
-    </>
+      )}
+      {!late && error && <ProblemNote error={error} />}
+    </Ask>
   );
 }
+
+/** A code is spent on an order that is delivered, and on no other. */
+const codeBack = ({ promo_code: code }: Order) => (code ? ` The promo code ${code} is yours again.` : "");
 
 /** How it ended, and what one can do about it. */
 function Ending({ order }: { order: Order }) {
@@ -157,7 +207,7 @@ function Ending({ order }: { order: Order }) {
       return (
         <Note tone="bad" title={why(order) ?? "The card was declined."}>
           <p>
-            {order.reason && `${declined(order)}. `}Nothing was taken, and nothing is cooked.
+            {declined(order)} Nothing was taken, and nothing is cooked.{codeBack(order)}
           </p>
           {repeat("Try another card")}
         </Note>
@@ -168,7 +218,10 @@ function Ending({ order }: { order: Order }) {
     case "FAILED":
       return (
         <Note tone="warn" title={why(order) ?? STATUS[order.status]}>
-          <p>{order.payment?.status === "RELEASED" || order.payment?.status === "AUTHORIZED" ? "The hold on your card is released." : "Nothing was taken."}</p>
+          <p>
+            {order.payment?.status === "RELEASED" || order.payment?.status === "AUTHORIZED" ? "The hold on your card is released." : "Nothing was taken."}
+            {codeBack(order)}
+          </p>
           {repeat("Order it again")}
         </Note>
       );

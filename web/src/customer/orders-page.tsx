@@ -2,7 +2,7 @@ import { Link } from "react-router";
 import { myOrders } from "../api/queries";
 import { useLive } from "../live/live";
 import { Empty, LinkButton, type Onward, Page, Pages, Shown, Status } from "../ui/kit";
-import { moment, money } from "../ui/words";
+import { moment, money, shortId } from "../ui/words";
 import css from "./customer.module.css";
 
 export function OrdersPage() {
@@ -31,7 +31,9 @@ function OrdersOf({ token, more }: { token: string | null; more: Onward }) {
                 <Link to={`/orders/${order.order_id}`} className={css.row}>
                   <strong>{order.restaurant_name}</strong>
                   <Status status={order.status} />
-                  <span className={css.soft}>{moment(order.placed_at)}</span>
+                  <span className={css.soft}>
+                    No. {shortId(order.order_id)}, {moment(order.placed_at)}
+                  </span>
                   <span className={css.price}>{money(order.total)}</span>
                 </Link>
               </li>

@@ -1,20 +1,30 @@
-import { Button } from "react-aria-components";
+import { Button, Group, Input, NumberField } from "react-aria-components";
 import css from "./customer.module.css";
 import { MOST_OF_A_DISH } from "./basket";
 
-/** How many of a dish, with a button for one less and one for one more. */
+/** How many of a dish: typed, or by a button for one less and one for one more. */
 export function Quantity({ of, value, onChange }: { of: string; value: number; onChange: (value: number) => void }) {
   return (
-    <div className={css.stepper} role="group" aria-label={`${of}: how many`}>
-      <Button aria-label={`One ${of} less`} onPress={() => onChange(value - 1)}>
-        −
-      </Button>
-      <span className="num" aria-live="polite">
-        {value}
-      </span>
-      <Button aria-label={`One ${of} more`} isDisabled={value >= MOST_OF_A_DISH} onPress={() => onChange(value + 1)}>
-        +
-      </Button>
+    // Enter takes the number; it does not send the form around it.
+    <div onKeyDownCapture={(event) => event.key === "Enter" && event.target instanceof HTMLInputElement && event.preventDefault()}>
+      <NumberField
+        aria-label={`${of}: how many`}
+        decrementAriaLabel={`One ${of} less`}
+        incrementAriaLabel={`One ${of} more`}
+        value={value}
+        // Nothing is not none: it stays as it was.
+        onChange={(next) => next >= 0 && onChange(next)}
+        minValue={0}
+        maxValue={MOST_OF_A_DISH}
+        formatOptions={{ maximumFractionDigits: 0 }}
+        isWheelDisabled
+      >
+        <Group className={css.stepper}>
+          <Button slot="decrement">−</Button>
+          <Input className="num" />
+          <Button slot="increment">+</Button>
+        </Group>
+      </NumberField>
     </div>
   );
 }

@@ -22,9 +22,5 @@ const NETWORKS: Record<string, string> = {
 /** One sentence, or null: no reason is known. */
 export const why = ({ reason }: Ended): string | null => (reason ? (SAID[reason.code] ?? reason.message) : null);
 
-/** Which card network declined, and why: `Visa: insufficient funds`. */
-export function declined({ reason }: Ended): string | null {
-  if (!reason) return null;
-  const words = reason.code.replaceAll("_", " ");
-  return reason.network ? `${NETWORKS[reason.network] ?? reason.network}: ${words}` : words.charAt(0).toUpperCase() + words.slice(1);
-}
+/** Which card network declined: why is said by the bank's sentence. Nothing, if it is not known. */
+export const declined = ({ reason }: Ended): string => (reason?.network ? `${NETWORKS[reason.network] ?? reason.network} declined it.` : "");
