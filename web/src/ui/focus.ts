@@ -27,7 +27,8 @@ export function useFocusGoesOn(on: Stays) {
 export function useFocusComesBack(by: Element, on: Stays) {
   useEffect(
     () => () => {
-      if (!by.isConnected) on.current?.focus({ preventScroll: true });
+      // Until the dialog has let go of the page, nothing of that takes the focus.
+      if (!by.isConnected) requestAnimationFrame(() => on.current?.focus({ preventScroll: true }));
     },
     [by, on],
   );
