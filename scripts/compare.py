@@ -19,6 +19,7 @@ from laptop import EmulatorError, Stack, measured
 from laptop.client import NotThere, Refused
 from laptop.emulator.launcher import free_port
 from rich.console import Console
+from rich.markdown import Markdown
 from rich.markup import escape
 
 COMMAND = "make compare"
@@ -40,7 +41,11 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with tempfile.TemporaryDirectory() as folder:
             meter, port = Path(folder, "meter.jsonl"), free_port()
-            with Stack.up(console, env={METER: str(meter), "TIFFIN_FAULTS": str(port)}) as stack:
+            with Stack.up(
+                console,
+                env={METER: str(meter), "TIFFIN_FAULTS": str(port)},
+                state_dir=Path(folder),  # these orders are none of whoever compares: `make stats` leaves them out
+            ) as stack:
                 for way in chosen:
                     with (
                         console.status(f"Bringing up: {way.name}") as status,
@@ -55,7 +60,8 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     text = columns.page(found, measured.where())
-    console.print(columns.count(chosen), text, sep="\n\n", markup=False)
+    told = f"{columns.count(chosen)}\n\n{text}"
+    console.print(Markdown(told) if console.is_terminal else told, markup=False)
     if options.write:
         measured.replace(options.write, COMMAND, text)
     return 0

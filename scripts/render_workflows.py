@@ -10,7 +10,7 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from contracts.diagrams import mermaid
@@ -40,6 +40,13 @@ def drawn(page: str) -> str:
     return _PLACE.sub(diagram, page)
 
 
+def renew(path: Path, made: Callable[[str], str]) -> None:
+    """Write a file as it should be, if it is not: whoever looks what changed finds nothing else."""
+    text = path.read_text("utf-8")
+    if (wanted := made(text)) != text:
+        path.write_text(wanted, "utf-8")
+
+
 def problems() -> Iterator[str]:
     """What a person would stumble over, one sentence each."""
     places = set[str]()
@@ -47,13 +54,13 @@ def problems() -> Iterator[str]:
         text = page.read_text("utf-8")
         places |= {place[1] for place in _PLACE.findall(text)}
         if drawn(text) != text:
-            yield f"{page.name} is stale: run `python scripts/render_workflows.py`."
+            yield f"{page.name} is stale: run `make format`."
     for path in sorted(STATEMACHINES.glob("*.asl.json")):
         text = path.read_text("utf-8")
         if path.name not in places:
             yield f"No page of {TOUR.name} has a diagram of {path.name}."
         if laid_out(text) != text:
-            yield f"{path.name} is out of shape: run `python scripts/render_workflows.py`."
+            yield f"{path.name} is out of shape: run `make format`."
         yield from (f"{path.name}:{number} is longer than {WIDTH} characters." for number in too_long(laid_out(text)))
 
 
@@ -63,9 +70,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="only say what is stale or out of shape")
     if not parser.parse_args(arguments).check:
         for path in STATEMACHINES.glob("*.asl.json"):
-            path.write_text(laid_out(path.read_text("utf-8")), "utf-8")
+            renew(path, laid_out)
         for page in TOUR.glob("*.md"):
-            page.write_text(drawn(page.read_text("utf-8")), "utf-8")
+            renew(page, drawn)
     found = list(problems())
     print("".join(f"{problem}\n" for problem in found), end="", file=sys.stderr)
     return 1 if found else 0

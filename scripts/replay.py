@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
         console.print(f"[red]✗[/red] {escape(plain(error))}")
         return 1
     if datetime.now(UTC) - until < ARCHIVE_LAG:
-        console.print("What was announced in the last ten minutes may not be in an archive in AWS yet.")
+        console.print("On AWS, what was announced in the last ten minutes may not be in the archive yet.")
     return 0
 
 

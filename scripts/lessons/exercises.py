@@ -129,7 +129,7 @@ def _waits_too_long(stage: Stage, scene: Scene, _: str) -> Iterator[str]:
     stack = stage.stack
     seconds = workflows.definition(stack.client, stack.outputs["OrderWorkflowArn"])["TimeoutSeconds"]
     if seconds > SHORT:
-        yield f"An order that begins now is given up after {seconds} seconds; make it {SHORT} or less."
+        yield f"An order that begins now is given up after {seconds} seconds; make it {SHORT} or less, and make up."
         return
     # Nobody moves it; a restaurant's silence takes longer.
     (customer,) = stage.strangers(1)
@@ -259,8 +259,8 @@ EXERCISES = {
         _not_caught_up,
     ),
     4: Exercise(
-        "Add a state to statemachines/order.asl.json through which a delivered order passes: draw it anew\n"
-        "(make format), and deploy it (make up).",
+        "Add a state to statemachines/order.asl.json through which a delivered order passes, with a Comment, as each\n"
+        "state has: draw it anew (make format), and deploy it (make up).",
         _note_the_states,
         _no_state_passed,
     ),

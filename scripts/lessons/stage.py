@@ -34,7 +34,9 @@ class Stage:
         try:
             return Stack.attach()
         except NotRunning:
-            return Stack.up(self.console, stays=True)
+            stack = Stack.up(self.console, stays=True)
+            self.console.print("It stays; make down stops it.", highlight=False)
+            return stack
 
     @cached_property
     def client(self) -> Client:
