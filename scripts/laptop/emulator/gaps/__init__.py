@@ -14,6 +14,7 @@ from . import (
     authorizer_claims,
     bus_policies,
     callback_permissions,
+    conditional_changes,
     destination_permissions,
     durable_configs,
     durable_events,
@@ -60,6 +61,7 @@ from . import (
 ALL = (
     nested_sam,
     nested_updates,
+    conditional_changes,
     api_updates,
     nested_retention,
     secure_transport,
