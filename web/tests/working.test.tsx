@@ -102,12 +102,55 @@ it("a kitchen that does not reject comes back to where it was", async () => {
   await waitFor(() => expect(document.activeElement).toBe(button));
 });
 
+it("a kitchen that is asked for a reason is told that the order was accepted meanwhile", async () => {
+  await aKitchenWithAnOrder();
+  const page = world.open("/kitchen");
+  await user.click(await screen.findByRole("button", { name: "Reject …" }));
+  const dialog = within(await screen.findByRole("dialog"));
+  await user.click(dialog.getByRole("radio", { name: "We are closing" }));
+  world
+    .on("GET /kitchen/orders", () => ({ orders: [{ ...SUMMARY, status: "PREPARING" }], next: null, unreadable: 0 }))
+    .on("GET /orders/ord_abcdef", () => ({ ...ORDER, status: "PREPARING" }));
+  await act(() => page.queries.invalidateQueries());
+  expect(await dialog.findByText("It is too late to reject. By now it is: Being prepared.")).toBeTruthy();
+  expect(dialog.queryByRole("button", { name: "Reject the order" })).toBeNull();
+  await mustBeAccessible(screen.getByRole("dialog"));
+  const close = dialog.getByRole("button", { name: "Close" });
+  await waitFor(() => expect(document.activeElement).toBe(close));
+  await user.click(close);
+  await waitFor(() => expect(document.activeElement?.textContent).toBe("To answer 0"));
+});
+
+/** A kitchen that accepts its order. @returns what has the list say that it is in a status, or, of null, not have it. */
+async function anAcceptingKitchen() {
+  await aKitchenWithAnOrder();
+  let status: string | null = "AWAITING_RESTAURANT";
+  world
+    .on("GET /kitchen/orders", () => ({ orders: status ? [{ ...SUMMARY, status }] : [], next: null, unreadable: 0 }))
+    .on("GET /orders/ord_abcdef", () => ({ ...ORDER, status: status ?? "DELIVERED" }))
+    .on("POST /orders/ord_abcdef/accept", () => {
+      status = "PREPARING";
+      return {};
+    });
+  return (next: string | null) => {
+    status = next;
+  };
+}
+
+it.each(["OUT_FOR_DELIVERY", null])("a kitchen is not told any more where an order is that it accepted, once that is %s", async (status) => {
+  const becomes = await anAcceptingKitchen();
+  const page = world.open("/kitchen");
+  await user.click(await screen.findByRole("button", { name: "Accept" }));
+  await screen.findByText("No order waits for an answer.");
+  const said = screen.getByText("Order ABCDEF is accepted: see “In the kitchen”.");
+  becomes(status);
+  await act(() => page.queries.invalidateQueries());
+  await screen.findByText("Nothing is on the stove.");
+  expect(said.textContent).toBe("");
+});
+
 it("a kitchen that accepts is told where the order is now, and goes on among those to answer", async () => {
-  const gone = await aKitchenWithAnOrder();
-  world.on("POST /orders/ord_abcdef/accept", () => {
-    gone();
-    return {};
-  });
+  await anAcceptingKitchen();
   world.open("/kitchen");
   const button = await screen.findByRole("button", { name: "Accept" });
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"], shouldAdvanceTime: true });
