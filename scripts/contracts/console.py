@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 from cfnlint.decode.cfn_yaml import load  # the short forms (!Ref, !Sub) need a reader that knows them
-from support.operations import JUST_ENDED, WHILE_OPEN
+from support.operations import JUST_ENDED, LATE, ONCE_ENDED, WHILE_OPEN
 from tiffin.ids import CUSTOMER_ID, ORDER_ID
 
 from . import schemas
@@ -43,13 +43,13 @@ def files() -> dict[Path, str]:
 def rules() -> dict[str, Any]:
     """Rules that pages tell.
 
-    How many seconds a restaurant has to answer, and a story is told again from a copy while its order is open, and just
-    after its end; and what the ids of orders and of customers may be.
+    How many seconds a restaurant has to answer, and a story is told again from a copy: while its order is open, just
+    after its end, and once it was told `late` seconds after that; and what the ids of orders and of customers may be.
     """
     workflow = json.loads((ROOT / "statemachines" / "order.asl.json").read_text("utf-8"))
     return {
         "to_answer": workflow["States"]["AwaitRestaurant"]["TimeoutSeconds"],
-        "story_kept": {"open": WHILE_OPEN, "ended": JUST_ENDED},
+        "story_kept": {"open": WHILE_OPEN, "just_ended": JUST_ENDED, "late": LATE, "ended": ONCE_ENDED},
         "order_id": ORDER_ID,
         "customer_id": CUSTOMER_ID,
     }
@@ -74,7 +74,7 @@ def _has_api(service: str) -> bool:
 def services() -> Iterator[dict[str, Any]]:
     """Each service that announces or hears events: what it announces, and what it listens to, by which way.
 
-    One is `optional` if it is deployed on a condition only.
+    One is `optional` if it is deployed, or hears anything, on a condition only.
     """
     catalogue = yaml.safe_load((schemas.EVENTS / "asyncapi.yaml").read_text("utf-8"))
     operations = list(catalogue["operations"].values())
@@ -87,7 +87,7 @@ def services() -> Iterator[dict[str, Any]]:
             "announces": [event for operation in own if operation["action"] == "send" for event in _events(operation)],
             "hears": [event for operation in own if operation["action"] == "receive" for event in _events(operation)],
             "through": next(_through(name), ""),
-            "optional": name in asked_for,
+            "optional": name in asked_for or _hears_if_asked(name),
         }
 
 
@@ -102,16 +102,33 @@ def _events(operation: Mapping[str, Any]) -> list[str]:
     return [message["$ref"].rpartition("/")[2] for message in operation["messages"]]
 
 
+def _hears_if_asked(service: str) -> bool:
+    """Whether a condition decides of each of a service's rules whether it is enabled."""
+    states = [rule.get("State") for rule in _rules(_resources(service))]
+    return bool(states) and all(isinstance(state, dict) and "Fn::If" in state for state in states)
+
+
 def _through(service: str) -> Iterator[str]:
     """What a service's rules on the bus hand events to."""
-    resources = load(str(ROOT / "services" / service / "template.yaml"))["Resources"]
+    resources = _resources(service)
+    for rule in _rules(resources):
+        for target in rule["Targets"]:
+            (reached,) = target["Arn"].values()
+            name = reached if isinstance(reached, str) else reached[0]
+            yield _THROUGH[resources[name.split(".")[0]]["Type"]]
+
+
+def _rules(resources: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The properties of each rule on the bus."""
     for resource in resources.values():
         own = resource.get("Properties", {})
         if resource["Type"] == "AWS::Events::Rule" and "EventBusName" in own:
-            for target in own["Targets"]:
-                (reached,) = target["Arn"].values()
-                name = reached if isinstance(reached, str) else reached[0]
-                yield _THROUGH[resources[name.split(".")[0]]["Type"]]
+            yield own
+
+
+def _resources(service: str) -> dict[str, Any]:
+    resources: dict[str, Any] = load(str(ROOT / "services" / service / "template.yaml"))["Resources"]
+    return resources
 
 
 def _text(document: Any) -> str:

@@ -53,6 +53,10 @@ describe("the basket", () => {
     expect(quantity()).toBe(42);
     expect(number).toHaveProperty("value", "42");
     await user.clear(number);
+    await user.type(number, "2.5{Enter}");
+    expect(quantity()).toBe(42);
+    expect(number).toHaveProperty("value", "42");
+    await user.clear(number);
     await user.type(number, "100{Enter}{Enter}");
     expect(quantity()).toBe(99);
     await waitFor(() => expect(screen.getByRole("button", { name: /^Order for/ })).toHaveProperty("disabled", false));

@@ -102,12 +102,55 @@ it("a kitchen that does not reject comes back to where it was", async () => {
   await waitFor(() => expect(document.activeElement).toBe(button));
 });
 
+it("a kitchen that is asked for a reason is told that the order was accepted meanwhile", async () => {
+  await aKitchenWithAnOrder();
+  const page = world.open("/kitchen");
+  await user.click(await screen.findByRole("button", { name: "Reject …" }));
+  const dialog = within(await screen.findByRole("dialog"));
+  await user.click(dialog.getByRole("radio", { name: "We are closing" }));
+  world
+    .on("GET /kitchen/orders", () => ({ orders: [{ ...SUMMARY, status: "PREPARING" }], next: null, unreadable: 0 }))
+    .on("GET /orders/ord_abcdef", () => ({ ...ORDER, status: "PREPARING" }));
+  await act(() => page.queries.invalidateQueries());
+  expect(await dialog.findByText("It is too late to reject. By now it is: Being prepared.")).toBeTruthy();
+  expect(dialog.queryByRole("button", { name: "Reject the order" })).toBeNull();
+  await mustBeAccessible(screen.getByRole("dialog"));
+  const close = dialog.getByRole("button", { name: "Close" });
+  await waitFor(() => expect(document.activeElement).toBe(close));
+  await user.click(close);
+  await waitFor(() => expect(document.activeElement?.textContent).toBe("To answer 0"));
+});
+
+/** A kitchen that accepts its order. @returns what has the list say that it is in a status, or, of null, not have it. */
+async function anAcceptingKitchen() {
+  await aKitchenWithAnOrder();
+  let status: string | null = "AWAITING_RESTAURANT";
+  world
+    .on("GET /kitchen/orders", () => ({ orders: status ? [{ ...SUMMARY, status }] : [], next: null, unreadable: 0 }))
+    .on("GET /orders/ord_abcdef", () => ({ ...ORDER, status: status ?? "DELIVERED" }))
+    .on("POST /orders/ord_abcdef/accept", () => {
+      status = "PREPARING";
+      return {};
+    });
+  return (next: string | null) => {
+    status = next;
+  };
+}
+
+it.each(["OUT_FOR_DELIVERY", null])("a kitchen is not told any more where an order is that it accepted, once that is %s", async (status) => {
+  const becomes = await anAcceptingKitchen();
+  const page = world.open("/kitchen");
+  await user.click(await screen.findByRole("button", { name: "Accept" }));
+  await screen.findByText("No order waits for an answer.");
+  const said = screen.getByText("Order ABCDEF is accepted: see “In the kitchen”.");
+  becomes(status);
+  await act(() => page.queries.invalidateQueries());
+  await screen.findByText("Nothing is on the stove.");
+  expect(said.textContent).toBe("");
+});
+
 it("a kitchen that accepts is told where the order is now, and goes on among those to answer", async () => {
-  const gone = await aKitchenWithAnOrder();
-  world.on("POST /orders/ord_abcdef/accept", () => {
-    gone();
-    return {};
-  });
+  await anAcceptingKitchen();
   world.open("/kitchen");
   const button = await screen.findByRole("button", { name: "Accept" });
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"], shouldAdvanceTime: true });
@@ -244,9 +287,21 @@ it("support finds orders by age, by status and by customer", async () => {
     expect(world.calls("GET /support/orders").map(({ url }) => [url.searchParams.get("status"), url.searchParams.get("customer")])).toEqual([
       [null, null],
       ["DELIVERED", null],
-      [null, "sub-1"],
+      ["DELIVERED", "sub-1"],
     ]),
   );
+  // What was asked stands in the fields, and one of both can be taken back.
+  expect(screen.getByRole("textbox", { name: /Customer/ })).toHaveProperty("value", "sub-1");
+  expect(screen.getByRole("combobox", { name: "Status" })).toHaveProperty("value", "DELIVERED");
+  await user.selectOptions(screen.getByRole("combobox", { name: "Status" }), "All");
+  await waitFor(() => expect(world.calls("GET /support/orders").at(-1)?.url.search).toBe("?customer=sub-1&limit=100"));
+});
+
+it("support is told that a customer without orders may be none", async () => {
+  await world.signedIn("support");
+  world.on("GET /support/orders", () => ({ orders: [], next: null, unreadable: 0 }));
+  world.open("/support?customer=SUB-1");
+  expect(await screen.findByText("No order of this account, or there is no such account")).toBeTruthy();
 });
 
 it("support reads that more orders are open than are shown, and finds all of a status page by page", async () => {
@@ -338,6 +393,7 @@ it.each([
   ["?status=PREPARING", "Those that are: Being prepared, the oldest first.", "Of its three hours"],
   ["?status=DELIVERED", "Those that are: Delivered, the newest first.", "From placing to its end"],
   ["?customer=sub-1", "Those of one customer, the newest first.", "Of its three hours, or until its end"],
+  ["?customer=sub-1&status=PREPARING", "Those of one customer that are: Being prepared, the newest first.", "Of its three hours"],
 ])("support reads above a list (%s) which orders it shows, and over its last column what that says", async (asked, lead, column) => {
   await world.signedIn("support");
   world.on("GET /support/orders", () => ({ orders: [{ ...SUMMARY, status: "PREPARING" }], next: null, unreadable: 0 }));
@@ -355,7 +411,7 @@ it("whoever learns how it works reads of which events no page is told", async ()
 it("whoever learns how it works is not told that an optional service heard an event, and how many events are not listed", async () => {
   await world.signedIn("support");
   const page = world.open("/how-it-works");
-  expect(await screen.findByText(/Dashed: estimates and kitchens, which a stack has if it is asked for them\./)).toBeTruthy();
+  expect(await screen.findByText(/Dashed: notifications, estimates, and kitchens, which hear in a stack that is asked for it\./)).toBeTruthy();
   expect(screen.getAllByText("by a stream, optional")).toHaveLength(1);
   const said = (n: number) => ({ type: "changed", order_id: `ord_${n}`, event: "OrderAccepted", occurred_at: new Date().toISOString(), settled: true });
   act(() => {
@@ -364,7 +420,7 @@ it("whoever learns how it works is not told that an optional service heard an ev
   expect(screen.getByText(/Counted since the console was opened in this tab\. Listed are the newest 12 of 14\./)).toBeTruthy();
   const legs = (optional: boolean) => [...page.container.querySelectorAll(`path[data-seen=true][data-optional=${optional}]`)].map((path) => path.nextElementSibling?.getAttribute("data-leg"));
   expect(legs(true)).toEqual([]);
-  expect(legs(false).sort()).toEqual(["announced", "heard", "heard"]); // by notifications and live
+  expect(legs(false).sort()).toEqual(["announced", "heard"]); // by live
   await mustBeAccessible(page.container);
 });
 
@@ -428,6 +484,19 @@ it("support reads an order's story: the sentence, the way it took, the retries, 
   expect(within(drawing as HTMLElement).getByText("3×")).toBeTruthy();
   expect(drawing.querySelectorAll("g[data-kind]")).toHaveLength(Object.keys(orderWorkflow.States).length);
   await mustBeAccessible(page.container);
+});
+
+it.each([
+  [null, "5 s"],
+  ["2026-01-31T12:00:00Z", "15 s"],
+  ["2026-01-31T11:56:00Z", "15 s"],
+  ["2026-01-31T11:55:00Z", "10 min"],
+])("support reads how old the story of an order may be that ended at %s", async (end, kept) => {
+  await world.signedIn("support");
+  world.on("GET /orders/ord_storyabcdefghijklmnopqrstu", () => told({ ended_at: end, told_at: "2026-01-31T12:00:00Z", placed_at: "2026-01-31T11:00:00Z" }));
+  world.open("/support/orders/ord_storyabcdefghijklmnopqrstu");
+  expect(await screen.findByText(`, read anew at most every ${kept}`)).toBeTruthy();
+  expect(screen.queryByText("Given up at") === null).toBe(end !== null);
 });
 
 it("a silence that the workflow goes on from is no failure", async () => {

@@ -76,11 +76,11 @@ export const supportOrders = (status: OrderStatus | null, next: string | null = 
     queryFn: () => answered(apis.orders.GET("/support/orders", { params: { query: { status, limit: 100, next } } })),
   });
 
-/** The orders of one customer, by the `sub` of their tokens, newest first. */
-export const customerOrders = (customer: string, next: string | null = null) =>
+/** The orders of one customer, by the `sub` of their tokens, newest first; all, or those in a status. */
+export const customerOrders = (customer: string, status: OrderStatus | null, next: string | null = null) =>
   queryOptions({
-    queryKey: ["orders", "support", "of", customer, next],
-    queryFn: () => answered(apis.orders.GET("/support/orders", { params: { query: { customer, limit: 100, next } } })),
+    queryKey: ["orders", "support", "of", customer, status, next],
+    queryFn: () => answered(apis.orders.GET("/support/orders", { params: { query: { customer, status, limit: 100, next } } })),
   });
 
 export const story = (id: string) =>

@@ -1,15 +1,15 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { type RefObject, useEffect, useRef, useState } from "react";
+import { type RefObject, useRef, useState } from "react";
 import { useNavigate, useParams } from "react-router";
 import { apis, type Order } from "../api/clients";
 import { answered, passes } from "../api/problems";
 import { asItsCustomer, order as orderQuery } from "../api/queries";
 import { useLive } from "../live/live";
 import { announce, useAnnounced } from "../ui/announce";
-import { useFocusComesBack, useFocusGoesOn } from "../ui/focus";
-import { Ask, Button, Card, LinkButton, Note, Page, ProblemNote, Shown, Status, TimeBar } from "../ui/kit";
+import { useFocusGoesOn } from "../ui/focus";
+import { AskInTime, Button, Card, LinkButton, Note, Page, ProblemNote, Shown, Status, TimeBar } from "../ui/kit";
 import { useNow } from "../ui/now";
-import { ENDS, moment, momentSeconds, money, shortId, span, STATUS, timeToAnswer, underWay, whyNot } from "../ui/words";
+import { ENDS, moment, momentSeconds, money, shortId, span, STATUS, timeToAnswer, tooLate, underWay, whyNot } from "../ui/words";
 import { again, basket } from "./basket";
 import { cardName } from "./cards";
 import css from "./customer.module.css";
@@ -137,41 +137,26 @@ function AskToCancel({ order, by, on, onClose }: { order: Order; by: Element; on
       void queries.invalidateQueries({ queryKey: ["orders"] });
     },
   });
-  useFocusComesBack(by, on);
   const { error } = cancel;
   const refused = error && !passes(error) ? `Nothing was done. ${whyNot(error)}` : null;
-  const is = order.pending_move ? `The order ${underWay(order.pending_move)}.` : !mayBeCancelled(order) && `By now it is: ${STATUS[order.status]}.`;
-  // While the answer is awaited, what the order has become may be what was asked for.
-  const late = refused ?? (is && !cancel.isPending ? `It is too late to cancel. ${is}` : null);
-  const close = useRef<HTMLButtonElement>(null);
-  useEffect(() => {
-    if (late) close.current?.focus(); // the other button had it, perhaps, and is gone
-  }, [late]);
+  const is = tooLate(order, mayBeCancelled(order));
   return (
-    <Ask
-      open
+    <AskInTime
+      // While the answer is awaited, what the order has become may be what was asked for.
+      late={refused ?? (is && !cancel.isPending ? `It is too late to cancel. ${is}` : null)}
+      by={by}
+      on={on}
       onClose={onClose}
       title="Cancel this order?"
-      actions={
-        <>
-          <Button ref={close} onPress={onClose}>
-            {late ? "Close" : "Keep it"}
-          </Button>
-          {!late && (
-            <Button look="danger" isPending={cancel.isPending} onPress={() => cancel.mutate()}>
-              Cancel the order
-            </Button>
-          )}
-        </>
+      action={
+        <Button look="danger" isPending={cancel.isPending} onPress={() => cancel.mutate()}>
+          Cancel the order
+        </Button>
       }
     >
-      {late ? (
-        <Note tone="bad">{late}</Note>
-      ) : (
-        <p>The hold on your card is released, and a promo code that you spent on it is yours again.</p>
-      )}
-      {!late && error && <ProblemNote error={error} />}
-    </Ask>
+      <p>The hold on your card is released, and a promo code that you spent on it is yours again.</p>
+      {error && <ProblemNote error={error} />}
+    </AskInTime>
   );
 }
 

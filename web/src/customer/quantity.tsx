@@ -12,16 +12,15 @@ export function Quantity({ of, value, onChange }: { of: string; value: number; o
         decrementAriaLabel={`One ${of} less`}
         incrementAriaLabel={`One ${of} more`}
         value={value}
-        // Nothing is not none: it stays as it was.
-        onChange={(next) => next >= 0 && onChange(next)}
+        // Nothing is not none, and half a dish is none: it stays as it was. So a fraction can be typed: without its point, 2.5 would be 25.
+        onChange={(next) => Number.isInteger(next) && onChange(next)}
         minValue={0}
         maxValue={MOST_OF_A_DISH}
-        formatOptions={{ maximumFractionDigits: 0 }}
         isWheelDisabled
       >
         <Group className={css.stepper}>
           <Button slot="decrement">−</Button>
-          <Input className="num" />
+          <Input className="num" inputMode="numeric" />
           <Button slot="increment">+</Button>
         </Group>
       </NumberField>

@@ -12,17 +12,18 @@ import { ENDS, isStatus, moment, plural, shortId, span, STATUS, took } from "../
 import { orderIdIn } from "./order-id";
 import css from "./support.module.css";
 
-/** Open orders by age against their three hours; or those of a status, or of a customer. What is asked stands in the address. */
+/** Open orders by age against their three hours; or those of a status, of a customer, or both. What is asked stands in the address. */
 export default function BoardPage() {
   const [asked, ask] = useSearchParams();
-  const status = asked.get("status");
+  const given = asked.get("status");
+  const status = isStatus(given) ? given : null;
   const customer = asked.get("customer");
   return (
     <Page title="Orders" lead={`${shownOf(customer, status)} Each reading is logged.`}>
-      <Find key={customer} customer={customer ?? ""} status={status ?? ""} onAsk={(next) => ask(next)} />
+      <Find key={customer} customer={customer ?? ""} status={status ?? ""} onAsk={ask} />
       <Pages key={`${customer} ${status}`} onward="The following ones">
         {(token, more) =>
-          customer ? <OfCustomer customer={customer} token={token} more={more} /> : <OfStatus status={isStatus(status) ? status : null} token={token} more={more} />
+          customer ? <OfCustomer customer={customer} status={status} token={token} more={more} /> : <OfStatus status={status} token={token} more={more} />
         }
       </Pages>
     </Page>
@@ -30,10 +31,10 @@ export default function BoardPage() {
 }
 
 /** Which orders are listed, and in which sequence. */
-function shownOf(customer: string | null, status: string | null) {
-  if (customer) return "Those of one customer, the newest first.";
-  if (!isStatus(status)) return "Open ones, the oldest first.";
-  return `Those that are: ${STATUS[status]}, the ${ENDS.has(status) ? "newest" : "oldest"} first.`;
+function shownOf(customer: string | null, status: OrderStatus | null) {
+  if (!customer && !status) return "Open ones, the oldest first.";
+  const those = `Those${customer ? " of one customer" : ""}${status ? ` that are: ${STATUS[status]}` : ""}`;
+  return `${those}, the ${customer || (status && ENDS.has(status)) ? "newest" : "oldest"} first.`;
 }
 
 /** What people see of an order's id, and what the id of an account may be. */
@@ -61,11 +62,14 @@ function Find({ customer, status, onAsk }: { customer: string; status: string; o
     else setUnknown("More than one order has this number: take the whole id, which ends the address of the order's page.");
   }
 
+  /** What is not chosen is not in the address. */
+  const asking = (next: { customer: string; status: string }) => onAsk(Object.fromEntries(Object.entries(next).filter(([, value]) => value)));
+
   /** Ask for a customer's orders, if it can be the id of an account. */
   function find(text: string) {
     const can = !text || ACCOUNT.test(text);
     setUnfit(can ? null : "Not an id of an account. An order of theirs names it, on its page under Order; an e-mail address is not known here.");
-    if (can) onAsk(text ? { customer: text } : {});
+    if (can) asking({ customer: text, status });
   }
   return (
     <Card label="Find orders">
@@ -98,8 +102,8 @@ function Find({ customer, status, onAsk }: { customer: string; status: string; o
           <Field label="Customer" hint="By the id of the account" value={who} onChange={setWho} error={unfit} maxLength={128} autoComplete="off" />
           <Button type="submit">Find</Button>
         </form>
-        <Choice label="Status" value={status} onChange={(next) => onAsk(next ? { status: next } : {})}>
-          <option value="">All open ones</option>
+        <Choice label="Status" value={status} onChange={(next) => asking({ customer, status: next })}>
+          <option value="">{customer ? "All" : "All open ones"}</option>
           {Object.entries(STATUS).map(([value, text]) => (
             <option key={value} value={value}>
               {text}
@@ -130,7 +134,7 @@ function OfStatus({ status, token, more }: { status: OrderStatus | null } & Part
           <Orders
             orders={orders}
             none={status ? "No order has this status" : "No order is open"}
-            time={status && ENDS.has(status) ? "From placing to its end" : THREE_HOURS}
+            time={timeOf(status, THREE_HOURS)}
           />
           {more(next)}
         </>
@@ -139,13 +143,17 @@ function OfStatus({ status, token, more }: { status: OrderStatus | null } & Part
   );
 }
 
-function OfCustomer({ customer, token, more }: { customer: string } & Part) {
+function OfCustomer({ customer, status, token, more }: { customer: string; status: OrderStatus | null } & Part) {
   return (
-    <Shown query={useLive(customerOrders(customer, token))} what="orders">
+    <Shown query={useLive(customerOrders(customer, status, token))} what="orders">
       {({ orders, next, unreadable }) => (
         <>
           <LeftOut unreadable={unreadable} more={false} />
-          <Orders orders={orders} none="This customer has no orders" time="Of its three hours, or until its end" />
+          <Orders
+            orders={orders}
+            none={status ? "No order of this account has this status" : "No order of this account, or there is no such account"}
+            time={timeOf(status, "Of its three hours, or until its end")}
+          />
           {more(next)}
         </>
       )}
@@ -154,6 +162,12 @@ function OfCustomer({ customer, token, more }: { customer: string } & Part) {
 }
 
 const THREE_HOURS = "Of its three hours";
+
+/** @param otherwise where all statuses are listed. */
+function timeOf(status: OrderStatus | null, otherwise: string) {
+  if (!status) return otherwise;
+  return ENDS.has(status) ? "From placing to its end" : THREE_HOURS;
+}
 
 /** @param time what the column says that tells how long they take. */
 function Orders({ orders, none, time }: { orders: SupportSummary[]; none: string; time: string }) {

@@ -72,8 +72,13 @@ function Story({ orderId }: { orderId: string }) {
   );
 }
 
-/** For how many seconds all who ask are told the same. */
 const KEPT = rules.story_kept;
+
+/** For how many seconds all who ask are told the same. */
+function keptFor({ ended_at: end, told_at: told }: OrderStory) {
+  if (!end) return KEPT.open;
+  return Date.parse(told) - Date.parse(end) < 1000 * KEPT.late ? KEPT.just_ended : KEPT.ended;
+}
 
 function Headline({ told }: { told: OrderStory }) {
   return (
@@ -100,7 +105,7 @@ function Headline({ told }: { told: OrderStory }) {
         ) : (
           told.deadline_at && (
             <div>
-              <dt>Given up</dt>
+              <dt>Given up at</dt>
               <dd className="num">{moment(told.deadline_at)}</dd>
             </div>
           )
@@ -109,7 +114,7 @@ function Headline({ told }: { told: OrderStory }) {
           <dt>As of</dt>
           <dd>
             <span className="num">{momentSeconds(told.told_at)}</span>
-            <span className={css.soft}>, read anew at most every {span(1000 * KEPT[told.ended_at ? "ended" : "open"])}</span>
+            <span className={css.soft}>, read anew at most every {span(1000 * keptFor(told))}</span>
           </dd>
         </div>
       </dl>

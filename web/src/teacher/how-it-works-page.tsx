@@ -14,6 +14,7 @@ const WorkflowDrawing = later(() => import("../workflow/drawing"));
 const REMEMBERED = 5 * MINUTE;
 const LISTED = 12;
 
+const AND = new Intl.ListFormat("en");
 const optionals = services.filter((each) => each.optional).map(({ name }) => name);
 
 export default function HowItWorksPage() {
@@ -37,7 +38,7 @@ export default function HowItWorksPage() {
             )}
             {optionals.length > 0 && (
               <p className={css.soft}>
-                Dashed: {optionals.join(" and ")}, which a stack has if it is asked for them. Whether this one has is not known here, so no event is drawn as heard there.
+                Dashed: {AND.format(optionals)}, which hear in a stack that is asked for it. Whether this one is, is not known here, so no event is drawn as heard there.
               </p>
             )}
           </div>
@@ -63,7 +64,7 @@ export default function HowItWorksPage() {
                   <div>
                     <dt>
                       Hears, by a {through}
-                      {optional && ", if a stack has it"}
+                      {optional && ", if the stack is asked for it"}
                     </dt>
                     <dd>{hears.join(", ")}</dd>
                   </div>

@@ -8,7 +8,7 @@ export interface Service {
   announces: string[];
   hears: string[];
   through: string;
-  /** A stack has it if a parameter asks for it: no page knows whether it is there. */
+  /** It is there, or hears, if a parameter of the stack asks for it: no page knows whether one does. */
   optional: boolean;
 }
 
@@ -59,7 +59,7 @@ const edges = [
   ),
 ];
 
-/** Who announces what, and who hears it; each event that comes runs along its edges, but to those that may not be there. */
+/** Who announces what, and who hears it; each event that comes runs along its edges, but to those that may not hear. */
 export default function ServicesMap({ changes }: { changes: readonly Change[] }) {
   const seen = Map.groupBy(changes, ({ event }) => event);
   return (

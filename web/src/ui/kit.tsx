@@ -1,5 +1,5 @@
 /** The pieces that pages are made of: React Aria's behaviour, the tokens' looks. */
-import { type ReactNode, type RefAttributes, useEffect, useId, useRef, useState } from "react";
+import { type ReactNode, type RefAttributes, type RefObject, useEffect, useId, useRef, useState } from "react";
 import {
   Button as AriaButton,
   type ButtonProps,
@@ -24,6 +24,7 @@ import { Link, type LinkProps } from "react-router";
 import type { OrderStatus } from "../api/clients";
 import { Problem, signInNeeded } from "../api/problems";
 import { signIn } from "../auth/session";
+import { useFocusComesBack } from "./focus";
 import css from "./kit.module.css";
 import { useOnline } from "./online";
 import { ENDS, plural, STATUS, span } from "./words";
@@ -290,6 +291,53 @@ export function Ask({
         </Dialog>
       </Modal>
     </ModalOverlay>
+  );
+}
+
+/**
+ * Asks whether to make a move that somebody else may be faster with. It stays then, and says so: whoever answers is told.
+ *
+ * @param late why it cannot be made any more.
+ * @param by the button that asked for it; the focus is there afterwards, or on `on` if it is gone.
+ */
+export function AskInTime({
+  late,
+  by,
+  on,
+  onClose,
+  title,
+  children,
+  action,
+}: {
+  late: string | null;
+  by: Element;
+  on: RefObject<HTMLElement | null>;
+  onClose: () => void;
+  title: string;
+  children: ReactNode;
+  action: ReactNode;
+}) {
+  useFocusComesBack(by, on);
+  const close = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    if (late) close.current?.focus(); // the other button had it, perhaps, and is gone
+  }, [late]);
+  return (
+    <Ask
+      open
+      onClose={onClose}
+      title={title}
+      actions={
+        <>
+          <Button ref={close} onPress={onClose}>
+            {late ? "Close" : "Keep it"}
+          </Button>
+          {!late && action}
+        </>
+      }
+    >
+      {late ? <Note tone="bad">{late}</Note> : children}
+    </Ask>
   );
 }
 

@@ -104,6 +104,12 @@ const UNDER_WAY: Record<OrderMove, string> = {
 /** What goes on with an order between a move and what comes of it. */
 export const underWay = (move: string) => (move in UNDER_WAY ? UNDER_WAY[move as OrderMove] : `is busy with “${move}”`);
 
+/** What has become of an order, for whoever would move it; null if it `can` still take the move. */
+export function tooLate({ status, pending_move: move }: Pick<Order, "status" | "pending_move">, can: boolean): string | null {
+  if (move) return `The order ${underWay(move)}.`;
+  return can ? null : `By now it is: ${STATUS[status]}.`;
+}
+
 /** Why a move was not made, to whoever was not first. */
 export function whyNot(error: Error): string {
   if (!(error instanceof Problem)) return error.message;

@@ -6,10 +6,10 @@ import { asItsKitchen, kitchenOrders, order as orderQuery, restaurants } from ".
 import { useSession } from "../auth/session";
 import { useLive } from "../live/live";
 import { useAnnounced } from "../ui/announce";
-import { useFocusComesBack, useFocusGoesOn } from "../ui/focus";
-import { Ask, Button, LeftOut, Page, ProblemNote, Radios, Said, Shown, TimeBar } from "../ui/kit";
+import { useFocusGoesOn } from "../ui/focus";
+import { AskInTime, Button, LeftOut, Page, ProblemNote, Radios, Said, Shown, TimeBar } from "../ui/kit";
 import { useNow } from "../ui/now";
-import { moment, plural, sentence, shortId, span, timeToAnswer, TO_ANSWER, underWay } from "../ui/words";
+import { moment, plural, sentence, shortId, span, timeToAnswer, TO_ANSWER, tooLate, underWay } from "../ui/words";
 import { type Say, THE_REST, useMove, useSaid } from "./moves";
 import css from "./work.module.css";
 
@@ -31,9 +31,10 @@ export default function KitchenPage() {
   const session = useSession();
   const own = session.is === "out" ? null : session.session.restaurantId;
   const name = useQuery(restaurants()).data?.restaurants.find((each) => each.restaurant_id === own)?.name;
-  const [said, say] = useSaid();
   const [rejecting, reject] = useState<Rejecting | null>(null);
   const query = useLive(kitchenOrders());
+  // Until the list is read again, an order that was just accepted is still to answer there.
+  const [said, say] = useSaid((id) => query.data?.orders.some((each) => each.order_id === id && each.status !== "OUT_FOR_DELIVERY") ?? true);
   const waiting = query.data?.orders.filter(({ status }) => status === "AWAITING_RESTAURANT").length;
   useAnnounced(waiting === undefined ? null : `${plural(waiting, "order")} to answer.`);
   return (
@@ -164,28 +165,29 @@ interface Rejecting {
 function Reject({ orderId, by, heading, say, onClose }: Rejecting & { say: Say; onClose: () => void }) {
   const [reason, setReason] = useState<RejectReason | null>(null);
   const move = useMove(orderId, say);
-  useFocusComesBack(by, heading);
+  const order = useLive(orderQuery(orderId, asItsKitchen)).data;
+  const is = order && tooLate(order, order.status === "AWAITING_RESTAURANT");
   return (
-    <Ask
-      open
+    <AskInTime
+      // While the answer is awaited, what the order has become may be what was asked for.
+      late={is && !move.isPending ? `It is too late to reject. ${is}` : null}
+      by={by}
+      on={heading}
       onClose={onClose}
       title={`Reject order ${shortId(orderId)}?`}
-      actions={
-        <>
-          <Button onPress={onClose}>Keep it</Button>
-          <Button
-            look="danger"
-            isPending={move.isPending}
-            isDisabled={!reason}
-            onPress={() => reason && move.mutate({ reject: reason }, { onSettled: (_, error) => (error && passes(error) ? undefined : onClose()) })}
-          >
-            {reason ? "Reject the order" : "Choose a reason"}
-          </Button>
-        </>
+      action={
+        <Button
+          look="danger"
+          isPending={move.isPending}
+          isDisabled={!reason}
+          onPress={() => reason && move.mutate({ reject: reason }, { onSettled: (_, error) => (error && passes(error) ? undefined : onClose()) })}
+        >
+          {reason ? "Reject the order" : "Choose a reason"}
+        </Button>
       }
     >
       <Radios label="Why? The customer is told." value={reason} onChange={setReason} options={REASONS} />
       {move.passing && <ProblemNote error={move.passing} />}
-    </Ask>
+    </AskInTime>
   );
 }

@@ -20,21 +20,29 @@ export const THE_REST = "The oldest are shown. The others come as these go.";
 export interface Said {
   text: string;
   bad: boolean;
+  /** The order of which it says where on the page it is. */
+  finds?: string;
 }
-export type Say = (text: string, bad?: boolean) => void;
+export type Say = (text: string, more?: Partial<Said>) => void;
+const NOTHING: Said = { text: "", bad: false };
 
 /** Long enough to be read, and then it is out of the way. */
 const READ_WITHIN = 8_000;
 
-/** What was said last of a move. Why one was not made stays until something else is said: its order may be gone from the page. */
-export function useSaid(): [Said, Say] {
-  const [said, set] = useState<Said>({ text: "", bad: false });
+/**
+ * What was said last of a move. Why one was not made stays until something else is said: its order may be gone from the page.
+ *
+ * @param there whether an order still is where that says; else it is not said any more.
+ */
+export function useSaid(there: (orderId: string) => boolean = () => true): [Said, Say] {
+  const [said, set] = useState(NOTHING);
   useEffect(() => {
     if (!said.text || said.bad) return;
-    const timer = setTimeout(() => set({ text: "", bad: false }), READ_WITHIN);
+    const timer = setTimeout(() => set(NOTHING), READ_WITHIN);
     return () => clearTimeout(timer);
   }, [said]);
-  return [said, useCallback((text, bad = false) => set({ text, bad }), [])];
+  const say = useCallback<Say>((text, more) => set({ ...NOTHING, text, ...more }), []);
+  return [said.finds && !there(said.finds) ? NOTHING : said, say];
 }
 
 /**
@@ -61,9 +69,9 @@ export function useMove(orderId: string, say: Say) {
       return move;
     },
     onMutate: () => say(""),
-    onSuccess: (made) => say(`Order ${shortId(orderId)} ${SAID[made]}`),
+    onSuccess: (made) => say(`Order ${shortId(orderId)} ${SAID[made]}`, { finds: made === "accept" ? orderId : undefined }),
     onError: (error) => {
-      if (!passes(error)) say(`Order ${shortId(orderId)}: nothing was done. ${whyNot(error)}`, true);
+      if (!passes(error)) say(`Order ${shortId(orderId)}: nothing was done. ${whyNot(error)}`, { bad: true });
     },
     onSettled: async () => {
       await Promise.all([
