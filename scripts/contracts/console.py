@@ -126,6 +126,7 @@ def _rules(resources: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             yield own
 
 
+@cache
 def _resources(service: str) -> dict[str, Any]:
     resources: dict[str, Any] = load(str(ROOT / "services" / service / "template.yaml"))["Resources"]
     return resources

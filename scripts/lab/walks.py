@@ -71,7 +71,7 @@ def walk(way: Walk) -> Iterator[tuple[str, dict[str, Any]]]:
     Raises:
         NoSuchWay: the workflow has another shape.
     """
-    machine = _machine(way.machine)
+    machine = definition(way.machine)
     name: str | None = machine["StartAt"]
     while name:
         state = machine["States"][name]
@@ -100,5 +100,6 @@ def entered(end: str) -> Entered:
 
 
 @lru_cache(maxsize=2)
-def _machine(file: str) -> dict[str, Any]:
+def definition(file: str) -> dict[str, Any]:
+    """A workflow's definition, by the name of its file."""
     return dict(json.loads((STATEMACHINES / file).read_text("utf-8")))

@@ -23,6 +23,7 @@ from ..cases import (
     Plan,
 )
 from ..lab import Lab
+from ..walks import ORDER, UNWIND, definition
 
 # --- The API's function, between its writes ---
 
@@ -74,15 +75,15 @@ _RECORDING: tuple[tuple[str, str, Plan, str, str], ...] = (
     ("UnwindWorkflow", "RecordEnd", CANCELLED, "pm_card_visa", "CANCELLED"),
     ("UnwindWorkflow", "Close", CANCELLED, "pm_card_visa", "CANCELLED"),
 )
-# A refusal more than a state tries again.
-_GIVES_UP_AFTER = {"Begin": 31}
+_DEFINITIONS = {"OrderWorkflow": ORDER, "UnwindWorkflow": UNWIND}
 # What an order becomes that cannot record where it is for good: it dies there, and past the capture it was delivered.
 _DIES_AS = {"ClaimSilence": "FAILED", "AwaitRestaurant": "FAILED", "AwaitDispatch": "FAILED", "AwaitDelivery": "FAILED"}
 
 
 def database() -> Iterator[Case]:
     for machine, state, plan, method, end in _RECORDING:
-        gives_up = _GIVES_UP_AFTER.get(state, 7)
+        retries = definition(_DEFINITIONS[machine])["States"][state]["Retry"]
+        gives_up = next(each["MaxAttempts"] for each in retries if "States.TaskFailed" in each["ErrorEquals"]) + 1
         for name, words, action, times, error in (
             ("throttle", "DynamoDB throttles, three times", "refuse", 3, "ProvisionedThroughputExceededException"),
             ("conflict", "DynamoDB is in a transaction conflict", "refuse", 1, "TransactionConflictException"),
