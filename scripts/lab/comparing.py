@@ -6,7 +6,6 @@ the same for all.
 """
 
 import json
-import math
 import time
 import urllib.request
 from collections import Counter
@@ -27,6 +26,7 @@ from .cases import CANCELLED, DECLINED_CARD, DELIVERED, NEVER_DELIVERED, REJECTE
 from .invariants import Facts, judge
 from .lab import plain
 from .metered import Counts, Names, count, parse, transitions
+from .queues import hurry
 from .ways import Outputs, Way
 
 JUDGED = ("I1", "I2", "I5", "I6")
@@ -237,22 +237,20 @@ class Running:
 
     @contextmanager
     def hurried(self, *queues: str) -> Iterator[None]:
-        """A message that failed comes back sooner here than the templates say, by `HASTE`.
+        """A message that failed comes back sooner here than the templates say, by `HASTE` (`queues.hurry`).
 
         Args:
             queues: URLs of the queues.
         """
-        name, write = "VisibilityTimeout", self._sqs.set_queue_attributes
-        asked = self._sqs.get_queue_attributes
+        name, asked = "VisibilityTimeout", self._sqs.get_queue_attributes
         were = {url: int(asked(QueueUrl=url, AttributeNames=[name])["Attributes"][name]) for url in queues}
         self.comes_again |= were
-        for url, seconds in were.items():
-            write(QueueUrl=url, Attributes={name: str(math.ceil(pace.patience(seconds / HASTE)))})
+        undo = [hurry(self._sqs, url, pace.patience(seconds / HASTE)) for url, seconds in were.items()]
         try:
             yield
         finally:
-            for url, seconds in were.items():
-                write(QueueUrl=url, Attributes={name: str(seconds)})
+            for as_it_was in undo:
+                as_it_was()
 
     def letters(self) -> int:
         """How many dead letters there are where an order may be."""

@@ -9,7 +9,6 @@ every customer was told, the kitchens' figures are those of the orders, and ever
 """
 
 import json
-import math
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -34,6 +33,7 @@ from operations.replaying import Replayer
 from rich.console import Console
 
 from lab import estimating
+from lab.queues import hurry
 
 SENDER = "orders@tiffin.example"
 PARAMETERS = {"NotificationsSender": SENDER, "Kitchens": "true", "Estimates": "true"}
@@ -337,9 +337,8 @@ def measure(
     breaker = Breaker(stack, faults)
     verify(stack, SENDER)
     estimating.put_in_force(stack, estimating.small_model())
-    hidden = str(math.ceil(pace.patience(comes_back)))
     for url in breaker.queues:
-        stack.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": hidden})
+        hurry(stack.client("sqs"), url, pace.patience(comes_back))
     warm = Run(stack, AT_ONCE * 2)
     warm.phase("warm-up", "warm")  # cold starts are not what is compared
     run = Run(stack, orders, patience, warm.delivered)

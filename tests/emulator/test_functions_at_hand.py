@@ -86,6 +86,37 @@ def test_two_calls_at_once_find_an_environment_each(world: World) -> None:
     assert all(born < ready for _, born in both)
 
 
+def test_what_was_started_ends_when_it_is_asked_for_no_more(world: World) -> None:
+    function = world.function(BORN)
+    provision(world, function)
+    before = call(world, function)
+
+    world.functions.delete_provisioned_concurrency_config(FunctionName=function, Qualifier="$LATEST")
+
+    assert call(world, function)[1] > before[1]
+    # And may be asked for again.
+    assert provision(world, function)["Status"] == "READY"
+
+
+def test_a_call_that_is_being_answered_is_not_cut_off(world: World) -> None:
+    function, (meet, _), sqs = world.function(BORN, timeout=60), world.queue(), world.client("sqs")
+    provision(world, function, environments=2)
+
+    def came() -> bool:
+        asked = "ApproximateNumberOfMessages"
+        found = sqs.get_queue_attributes(QueueUrl=meet, AttributeNames=[asked])["Attributes"]
+        return bool(found[asked] == "1")
+
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(call, world, function, meet=meet)
+        eventually(came, what="the call")
+        world.functions.delete_provisioned_concurrency_config(FunctionName=function, Qualifier="$LATEST")
+        sqs.send_message(QueueUrl=meet, MessageBody="1")
+
+        # By the one that is left, and whom both found.
+        assert answer.result() == call(world, function)
+
+
 def test_a_function_that_cannot_start_says_why(world: World) -> None:
     config = provision(world, world.function("import no_such_module"))
 
