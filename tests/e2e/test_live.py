@@ -13,6 +13,7 @@ from laptop import BusTap, Stack
 from laptop.client import Client, Refused
 from laptop.environment import STATE_DIR
 from laptop.listener import Listener, NotLetIn, ticket
+from laptop.pace import patience
 from laptop.people import Person
 from laptop.stack import foreground_log
 from tiffin.callers import Role
@@ -151,7 +152,7 @@ def test_a_page_of_another_origin_is_refused_and_the_consoles_is_not(stack: Stac
 
 
 def test_nobody_gets_a_ticket_without_signing_in(stack: Stack) -> None:
-    answer = httpx.post(f"{stack.outputs['LiveApiUrl']}/tickets")
+    answer = httpx.post(f"{stack.outputs['LiveApiUrl']}/tickets", timeout=patience(30))
     assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (401, "sign-in-needed")
 
 

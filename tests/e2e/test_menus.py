@@ -12,6 +12,7 @@ import httpx
 import pytest
 from laptop import Stack, menus
 from laptop.client import Client
+from laptop.pace import patience
 from operations import dead_letters
 from operations.deployed import Deployed
 from worlds.menus import a_file, a_menu, created, dishes
@@ -41,7 +42,8 @@ def put(stack: Stack, tmp_path: Path, restaurant: str) -> Put:
 
 def shown(stack: Stack, restaurant: str) -> tuple[str, set[int], int]:
     """The version that a customer is shown, the prices on it, and how many dishes."""
-    menu = httpx.get(f"{stack.outputs['ApiUrl']}/restaurants/{restaurant}/menu", trust_env=False).json()
+    url = f"{stack.outputs['ApiUrl']}/restaurants/{restaurant}/menu"
+    menu = httpx.get(url, trust_env=False, timeout=patience(30)).json()
     return menu["version"], {dish["price"] for dish in menu["dishes"]}, len(menu["dishes"])
 
 

@@ -105,6 +105,8 @@ class TestUnwinding:
         assert eventually(all_done, what="ten unwinds")
         assert client.order(order_id) == failed
         assert balance(stack, order_id) == GIVEN_BACK
+        for name in ("OrderFailed", "PaymentReleased"):
+            tap.wait_for_event(name, order_id)
         ends = [
             e
             for e in tap.events
