@@ -235,8 +235,10 @@ class Teller:
 
     def _tell_status(self, story: Story, entered: dict[str, Any]) -> None:
         status = entered["status"]
-        took = _moment(entered["at"]) - _moment(story.order["placed_at"])
-        line = f"  {entered['at'][11:23]}  {took:+7.2f} s  [{COLOURS.get(status, 'cyan')}]{status:<20}[/]"
+        at, placed = (datetime.fromisoformat(text) for text in (entered["at"], story.order["placed_at"]))
+        # A whole second comes without its fraction (RFC 3339).
+        clock, took = at.isoformat(timespec="milliseconds")[11:23], (at - placed).total_seconds()
+        line = f"  {clock}  {took:+7.2f} s  [{COLOURS.get(status, 'cyan')}]{status:<20}[/]"
         reason = story.order["reason"]
         if status in ENDS and reason:
             line += f" {escape(reason['summary'])} — {escape(reason['message'])}"
@@ -250,10 +252,6 @@ def _fate(balance: Balance, currency: str) -> str:
     if balance.held:
         return f"{printed(balance.held, currency)} held, then given back"
     return "none was held"
-
-
-def _moment(text: str) -> float:
-    return datetime.fromisoformat(text).timestamp()
 
 
 def _must(holds: bool, otherwise: str) -> None:

@@ -11,6 +11,7 @@ from cfnlint.decode.cfn_yaml import load
 from contracts import cloudformation
 from contracts.cloudformation import REGION, Stack, deploy, transform, transformed
 from contracts.permissions import listed, statements
+from laptop.without import NOBODY
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from worlds import ROOT
@@ -19,11 +20,8 @@ from worlds.templates import EVERYTHING
 SERVICES = sorted(path for path in transformed() if path != cloudformation.ROOT_TEMPLATE)
 # Who only reads of a workflow names it whole: an execution is of whatever version it was. It starts none.
 READS = {"services/support/template.yaml: ApiFunction"}
-# What CloudFormation called others' things: it stays while they do, as the names of a service's own. They are too long
-# for a description, of which Lambda takes 256 characters.
-NAMED_ELSEWHERE = re.compile(
-    r"(Orders|Payments|Promotions|Notifications)(TableName|LogGroupName)|(Order|Unwind)WorkflowArn"
-)
+# Lambda API reference, "PublishVersion".
+LONGEST = 256
 # What is counted beside versions: a change of it publishes none.
 BESIDE = {"ReservedConcurrentExecutions", "Tags"}
 
@@ -100,9 +98,63 @@ def test_each_parameter_that_is_in_a_function_is_in_its_versions_description(pat
     for name, own in functions.items():
         described = read(versions[name]["Properties"]["Description"])
         used = read({key: value for key, value in own.items() if key not in BESIDE})
-        elsewhere = set(filter(NAMED_ELSEWHERE.fullmatch, used)) if path == "services/support/template.yaml" else set()
-        assert described == used - elsewhere, name
+        # A service's log group is called by its stack, and its table comes anew with that.
+        with_tables = {one.replace("TableName", "LogGroupName") for one in described if one.endswith("TableName")}
+        assert described == used - (with_tables - described), name
         assert versions[name]["DeletionPolicy"] == "Delete"
+
+
+def description(template: dict[str, Any], **parameters: str) -> str:
+    """What a service's one function is described by, deployed by itself with these parameters."""
+    [stack] = deploy({cloudformation.ROOT_TEMPLATE: template}, "tiffin", parameters)
+    [described] = [own["Description"] for _, _, kind, own in stack.resources() if kind == "AWS::Lambda::Version"]
+    return str(described)
+
+
+def named(stacks_id: str, tables_id: str) -> dict[str, str]:
+    """Others' names as CloudFormation makes them, of one stack."""
+    return {
+        **{f"{one}TableName": f"tiffin-{one}-{stacks_id}-{one}Table-{tables_id}" for one in HAVE_TABLES},
+        **{f"{one}LogGroupName": f"/aws/lambda/tiffin-{one}-{stacks_id}" for one in (*HAVE_TABLES, "Notifications")},
+        **{
+            f"{one}WorkflowArn": f"arn:aws:states:eu-central-1:123456789012:stateMachine:{one}Workflow-{tables_id}"
+            for one in ("Order", "Unwind")
+        },
+        "UserPoolArn": "arn:aws:cognito-idp:eu-central-1:123456789012:userpool/eu-central-1_a",
+    }
+
+
+HAVE_TABLES = ("Orders", "Payments", "Promotions")
+
+
+# A log group is called by its stack: that of a service with a table comes anew with that table.
+@pytest.mark.parametrize("which", [name for name in named("", "") if "Table" in name] + ["NotificationsLogGroupName"])
+def test_a_service_that_comes_back_is_a_new_version_of_who_reads_of_it(which: str) -> None:
+    support = transformed()["services/support/template.yaml"]
+    before, after = named("1ABCDEFGHIJKL", "1ABCDEFGHIJKL"), named("1ABCDEFGHIJKL", "ZYXWVUTSRQPON")
+    if which == "NotificationsLogGroupName":
+        after = named("ZYXWVUTSRQPON", "1ABCDEFGHIJKL")
+    described = {description(support, **{**before, which: name}) for name in (before[which], after[which], NOBODY)}
+    assert len(described) == 3
+    # A name that somebody chose has no part that CloudFormation made up.
+    assert description(support, **{**before, which: "chosen"}) in described
+
+
+@pytest.mark.parametrize("which", ["OrderWorkflowArn", "UnwindWorkflowArn"])
+def test_another_workflow_is_a_new_version_of_who_reads_of_it(which: str) -> None:
+    support = transformed()["services/support/template.yaml"]
+    before, after = named("1ABCDEFGHIJKL", "1ABCDEFGHIJKL"), named("1ABCDEFGHIJKL", "ZYXWVUTSRQPON")
+    assert description(support, **before) != description(support, **{**before, which: after[which]})
+
+
+def test_a_description_is_as_long_as_lambda_takes_it() -> None:
+    longest = {"MetricsNamespace": f"Tiffin/{'s' * 40}", "ConsoleOrigin": f"https://console.{'d' * 40}.example"}
+    described = description(
+        transformed()["services/support/template.yaml"], **named("1ABCDEFGHIJKL", "1ABCDEFGHIJKL"), **longest,
+        BasePath="food/support", LogRetentionDays="1827",
+    )  # fmt: skip
+    assert "dddd" in described
+    assert len(described) <= LONGEST
 
 
 def version_of(template: dict[str, Any], function: str) -> str:

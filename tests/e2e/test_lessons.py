@@ -4,12 +4,15 @@ In a copy of the tree with a laptop of its own, whose `make up` is no other's. T
 workflow or a rule have a file, and so a lane, of their own.
 """
 
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from lessons.pages import Lesson, lessons
 from worlds.copies import Copy, blocks
 from worlds.learner import CHANGING, clone, do, missing
+from worlds.polling import eventually
 
 pytestmark = pytest.mark.laptop("own")
 
@@ -26,6 +29,21 @@ LESSONS = [lesson for number, lesson in lessons().items() if number not in CHANG
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.page.stem)
 def test_a_lesson_is_done_as_it_is_written(lesson: Lesson, here: Copy) -> None:
     do(lesson, here)
+
+
+def test_support_reads_of_a_service_that_was_deleted_and_came_back(here: Copy) -> None:
+    """Promotions, of which its tables and log groups have other names by now."""
+    here.run("make order")
+    api = here.run("make up | sed -n 's/^SupportApiUrl *//p'").strip()
+    token = here.run("make -s token USER=sue").strip()
+    ask = f"curl -s {api}/orders/$(cat .tiffin/last-order) -H 'Authorization: Bearer {token}'"
+
+    def story() -> dict[str, Any] | None:
+        told: dict[str, Any] = json.loads(here.run(ask))
+        # What is taken in late is in a later story.
+        return told if any(event["name"] == "PromoCodeIssued" for event in told["events"]) else None
+
+    assert eventually(story, 30, "a story with the code that was given")["missing"] == []
 
 
 # Her account is made on the first of the pages, and forgotten on the second.

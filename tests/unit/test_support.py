@@ -249,6 +249,15 @@ class TestWhatCannotBeHad:
         [one] = story.missing
         assert (one.part, one.detail.startswith("PaymentsTable: ")) == ("events", True)
 
+    def test_a_service_that_is_not_deployed_has_no_table(self, world: World) -> None:
+        world.aws.failing["query"] = "ResourceNotFoundException"
+        story = world.stories.of(ORDER)
+        assert missing(story) == {"events": "not_found"}
+        assert [one.detail for one in story.missing] == [
+            f"{name}: query: there is none (ResourceNotFoundException)."
+            for name in ("PaymentsTable", "PromotionsTable")
+        ]
+
     def test_traces_that_the_lines_name_and_xray_has_not(self, world: World) -> None:
         world.aws.lines["/orders"].append(world.line("another", xray_trace_id="1-z"))
         assert missing(world.stories.of(ORDER)) == {"traces": "not_found"}

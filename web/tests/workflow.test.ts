@@ -30,6 +30,11 @@ it("a way is called by what is asked, and by what went wrong", () => {
   expect(label("AwaitRestaurant", "ClaimSilence")).toMatchObject({ label: "no answer in time", caught: true });
 });
 
+it("a way that is taken for too many reasons to be named says once that there are more", () => {
+  const [way] = graph(unwind).edges.filter(({ from, to }) => from === "HasEnded" && to === "AnnounceEnd");
+  expect(way?.label).toBe("delivered, declined, …");
+});
+
 it("a definition that is none is drawn as nothing", () => {
   expect(graph(null)).toEqual({ start: "", nodes: [], edges: [] });
 });

@@ -50,6 +50,7 @@ _REASONS = {
     "LimitExceededException": MissingReason.THROTTLED,
     "ProvisionedThroughputExceededException": MissingReason.THROTTLED,
     "RequestLimitExceeded": MissingReason.THROTTLED,
+    "ResourceNotFoundException": MissingReason.NOT_FOUND,
     "ThrottledException": MissingReason.THROTTLED,
     "Throttling": MissingReason.THROTTLED,
     "ThrottlingException": MissingReason.THROTTLED,
@@ -59,6 +60,7 @@ _SAID = {
     MissingReason.THROTTLED: "more is asked of AWS at the moment than it answers",
     MissingReason.REFUSED: "AWS does not let this caller see it",
     MissingReason.FAILED: "AWS did not answer",
+    MissingReason.NOT_FOUND: "there is none",
 }
 
 

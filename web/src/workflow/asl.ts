@@ -46,24 +46,23 @@ const DOES: [string, Kind][] = [
 /** @param definition the ASL, whatever it holds: a definition of long ago is drawn as far as it is understood. */
 export function graph(definition: unknown): Graph {
   const { StartAt = "", States = {} } = (definition ?? {}) as { StartAt?: string; States?: Record<string, State> };
-  const edges = new Map<string, Edge>();
+  const edges = new Map<string, Omit<Edge, "label"> & { labels: string[] }>();
   for (const [from, state] of Object.entries(States)) {
-    for (const way of ways(state)) {
+    for (const { label, ...way } of ways(state)) {
       if (!(way.to in States)) continue;
       const key = `${from}→${way.to}`;
-      const known = edges.get(key);
-      edges.set(key, { from, ...way, label: joined(known?.label, way.label) });
+      edges.set(key, { from, ...way, labels: [...(edges.get(key)?.labels ?? []), label] });
     }
   }
   return {
     start: StartAt,
     nodes: Object.entries(States).map(([name, state]) => ({ name, kind: kind(state), comment: state.Comment ?? "" })),
-    edges: [...edges.values()],
+    edges: [...edges.values()].map(({ labels, ...edge }) => ({ ...edge, label: joined(labels) })),
   };
 }
 
 /** What several ways between the same two states are called. Whatever leads where all else leads needs no name. */
-function joined(...labels: (string | undefined)[]): string {
+function joined(labels: string[]): string {
   if (labels.includes(OTHERWISE)) return OTHERWISE;
   const all = [...new Set(labels.filter(Boolean))].join(", ");
   return all.length > LONGEST ? `${all.slice(0, all.lastIndexOf(",", LONGEST)) || all.slice(0, LONGEST)}, …` : all;
