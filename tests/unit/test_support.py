@@ -86,6 +86,10 @@ class TestStory:
         assert [(run.kind.value, run.name) for run in story.workflows] == [("order", ORDER), ("unwind", "by-chance")]
         assert outcomes(story)[-1] == ("AwaitRestaurant", "stopped")
         assert story.status == "CANCELLED"
+        # Whose state it is: two workflows have some of the same name.
+        whose = {entry.workflow for entry in story.timeline if entry.kind == "state"}
+        assert whose == {"order", "unwind"}
+        assert {entry.workflow for entry in story.timeline if entry.kind != "state"} == {None}
 
     def test_of_a_death_that_nobody_recorded(self, world: World) -> None:
         world.execution(entered("AwaitRestaurant"), status="FAILED")

@@ -37,6 +37,11 @@ _WATCH = """([where, text]) => {
 }"""
 # What React Aria has said aloud stays for seven seconds where nobody sees it, by the id of a button that may be gone.
 _RUN = "() => axe.run({exclude: ['[data-live-announcer]']}, {resultTypes: ['violations']})"
+# What can be pressed, and lies beyond an edge. What scrolls by itself, as a table does, says so with a shadow.
+_BEYOND = """() => [...document.querySelectorAll('a, button, input, select, [role=tab]')]
+  .filter(each => each.checkVisibility() && !each.closest('[role=group][tabindex="0"]'))
+  .filter(each => each.getBoundingClientRect().right > document.documentElement.clientWidth)
+  .map(each => each.textContent || each.ariaLabel || each.outerHTML.slice(0, 160))"""
 _AXE = web.FOLDER / "node_modules" / "axe-core" / "axe.min.js"
 
 
@@ -122,6 +127,18 @@ class Window:
             if found := self.axe():
                 raise AssertionError(f"{look}: " + "; ".join(found))
 
+    def fits_a_phone(self) -> None:
+        """Nothing that can be pressed lies beyond the edge of a phone's window, and nothing else makes it wider."""
+        before = self.page.viewport_size
+        self.page.set_viewport_size(NARROW)
+        self.page.evaluate(_AT_REST)
+        beyond: list[str] = self.page.evaluate(_BEYOND)
+        assert beyond == []
+        wider = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert self.page.evaluate(wider) <= 0
+        if before:
+            self.page.set_viewport_size(before)
+
     def picture(self, name: str) -> None:
         """Take pictures of the page, light and dark, narrow and wide, if somebody asked for pictures."""
         folder = os.environ.get(PICTURES)
@@ -171,6 +188,8 @@ class Room:
             )
             context.set_default_timeout(patience(10) * 1000)
             self._contexts.append(context)
+        # As patient as the machine needs now, and not as it did when the browser was started.
+        expect.set_options(timeout=patience(10) * 1000)
         window = Window(person, context.new_page(), self.stack)
         window.page.on("pageerror", lambda error: window.complaints.append(str(error)))
         window.page.on(
@@ -200,7 +219,7 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
     program = chromium.program()
     assert program is not None
     running = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"])
-    expect.set_options(timeout=patience(10) * 1000)
+    expect.set_options(timeout=patience(10) * 1000)  # of pages that are in no window's context
     try:
         yield running
     finally:

@@ -1,6 +1,6 @@
 import { type Query, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useEffect, useState } from "react";
-import { Navigate, NavLink, Route, Routes, useLocation, useNavigate } from "react-router";
+import { Link, Navigate, NavLink, Route, Routes, useLocation, useNavigate } from "react-router";
 import css from "./app.module.css";
 import { forgetAnswers } from "./api/conditional";
 import { restaurants } from "./api/queries";
@@ -125,7 +125,9 @@ function Bar() {
           {role === "restaurant" && <NavLink to="/kitchen">Kitchen</NavLink>}
           {role === "courier" && <NavLink to="/courier">Deliveries</NavLink>}
           {role === "support" && <NavLink to="/support">Orders</NavLink>}
-          <NavLink to="/how-it-works">How it works</NavLink>
+          <NavLink to="/how-it-works" className={css.aside}>
+            How it works
+          </NavLink>
         </nav>
         <div className={css.tools}>
           <ThemeChoice />
@@ -168,9 +170,9 @@ function ThemeChoice() {
   const theme = useTheme();
   return (
     <select className={css.theme} aria-label="Colours" value={theme} onChange={(event) => setTheme(event.target.value as Theme)}>
-      <option value="system">Auto</option>
-      <option value="light">Light</option>
-      <option value="dark">Dark</option>
+      <option value="system">Colours: auto</option>
+      <option value="light">Colours: light</option>
+      <option value="dark">Colours: dark</option>
     </select>
   );
 }
@@ -215,7 +217,9 @@ function Foot() {
   const said = { offline: "Offline: changes appear once the network is back", live: "Live: changes appear by themselves", asking: "Asking every few seconds", off: "Signed out" }[is];
   return (
     <footer className={css.foot}>
-      <span>Tiffin, a reference application. Nobody cooks, and no card is charged.</span>
+      <span>
+        Tiffin, a reference application. Nobody cooks, and no card is charged. <Link to="/how-it-works">How it works</Link>
+      </span>
       <span className={css.live} data-is={is}>
         {said}
       </span>

@@ -156,6 +156,7 @@ class TimelineEntry(BaseModel):
         at: by the clock of whoever wrote it down; for people to read.
         status: a state's outcome, an HTTP status or a span's outcome, a payment's answer, a log line's level.
         service: which of ours wrote it down or did it, where that is known.
+        workflow: whose state it is; none of what is no state.
     """
 
     id: str
@@ -168,6 +169,7 @@ class TimelineEntry(BaseModel):
     status: str | None
     error: str | None
     service: str | None
+    workflow: WorkflowKind | None = None
 
 
 class PaymentOperation(StrEnum):
@@ -457,7 +459,7 @@ def _entries(told: Timeline) -> Iterator[TimelineEntry]:
     payments: dict[int, list[PaymentAttempt]] = {}
     for visit, _, payment in _payments(told):
         payments.setdefault(id(visit), []).append(payment)
-    running = {execution.arn for execution in told.executions if execution.stopped is None}
+    executions = {execution.arn: execution for execution in told.executions}
     placed, standing, told_lines = 0.0, set[int](), set[int]()
     for number, step in enumerate(steps(told)):
         # By cause, and not by clock: none stands before the one that stands before it.
@@ -466,8 +468,8 @@ def _entries(told: Timeline) -> Iterator[TimelineEntry]:
             standing.add(id(step.entry))
             piece = list(_spans(step.entry))
         else:
-            going_on = step.entry.execution in running
-            piece = list(_state(f"state-{number}", step.entry, going_on, payments.get(id(step.entry), [])))
+            ran = executions[step.entry.execution]
+            piece = list(_state(f"state-{number}", step.entry, ran, payments.get(id(step.entry), [])))
         piece += [_line(line, f"{piece[0].id}-log-{n}", piece[0]) for n, line in enumerate(step.lines)]
         told_lines |= {id(line) for line in step.lines}
         pieces.append((placed, piece))
@@ -479,8 +481,8 @@ def _entries(told: Timeline) -> Iterator[TimelineEntry]:
         yield from piece
 
 
-def _state(own: str, visit: Visit, running: bool, payments: Sequence[PaymentAttempt]) -> Iterator[TimelineEntry]:
-    seen = _visit(visit, running)
+def _state(own: str, visit: Visit, ran: Execution, payments: Sequence[PaymentAttempt]) -> Iterator[TimelineEntry]:
+    seen = _visit(visit, ran.stopped is None)
     yield _entry(
         own,
         None,
@@ -491,6 +493,7 @@ def _state(own: str, visit: Visit, running: bool, payments: Sequence[PaymentAtte
         status=seen.outcome,
         error=seen.error,
         service="orders",
+        workflow=WorkflowKind(ran.kind),
     )
     for number, payment in enumerate(payments):
         answer = ", ".join(filter(None, (payment.network, payment.code)))
@@ -585,6 +588,7 @@ def _entry(
     status: str | None = None,
     error: str | None = None,
     service: str | None = None,
+    workflow: WorkflowKind | None = None,
 ) -> TimelineEntry:
     return TimelineEntry(
         id=own,
@@ -597,6 +601,7 @@ def _entry(
         status=status,
         error=_cause(error),
         service=service,
+        workflow=workflow,
     )
 
 

@@ -43,7 +43,7 @@ function CodesOf({ token, more }: { token: string | null; more: Onward }) {
                   {SAID[code.status] ?? code.status}
                   {code.status === "available" && ` until ${moment(code.expires_at)}`}
                 </span>
-                <span className={css.soft}>For: {code.reason.replaceAll("_", " ")}</span>
+                {code.reason !== code.discount.type && <span className={css.soft}>For: {code.reason.replaceAll("_", " ")}</span>}
               </li>
             ))}
           </ul>

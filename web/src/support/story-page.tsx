@@ -3,6 +3,7 @@ import { Link, useParams } from "react-router";
 import rules from "../../generated/rules.json";
 import { type AnnouncedEvent, config, type OrderStory, type PaymentAttempt, type TimelineEntry, type WorkflowRun } from "../api/clients";
 import { asSupport, order as orderQuery, story } from "../api/queries";
+import { cardName } from "../customer/cards";
 import { useLive } from "../live/live";
 import { useAnnounced } from "../ui/announce";
 import { Card, Empty, LinkButton, Note, Page, Shown, Status, TabbedPages } from "../ui/kit";
@@ -257,6 +258,7 @@ function Timeline({ entries }: { entries: TimelineEntry[] }) {
               <span className={`${css.what} ${css[`d${Math.min(entry.depth, 3)}`] ?? ""}`}>
                 <span className={css.kind}>{KINDS[entry.kind]}</span>
                 {entry.kind === "state" ? title(entry.label) : entry.label}
+                {entry.workflow === "unwind" && <span className={css.soft}> · of the unwind</span>}
                 {entry.service && entry.kind !== "state" && entry.kind !== "consumer" && <span className={css.soft}> · {entry.service}</span>}
                 {entry.status && entry.kind !== "log" && <span className={css.soft}> · {entry.status === "caught" ? GAVE_UP : entry.status}</span>}
                 {entry.error && <span className={errorOf(entry.status)}>{entry.error}</span>}
@@ -327,7 +329,7 @@ function TheOrder({ orderId }: { orderId: string }) {
               )}
             </Row>
             <Row term="Card">
-              {order.payment_method}, {(order.payment?.status ?? "unknown").toLowerCase()}
+              {cardName(order.payment_method)}, {(order.payment?.status ?? "unknown").toLowerCase()}
             </Row>
             {order.reason && <Row term="Ended because">{order.reason.message}</Row>}
             {Object.entries(order.claims).map(([status, claim]) => (
