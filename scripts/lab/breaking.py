@@ -66,8 +66,8 @@ def _while_broken(running: Running, case: Case, then: Callable[[], None] = lambd
         How far it came meanwhile, and what followed.
     """
     running.begin(case)
-    until, over = time.monotonic() + pace.patience(WHILE_BROKEN), False
-    while time.monotonic() < until:
+    until, over = pace.Deadline(WHILE_BROKEN), False
+    while not until.passed():
         over = over or running.go_on(case)
         time.sleep(LOOK)
     then()

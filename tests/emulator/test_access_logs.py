@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from botocore.exceptions import ClientError
+from laptop.pace import patience
 from worlds.emulator import World, unique
 
 FORMAT = "$context.httpMethod|$context.resourcePath|$context.status|$context.error.responseType|$context.requestId"
@@ -96,7 +97,9 @@ class Logged:
         """Ask the API."""
         api = self.stack["Outputs"][0]["OutputValue"]
         headers = {"Authorization": token} if token else {}
-        return httpx.get(f"{self._world.endpoint}/_aws/execute-api/{api}/v1{path}", headers=headers, timeout=30)
+        return httpx.get(
+            f"{self._world.endpoint}/_aws/execute-api/{api}/v1{path}", headers=headers, timeout=patience(30)
+        )
 
     def lines(self) -> list[str]:
         """What was logged."""

@@ -148,8 +148,8 @@ def test_an_execution_stays_with_the_version_it_began_with(world: World) -> None
 
 def test_what_waits_too_long_goes_on_by_the_clock_and_three_hours_end_it(world: World) -> None:
     """Two minutes of waiting and ten for the whole: two seconds and ten here."""
-    name = durable(world, WAITS.replace("CODE", "1"), seconds=600)
-    patient, impatient = start(world, name, "ord_1"), start(world, name, "ord_2", seconds=120)
+    patient = start(world, durable(world, WAITS.replace("CODE", "1"), seconds=600), "ord_1")
+    impatient = start(world, durable(world, WAITS.replace("CODE", "2")), "ord_2", seconds=120)
     failed = end_of(world, impatient)
     assert (failed["Status"], failed["Error"]["ErrorType"].rpartition(".")[2]) == ("FAILED", "CallbackTimeoutError")
     assert end_of(world, patient)["Status"] == "TIMED_OUT"

@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
+from laptop.pace import patience
 from worlds.emulator import World, unique
 
 KEY = [{"AttributeName": "id", "KeyType": "HASH"}]
@@ -121,7 +122,7 @@ def test_a_table_that_changes_keeps_its_name_and_its_rows(world: World, nested: 
 
 def test_an_api_whose_document_changes_keeps_its_address(world: World, nested: Nested) -> None:
     def said(api: str) -> Any:
-        return httpx.get(f"{world.endpoint}/_aws/execute-api/{api}/v1/said").json()
+        return httpx.get(f"{world.endpoint}/_aws/execute-api/{api}/v1/said", timeout=patience(10)).json()
 
     before = nested.deploy(child(protected=False, said="once"))
     assert said(before["Api"]) == {"said": "once"}

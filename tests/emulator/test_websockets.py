@@ -9,6 +9,7 @@ import pytest
 import websocket
 from botocore.exceptions import ClientError
 from laptop.environment import runtime
+from laptop.pace import patience
 from worlds.emulator import World, unique
 from worlds.polling import eventually
 
@@ -96,7 +97,9 @@ class Api:
         self._deploy("update_stack", words)
 
     def connect(self, query: str = "") -> Any:
-        return websocket.create_connection(self.url + query, timeout=20, suppress_origin=True, http_no_proxy=["*"])
+        return websocket.create_connection(
+            self.url + query, timeout=patience(20), suppress_origin=True, http_no_proxy=["*"]
+        )
 
     def lines(self) -> str:
         logs = self._world.client("logs")

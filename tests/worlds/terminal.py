@@ -6,12 +6,11 @@ import re
 import select
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from laptop.pace import patience
+from laptop.pace import Deadline
 
 _BOLD = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -47,8 +46,8 @@ def with_enter_at_every_question(
     )
     os.close(its)
     printed, answered, questions = b"", 0, list[str]()
-    ends = time.monotonic() + patience(seconds)
-    while time.monotonic() < ends:
+    ends = Deadline(seconds)
+    while not ends.passed():
         readable, _, _ = select.select([terminal], [], [], 1)
         try:
             some = os.read(terminal, 65536) if readable else None
