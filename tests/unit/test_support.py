@@ -258,7 +258,7 @@ class TestWhatCannotBeHad:
         story = world.stories.of(ORDER)
         assert missing(story) == {"events": "not_found"}
         assert [one.detail for one in story.missing] == [
-            f"{name}: query: there is none (ResourceNotFoundException)."
+            f"{name}: query: there is no such table (ResourceNotFoundException)."
             for name in ("PaymentsTable", "PromotionsTable")
         ]
 

@@ -60,7 +60,7 @@ _SAID = {
     MissingReason.THROTTLED: "more is asked of AWS at the moment than it answers",
     MissingReason.REFUSED: "AWS does not let this caller see it",
     MissingReason.FAILED: "AWS did not answer",
-    MissingReason.NOT_FOUND: "there is none",
+    MissingReason.NOT_FOUND: "there is no such table",
 }
 
 
