@@ -8,6 +8,7 @@ state of both workflows, at every end, and in an unwind of money that was held a
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
+from copy import deepcopy
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -375,3 +376,19 @@ class TestAMoveWhileTheWorkflowTriesAgain:
         row = life.row()
         assert row["status"] == "DELIVERED"
         must_be_over(world, row)
+
+
+def test_an_order_may_earn_two_codes_and_tells_each_in_one_way() -> None:
+    with tiffin_world() as world:
+        life = Life(world, Story("DELIVERED", DELIVERED))
+        life.until()
+        world.settle()
+        [earned] = [event for event in world.bus if event["detail-type"] == "PromoCodeIssued"]
+        other, otherwise = deepcopy(earned), deepcopy(earned)
+        other["detail"]["metadata"]["event_id"] += "-of-another-rule"
+        world.bus.append(other)
+        must_be_over(world, life.row())
+        otherwise["detail"]["data"]["code"] = "ANOTHER"
+        world.bus.append(otherwise)
+        with pytest.raises(AssertionError):
+            must_be_over(world, life.row())
