@@ -227,7 +227,10 @@ class Teller:
     def _sum_up(self, story: Story) -> Balance:
         """Tell which events an order put on the bus, and what became of its money, which is returned."""
         order_id = story.order["order_id"]
-        names = [e["detail-type"] for e in self._tap.events if e["detail"]["metadata"]["order_id"] == order_id]
+        events = [e for e in self._tap.events if e["detail"]["metadata"]["order_id"] == order_id]
+        # As they happened; they come as it falls out (no bus keeps a sequence).
+        events.sort(key=lambda event: datetime.fromisoformat(event["detail"]["metadata"]["occurred_at"]))
+        names = [event["detail-type"] for event in events]
         self._say(f"  [dim]on the bus[/dim]  {' · '.join(names)}", soft_wrap=True)
         balance = self._books.balance(order_id)
         self._say(f"  [dim]the money [/dim]  {_fate(balance, story.order['total']['currency'])}")

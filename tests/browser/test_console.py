@@ -158,7 +158,7 @@ def accepted(kitchen: Window, courier: Window, support: Window, customer: Window
         seen,
         customer=(customer, "li[data-is=now]", "The kitchen cooks"),
         courier=(courier, "article", short(order_id)),
-        support=(support, "tr", f"{short(order_id)}Bella NapoliBeing prepared"),
+        support=(support, "tr", f"{short(order_id)}Being prepared"),
     )
 
 
@@ -170,7 +170,7 @@ def left_with(kitchen: Window, courier: Window, support: Window, customer: Windo
         seen,
         customer=(customer, "li[data-is=now]", "The courier is on the road"),
         restaurant=(kitchen, "section[aria-label='On the road'] article", short(order_id)),
-        support=(support, "tr", f"{short(order_id)}Bella NapoliOn its way"),
+        support=(support, "tr", f"{short(order_id)}On its way"),
     )
 
 

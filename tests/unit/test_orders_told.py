@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from laptop.stories import STORIES, Story, Teller
+from payments.sandbox import Balance
 from rich.console import Console
 
 # What is nothing in a moment may be left out (RFC 3339).
@@ -29,3 +30,22 @@ def test_each_moment_has_its_milliseconds() -> None:
         ["12:00:01.000", "+0.52"],
         ["12:00:01.500", "+1.02"],
     ]
+
+
+def test_the_events_are_told_as_they_happened_and_not_as_they_came() -> None:
+    def event(name: str, second: int) -> dict[str, Any]:
+        metadata = {"order_id": "ord_a", "occurred_at": f"2026-01-31T12:00:0{second}Z"}
+        return {"detail-type": name, "detail": {"metadata": metadata}}
+
+    tap = SimpleNamespace(
+        events=[event("OrderDeclined", 2), event("OrderPlaced", 0), event("PaymentDeclined", 1)],
+        wait_for_event=lambda *_: None,
+    )
+    books = SimpleNamespace(balance=lambda order_id: Balance(held=0, captured=0, voided=0))
+    told = io.StringIO()
+    teller = Teller(Console(file=told), cast(Any, None), cast(Any, tap), cast(Any, books), "")
+    order = {"order_id": "ord_a", "total": {"amount": 2150, "currency": "EUR"}}
+
+    teller.sum_up(Story("", {}, "DECLINED", set(), (0, 0, 0), order=order), promotions=False)
+
+    assert "OrderPlaced · PaymentDeclined · OrderDeclined" in told.getvalue()

@@ -325,7 +325,7 @@ describe("the basket", () => {
     have(MENU, MENU.dishes[0]!, 1);
     world.open("/basket");
     await user.click(await screen.findByRole("button", { name: "Order for €12.00" }));
-    expect(await screen.findByText("Who shall get it?")).toBeTruthy();
+    expect(await screen.findByText("Enter a name: who shall get it?")).toBeTruthy();
     await waitFor(() => expect(document.activeElement).toBe(screen.getByRole("textbox", { name: "Name" })));
     expect(world.calls("POST /orders")).toEqual([]);
   });

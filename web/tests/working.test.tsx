@@ -345,6 +345,8 @@ it("support finds an order by the number that people see, and is told what canno
   await user.type(screen.getByLabelText("Customer"), "ada@tiffin.example");
   await user.click(screen.getByRole("button", { name: "Find" }));
   expect(await screen.findByText(/Not an id of an account/)).toBeTruthy();
+  await user.click(screen.getByRole("button", { name: "Open" }));
+  expect(await screen.findByText(/Enter an order's id/)).toBeTruthy();
   await user.type(screen.getByLabelText("Order"), "XXXXXX");
   await user.click(screen.getByRole("button", { name: "Open" }));
   expect(await screen.findByText(/No order that is listed here has this number/)).toBeTruthy();
@@ -394,12 +396,12 @@ it.each([
   ["?status=DELIVERED", "Those that are: Delivered, the newest first.", "From placing to its end"],
   ["?customer=sub-1", "Those of one customer, the newest first.", "Of its three hours, or until its end"],
   ["?customer=sub-1&status=PREPARING", "Those of one customer that are: Being prepared, the newest first.", "Of its three hours"],
-])("support reads above a list (%s) which orders it shows, and over its last column what that says", async (asked, lead, column) => {
+])("support reads above a list (%s) which orders it shows, and over its column of durations what that says", async (asked, lead, column) => {
   await world.signedIn("support");
   world.on("GET /support/orders", () => ({ orders: [{ ...SUMMARY, status: "PREPARING" }], next: null, unreadable: 0 }));
   world.open(`/support${asked}`);
   expect(await screen.findByText(`${lead} Each reading is logged.`)).toBeTruthy();
-  expect((await screen.findAllByRole("columnheader")).at(-1)?.textContent).toBe(column);
+  expect((await screen.findAllByRole("columnheader"))[2]?.textContent).toBe(column);
 });
 
 it("whoever learns how it works reads of which events no page is told", async () => {
@@ -532,10 +534,26 @@ it("support reads a story's moments in their own time zone, each day once", asyn
   const headline = await screen.findByText(/^still open/);
   expect(headline.textContent).toBe(`still open: waiting for the restaurant to answer since ${time(at[0]!)}.`);
   const times = within(screen.getByRole("list", { name: "Timeline" })).getAllByRole("listitem").map((item) => item.querySelector("time")!.textContent);
-  const [one, two, three, four, five] = at.map(inKolkata({ hour: "numeric", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 }));
+  const [one, two, three, four, five] = at.map(inKolkata({ hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 }));
   expect(four).toContain("01.279");
   expect(times).toEqual([one, two, `${day(at[2]!)} ${three}`, four, `${day(at[4]!)} ${five}`]);
   vi.useRealTimers();
+});
+
+it("an entry of a story stands as deep as what is shown around it", async () => {
+  await world.signedIn("support");
+  const entry = (id: string, parent: string | null, kind: string, label: string) =>
+    ({ id, parent, depth: parent ? 1 : 0, at: ORDER.placed_at, duration_ms: null, kind, label, status: null, error: null, service: null, workflow: kind === "state" ? "unwind" : null });
+  world.on("GET /orders/ord_storyabcdefghijklmnopqrstu", () => told({
+    timeline: [entry("1", null, "segment", "POST /orders"), entry("2", "1", "log", "Order placed"), entry("3", null, "state", "ReadOrder"), entry("4", "3", "log", "Read")],
+  }));
+  world.open("/support/orders/ord_storyabcdefghijklmnopqrstu");
+  const deep = () => screen.getAllByText(/^(Order placed|Read|Read order|POST \/orders)$/, { selector: "[class*=what]" }).map(({ className }) => /d(\d)/.exec(className)?.[1] ?? "0");
+  await screen.findByText("Order placed");
+  expect(deep()).toEqual(["0", "0", "1"]);
+  expect(screen.getByText("· of the unwind")).toBeTruthy();
+  await user.click(screen.getByRole("checkbox", { name: "Functions and calls" }));
+  expect(deep()).toEqual(["0", "1", "0", "1"]);
 });
 
 it("what is said twice is a change twice, so that it is read aloud twice", () => {

@@ -141,7 +141,7 @@ function Checkout({ state }: { state: BasketState }) {
   });
   const code = useCode(state);
   const isOrdering = place.isPending || code.attempt.isPending;
-  const missing = { name: state.name.trim() ? null : "Who shall get it?", address: state.address.trim() ? null : "Where to?" };
+  const missing = { name: state.name.trim() ? null : "Enter a name: who shall get it?", address: state.address.trim() ? null : "Enter an address." };
   const focus = (field: string) => form.current?.querySelector<HTMLElement>(field)?.focus();
   useEffect(() => {
     if (code.attempt.error) focus("[name=promo-code]");

@@ -53,7 +53,8 @@ function Find({ customer, status, onAsk }: { customer: string; status: string; o
   function open(text: string) {
     const id = orderIdIn(text);
     if (id) return void navigate(`/support/orders/${id}`);
-    if (!SHORT.test(text)) return setUnknown(text ? "Not the id of an order: it begins with ord_, and ends the address of the order's page. The whole address will do." : null);
+    if (!text) return setUnknown("Enter an order's id: it begins with ord_, and ends the address of the order's page.");
+    if (!SHORT.test(text)) return setUnknown("Not the id of an order: it begins with ord_, and ends the address of the order's page. The whole address will do.");
     const listed = cache.getQueriesData<{ orders?: SupportSummary[] }>({ queryKey: ["orders", "support"] });
     const ids = new Set(listed.flatMap(([, page]) => page?.orders?.map((each) => each.order_id) ?? []));
     const meant = [...ids].filter((each) => shortId(each) === text.toUpperCase());
@@ -99,7 +100,7 @@ function Find({ customer, status, onAsk }: { customer: string; status: string; o
             find(who.trim());
           }}
         >
-          <Field label="Customer" hint="By the id of the account" value={who} onChange={setWho} error={unfit} maxLength={128} autoComplete="off" />
+          <Field label="Customer" hint="By the id of the account, which an order of theirs names under Order" value={who} onChange={setWho} error={unfit} maxLength={128} autoComplete="off" />
           <Button type="submit">Find</Button>
         </form>
         <Choice label="Status" value={status} onChange={(next) => asking({ customer, status: next })}>
@@ -179,10 +180,10 @@ function Orders({ orders, none, time }: { orders: SupportSummary[]; none: string
         <thead>
           <tr>
             <th scope="col">Order</th>
-            <th scope="col">Restaurant</th>
             <th scope="col">Status</th>
-            <th scope="col">Placed</th>
             <th scope="col">{time}</th>
+            <th scope="col">Restaurant</th>
+            <th scope="col">Placed</th>
           </tr>
         </thead>
         <tbody>
@@ -195,11 +196,9 @@ function Orders({ orders, none, time }: { orders: SupportSummary[]; none: string
                     {shortId(order.order_id)}
                   </Link>
                 </td>
-                <td>{order.restaurant_name}</td>
                 <td>
                   <Status status={order.status} />
                 </td>
-                <td className="num">{moment(order.placed_at)}</td>
                 <td>
                   {ENDS.has(order.status) ? (
                     <span className={css.soft}>took {took(Date.parse(order.updated_at ?? order.placed_at) - from)}</span>
@@ -210,6 +209,8 @@ function Orders({ orders, none, time }: { orders: SupportSummary[]; none: string
                     </div>
                   )}
                 </td>
+                <td>{order.restaurant_name}</td>
+                <td className="num">{moment(order.placed_at)}</td>
               </tr>
             );
           })}

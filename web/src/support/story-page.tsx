@@ -57,15 +57,17 @@ function Story({ orderId }: { orderId: string }) {
           )}
           <div className={told.workflows.length > 1 ? css.block : css.split}>
             <Workflows runs={told.workflows} />
-            <TabbedPages
-              label="What happened"
-              tabs={[
-                { id: "timeline", title: "Timeline", content: <Timeline entries={told.timeline} /> },
-                { id: "events", title: `Events (${told.events.length})`, content: <Events events={told.events} /> },
-                { id: "payments", title: `Payments (${told.payments.length})`, content: <Payments payments={told.payments} /> },
-                { id: "order", title: "Order", content: <TheOrder orderId={orderId} /> },
-              ]}
-            />
+            <div id={HAPPENED} className={css.happened}>
+              <TabbedPages
+                label="What happened"
+                tabs={[
+                  { id: "timeline", title: "Timeline", content: <Timeline entries={told.timeline} /> },
+                  { id: "events", title: `Events (${told.events.length})`, content: <Events events={told.events} /> },
+                  { id: "payments", title: `Payments (${told.payments.length})`, content: <Payments payments={told.payments} /> },
+                  { id: "order", title: "Order", content: <TheOrder orderId={orderId} /> },
+                ]}
+              />
+            </div>
           </div>
         </>
       )}
@@ -73,6 +75,7 @@ function Story({ orderId }: { orderId: string }) {
   );
 }
 
+const HAPPENED = "what-happened";
 const KEPT = rules.story_kept;
 
 /** For how many seconds all who ask are told the same. */
@@ -119,6 +122,10 @@ function Headline({ told }: { told: OrderStory }) {
           </dd>
         </div>
       </dl>
+      {/* Below the drawings, where they are not beside it. */}
+      <a className={css.jump} data-two={told.workflows.length > 1} href={`#${HAPPENED}`}>
+        To the timeline, events and payments
+      </a>
       {told.dead && <p className={css.soft}>Its workflow is dead, and no end is recorded yet: it is about to be unwound.</p>}
     </Card>
   );
@@ -190,7 +197,7 @@ function Run({ run }: { run: WorkflowRun }) {
 }
 
 /** To the millisecond: much of an order happens within the same second. */
-const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 });
+const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 });
 
 /** When something in a list happened; with its day where that is another than above, or, at the top, than today. */
 function At({ moment: at, below }: { moment: string; below?: string }) {
@@ -229,10 +236,21 @@ function toggled(set: ReadonlySet<string>, name: string): Set<string> {
   return next;
 }
 
+/** How deep each entry stands among those that are shown. One comes after what it happened in. */
+function depthsOf(entries: TimelineEntry[], shown: ReadonlySet<string>): Map<string, number> {
+  const depths = new Map<string, number>();
+  for (const { id, parent } of entries) {
+    const above = parent === null ? undefined : depths.get(parent);
+    depths.set(id, above === undefined ? 0 : above + (shown.has(parent!) ? 1 : 0));
+  }
+  return depths;
+}
+
 function Timeline({ entries }: { entries: TimelineEntry[] }) {
   const [shown, setShown] = useState(() => new Set(GROUPS.filter((group) => group.shown).map(({ name }) => name)));
   const kinds = new Set(GROUPS.filter(({ name }) => shown.has(name)).flatMap((group) => group.kinds));
   const visible = entries.filter(({ kind }) => kinds.has(kind));
+  const depths = depthsOf(entries, new Set(visible.map(({ id }) => id)));
   return (
     <div className={css.block}>
       <fieldset className={css.filters}>
@@ -248,6 +266,7 @@ function Timeline({ entries }: { entries: TimelineEntry[] }) {
           </label>
         ))}
       </fieldset>
+      <p className={css.soft}>What came of something stands below it. Each moment is by the clock of whoever noted it.</p>
       {visible.length === 0 ? (
         <Empty title="Nothing of it is known" />
       ) : (
@@ -255,7 +274,7 @@ function Timeline({ entries }: { entries: TimelineEntry[] }) {
           {visible.map((entry, index) => (
             <li key={entry.id} className={css.entry} data-kind={entry.kind}>
               <At moment={entry.at} below={visible[index - 1]?.at} />
-              <span className={`${css.what} ${css[`d${Math.min(entry.depth, 3)}`] ?? ""}`}>
+              <span className={`${css.what} ${css[`d${Math.min(depths.get(entry.id)!, 3)}`] ?? ""}`}>
                 <span className={css.kind}>{KINDS[entry.kind]}</span>
                 {entry.kind === "state" ? title(entry.label) : entry.label}
                 {entry.workflow === "unwind" && <span className={css.soft}> · of the unwind</span>}

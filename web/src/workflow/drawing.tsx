@@ -1,9 +1,9 @@
-import { useMemo } from "react";
+import { useLayoutEffect, useMemo, useRef } from "react";
 import { graph, type Kind, title, type Way } from "./asl";
 import { layout, through } from "./layout";
 import css from "./workflow.module.css";
 
-const WIDTH = 226;
+const WIDTH = 240;
 const HEIGHT = 40;
 /** Drawn in a square of 12: a font may not have the sign. */
 const ICON: Record<Kind, string> = {
@@ -32,11 +32,18 @@ export default function WorkflowDrawing({ definition, way, label }: { definition
     () => layout({ nodes: nodes.map(({ name }) => ({ name, width: WIDTH, height: HEIGHT })), edges }),
     [nodes, edges],
   );
+  const scroll = useRef<HTMLDivElement>(null);
+  const last = way && [...way.stays.keys()].at(-1);
+  // Where there is no room for all of it, what is looked for is where the execution is, or ended.
+  useLayoutEffect(() => {
+    const [box, frame] = [last && placed.boxes.get(last), scroll.current];
+    if (box && frame) frame.scrollLeft = (box.x / placed.width) * frame.scrollWidth - frame.clientWidth / 2;
+  }, [last, placed]);
   const marker = `arrow-${label.replace(/\W+/g, "-")}`;
   return (
     <figure className={css.figure}>
       {/* It scrolls, so that somebody without a mouse must reach it. */}
-      <div className={css.scroll} tabIndex={0} role="group" aria-label={`${label}, drawn`}>
+      <div className={css.scroll} ref={scroll} tabIndex={0} role="group" aria-label={`${label}, drawn`}>
         <svg className={css.drawing} viewBox={`0 0 ${placed.width} ${placed.height}`} role="img" aria-label={`${label}. What it went through stands below, as text.`}>
           <defs>
             {["", "-taken"].map((kind) => (
