@@ -237,6 +237,19 @@ def test_the_deployed_workflows_are_those_that_orders_run_by(client: Client, ord
     assert {run["kind"]: run["definition"] for run in runs} == deployed
 
 
+def test_of_who_only_looked_nothing_is_said_to_be_missing(stack: Stack, client: Client, orders: dict[str, str]) -> None:
+    order_id = orders["REJECTED"]
+    client.order(order_id, by="sue")
+    client.story(order_id)
+
+    def looked_at() -> timeline.Timeline | None:
+        whole = timeline.build(Live(Deployed(stack.client, stack.outputs)).facts(order_id))
+        looks = [line.service for line in whole.logs if line.message == "Read by support"]
+        return whole if {"orders", "support"} <= set(looks) else None
+
+    assert eventually(looked_at, 60, "the lines of both who were asked").missing == []
+
+
 def test_it_tells_what_make_trace_tells(stack: Stack, client: Client, orders: dict[str, str]) -> None:
     """One library, two readers of it."""
     for end in ("DELIVERED", "DECLINED", "REJECTED", "CANCELLED"):

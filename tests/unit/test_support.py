@@ -266,6 +266,10 @@ class TestWhatCannotBeHad:
         world.aws.lines["/orders"].append(world.line("another", xray_trace_id="1-z"))
         assert missing(world.stories.of(ORDER)) == {"traces": "not_found"}
 
+    def test_who_only_looks_leaves_no_trace_that_is_missed(self, world: World) -> None:
+        world.aws.lines["/orders"].append(world.line("Read by support", xray_trace_id="1-z"))
+        assert missing(world.stories.of(ORDER)) == {}
+
 
 class TestBounds:
     def test_traces_that_only_read_are_left_out_first(self, world: World) -> None:
