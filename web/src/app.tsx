@@ -5,6 +5,7 @@ import css from "./app.module.css";
 import { forgetAnswers } from "./api/conditional";
 import { restaurants } from "./api/queries";
 import { current, identity, onChange, type Role, signIn, signOut, signOutThere, takeUp, useSession } from "./auth/session";
+import { useMoved } from "./config";
 import { basket, count, lastPlaced } from "./customer/basket";
 import { BasketPage } from "./customer/basket-page";
 import { CodesPage } from "./customer/codes-page";
@@ -180,8 +181,19 @@ function ThemeChoice() {
 function Banners() {
   const session = useSession();
   const online = useOnline();
+  const moved = useMoved();
   return (
     <>
+      {moved && (
+        <div className={css.banner}>
+          <Note tone="warn" title="The application was deployed anew">
+            <p>Some of it is at another address than when this page was opened. The basket stays as it is.</p>
+            <Button look="primary" onPress={() => location.reload()}>
+              Reload
+            </Button>
+          </Note>
+        </div>
+      )}
       {!online && (
         <div className={css.banner}>
           <Note tone="warn" title="You are offline">

@@ -556,6 +556,20 @@ it("an entry of a story stands as deep as what is shown around it", async () => 
   expect(deep()).toEqual(["0", "1", "0", "1"]);
 });
 
+it.each([
+  ["elsewhere by now", { ...CONFIG, apis: { ...CONFIG.apis, promotions: "https://elsewhere.example/v1" } }, true],
+  ["where it was", CONFIG, false],
+])("who gets no answer from an API that is %s is told so, if it helps to reload", async (_, config, reload) => {
+  await world.signedIn("customer");
+  world.on("GET /config.json", () => config);
+  const page = world.open("/codes");
+  expect(await screen.findByText(/The server cannot be reached just now/)).toBeTruthy();
+  await waitFor(() => expect(world.calls("GET /config.json")).toHaveLength(1));
+  if (reload) expect(await screen.findByRole("button", { name: "Reload" })).toBeTruthy();
+  else expect(screen.queryByRole("button", { name: "Reload" })).toBeNull();
+  await mustBeAccessible(page.container);
+});
+
 it("what is said twice is a change twice, so that it is read aloud twice", () => {
   new World().open("/how-it-works");
   const heard = () => document.querySelector("p[aria-live=polite]")!.textContent!;

@@ -48,7 +48,7 @@ export class World {
     connect(CONFIG);
     vi.stubGlobal("scrollTo", () => {});
     vi.stubGlobal("fetch", async (input: Request | string, init?: RequestInit) => {
-      const request = new Request(input, init);
+      const request = new Request(typeof input === "string" ? new URL(input, location.href) : input, init);
       const asked = { method: request.method, url: new URL(request.url), headers: request.headers, body: await request.text() };
       this.asked.push(asked);
       if (!navigator.onLine) throw new TypeError("Failed to fetch");

@@ -5,7 +5,7 @@ import type { components as orderTypes, paths as orderPaths } from "../../genera
 import type { components as promotionTypes, paths as promotionPaths } from "../../generated/promotions";
 import type { components as supportTypes, paths as supportPaths } from "../../generated/support";
 import { current, idToken, refresh } from "../auth/session";
-import type { Config } from "../config";
+import { type Config, worksWith } from "../config";
 import { conditionalFetch } from "./conditional";
 import { signInNeeded } from "./problems";
 
@@ -73,6 +73,7 @@ export let config: Config;
 /** Make the clients. Before anything is asked. */
 export function connect(where: Config) {
   config = where;
+  worksWith(where);
   const client = <Paths extends object>(baseUrl: string) => {
     const made = createClient<Paths>({ baseUrl, fetch: fetchAgain });
     made.use(asWhoever);

@@ -1,3 +1,5 @@
+import { lookWhetherMoved } from "../config";
+
 /** Why a request was refused (RFC 9457), or got no answer at all. */
 export class Problem extends Error {
   constructor(
@@ -36,6 +38,7 @@ export async function answered<T>(asked: Promise<{ data?: T; error?: unknown; re
     if (!begun && !navigator.onLine) {
       throw new Problem("not-sent", "Not sent", "You are offline: nothing was done. Try again once you are back.");
     }
+    if (navigator.onLine) void lookWhetherMoved();
     throw new Problem("offline", "No answer", navigator.onLine ? "The server cannot be reached just now." : "This device is offline.");
   }
   if (came.response.ok) return came.data as T;
