@@ -277,7 +277,7 @@ def test_a_table_takes_and_gives_plain_values_as_boto3s_does(moto: str, monkeypa
 
 
 NUMBERS = st.integers(-(10**37), 10**37) | st.decimals(
-    allow_nan=False, allow_infinity=False, places=2, max_value=10**20
+    allow_nan=False, allow_infinity=False, places=2, min_value=-(10**20), max_value=10**20
 )
 VALUES = st.recursive(
     st.none() | st.booleans() | st.text() | NUMBERS | st.sets(st.text(), min_size=1) | st.sets(NUMBERS, min_size=1),
